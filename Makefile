@@ -1,0 +1,47 @@
+# Each target sets up .venv by itself; no logic lives here.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_LOCK := requirements/run.txt
+DEV_LOCK := requirements/dev.txt
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+
+.PHONY: run setup test check format lock clean
+
+run: setup  ## trade on paper: the whole house in the foreground, Ctrl-C ends it
+	@exec $(BIN)/icryptotrader run
+
+setup: $(VENV)/.run  ## prepare .venv with the locked dependencies and both commands
+
+test: $(VENV)/.dev check  ## everything: linter, types, import rules, all tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(VENV)/.run: $(RUN_LOCK) pyproject.toml
+	@echo "Preparing $(VENV) (once; about a minute) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "iCryptoTrader needs Python 3.11 or newer: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --require-hashes --only-binary :all: -r $(RUN_LOCK)
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run $(DEV_LOCK)
+	@$(PIP) --require-hashes --only-binary :all: -r $(DEV_LOCK)
+	@touch $@
+
+lock:  ## rewrite the locks from pyproject.toml; needs `uv` on the PATH
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header --no-annotate pyproject.toml -o $(RUN_LOCK)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header --no-annotate --extra dev -c $(RUN_LOCK) pyproject.toml -o $(DEV_LOCK)
+
+clean:
+	rm -rf $(VENV) build *.egg-info
