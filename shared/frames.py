@@ -63,7 +63,7 @@ class Trade(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Trades(Frame, frozen=True, array_like=True, tag="trades", gc=False):
-    """`1/trades/PAIR`: the last trades, oldest first; each has its id, so an overlap is harmless."""
+    """`1/trades/PAIR`: the last trades, oldest first; an overlap is harmless by id."""
 
     pair: str
     trades: tuple[Trade, ...]
@@ -233,6 +233,7 @@ def encode(frame: Frame) -> bytes:
 def decode(payload: bytes | memoryview) -> AnyFrame | None:
     """A frame, or None where the bytes are none of ours (they are dropped and counted)."""
     try:
-        return _decoder.decode(payload)
+        frame: AnyFrame = _decoder.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
         return None
+    return frame

@@ -1,0 +1,112 @@
+"""What the operator may ask the running strategy, and what he is told.
+
+One request, one reply, over ROUTER/REQ. A request can be repeated without harm: the same
+`request_id` is answered from memory. Requests reach the core as events, so a hold pressed by hand
+stands in the journal too.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+CONTROL_VERSION: Final = 1
+REQUEST_LIMIT: Final = 64 * 1024
+"""Bytes; a larger request is dropped unread."""
+
+Reason = Annotated[str, Meta(max_length=500)]
+
+
+class Request(Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+    """What every request carries."""
+
+    version: int
+    request_id: Annotated[str, Meta(min_length=8, max_length=64)]
+
+
+class AskStatus(Request, frozen=True, forbid_unknown_fields=True, tag="status"):
+    """The whole view."""
+
+
+class AskOrderList(Request, frozen=True, forbid_unknown_fields=True, tag="orders"):
+    """Each slot with its order."""
+
+
+class AskLots(Request, frozen=True, forbid_unknown_fields=True, tag="lots"):
+    """The open lots, oldest first."""
+
+
+class Explain(Request, frozen=True, forbid_unknown_fields=True, tag="explain"):
+    """Why a slot is as it is."""
+
+    slot: Annotated[str, Meta(max_length=16)]
+
+
+class Hold(Request, frozen=True, forbid_unknown_fields=True, tag="hold"):
+    """Cancel own orders and quote nothing until resumed; survives a restart."""
+
+    reason: Reason
+
+
+class Resume(Request, frozen=True, forbid_unknown_fields=True, tag="resume"):
+    """End a hold or a halt."""
+
+    reason: Reason
+
+
+class CancelOrders(Request, frozen=True, forbid_unknown_fields=True, tag="cancel-all"):
+    """Cancel own orders once; the grid may quote again."""
+
+
+class Flatten(Request, frozen=True, forbid_unknown_fields=True, tag="flatten"):
+    """Sell what may be sold free of tax at the market, inside the collar, then hold."""
+
+    word: Annotated[str, Meta(max_length=16)]  # "flatten", typed again
+
+
+class Shutdown(Request, frozen=True, forbid_unknown_fields=True, tag="shutdown"):
+    """Drain and stop."""
+
+
+AnyRequest = (
+    AskStatus | AskOrderList | AskLots | Explain | Hold | Resume | CancelOrders | Flatten | Shutdown
+)
+
+
+class Reply(Struct, frozen=True, forbid_unknown_fields=True):
+    """ok, a sentence for people, and the facts (JSON-able) for `--json`."""
+
+    request_id: str
+    ok: bool
+    text: str
+    data: dict[str, object] = {}
+
+
+_requests = msgspec.json.Decoder(AnyRequest)
+_replies = msgspec.json.Decoder(Reply)
+
+
+def encode_request(request: AnyRequest) -> bytes:
+    return msgspec.json.encode(request)
+
+
+def decode_request(payload: bytes) -> AnyRequest | None:
+    """A request of our version, or None (dropped: whoever sent it is none of ours)."""
+    try:
+        request = _requests.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
+        return None
+    return request if request.version == CONTROL_VERSION else None
+
+
+def encode_reply(reply: Reply) -> bytes:
+    return msgspec.json.encode(reply)
+
+
+def decode_reply(payload: bytes) -> Reply | None:
+    try:
+        return _replies.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
+        return None
