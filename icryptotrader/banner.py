@@ -1,0 +1,80 @@
+"""What `icryptotrader run` says first: what trades, on which terms, where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from icryptotrader.startup import MARKETS
+from shared.config import Config, Home
+
+LINKS: Final = "http://{host}:{port}"
+
+
+def banner(config: Config, home: Home, tape: str, notes: Sequence[str]) -> list[str]:
+    """The lines. tape: format, span and size of a recorded market, "" where it is made up."""
+    rows = [
+        ("mode", "demo: the exchange is a simulation on this machine; no real money moves"),
+        ("market", _market(config, tape)),
+        ("pair", f"{config.pair}, {_grid(config)}"),
+        ("fees", f"maker {config.demo.maker_pct} %, taker {config.demo.taker_pct} %"),
+        ("opens with", _account(config)),
+        ("speed", "as the clock" if config.demo.speed == 1 else f"{config.demo.speed} times"),
+    ]
+    looks = [("home", str(home.path)), ("logs", str(home.log))]
+    if config.web.enabled:
+        page = LINKS.format(host=_host(config.web.host), port=config.web.port)
+        looks.append(("status page", f"{page}  (token in {home.data / 'dashboard_token'})"))
+    if config.metrics.enabled:
+        page = LINKS.format(host="127.0.0.1", port=config.metrics.port)
+        looks.append(("metrics", f"{page}/metrics"))
+    public, private = config.demo.public_port, config.demo.private_port
+    looks += [
+        ("exchange", f"ws://127.0.0.1:{public}/v2 public, ws://127.0.0.1:{private}/v2 private"),
+        ("", f"REST http://127.0.0.1:{public} and :{private}, key {home.data / 'demo_key.toml'}"),
+        ("ask it", "strategy-ctl status   (orders, lots, hold, resume, explain b1, ...)"),
+        ("stop it", "Ctrl-C: own orders are cancelled and confirmed first"),
+    ]
+    lines = ["iCryptoTrader", ""]
+    lines += [f"  {name:12} {text}" for name, text in rows]
+    lines.append("")
+    lines += [f"  {name:12} {text}" for name, text in looks]
+    if notes:
+        lines.append("")
+        lines += [f"  {'note':12} {note}" for note in notes]
+    return lines
+
+
+def _market(config: Config, tape: str) -> str:
+    demo = config.demo
+    if demo.market not in MARKETS:
+        return f"recorded, {demo.market}" + (f" ({tape})" if tape else "")
+    year = Decimal(repr(demo.volatility_pct)) * 100
+    return (
+        f"made up: {demo.market}, seed {demo.seed}, volatility {year.normalize():f} % a year, "
+        f"from {demo.start_price}"
+    )
+
+
+def _grid(config: Config) -> str:
+    """Rungs and the least spacing: twice the maker fee plus what a fill costs and shall earn."""
+    grid = config.grid
+    floor = 200 * config.demo.maker_pct + grid.adverse_selection_bps + grid.least_edge_bps
+    spacing = max(floor, grid.min_spacing_bps)
+    quote = config.pair.partition("/")[2]
+    return (
+        f"{grid.levels} rungs a side of {grid.order_size_quote} {quote}, "
+        f"at least {spacing.normalize():f} bps apart"
+    )
+
+
+def _account(config: Config) -> str:
+    lots = [lot.partition(":") for lot in config.demo.opening_lots]
+    told = ", ".join(f"{qty} BTC of {age} days ago" for age, _, qty in lots) or "no lots"
+    quote = config.pair.partition("/")[2]
+    return f"{told}; {config.demo.quote_balance} {quote} (or as the last run left it)"
+
+
+def _host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,197 @@
+"""The `icryptotrader` command line: what an operator types, and how it answers.
+
+Rule 1: a subcommand imports what it needs when it runs, so that `--help` is quick.
+Rule 2: nobody is shown a traceback; it goes to a file, and the screen says which.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from shared.config import EXIT_BROKEN, EXIT_CONFIG, ConfigError, Home, find_home, load
+
+app = typer.Typer(
+    name="icryptotrader",
+    help="A grid trading bot for Bitcoin on Kraken that knows German tax law.\n\n"
+    "`icryptotrader run` trades on paper: no key, no network, nothing to configure. "
+    "`strategy-ctl` talks to it while it runs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+HomeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--home",
+        metavar="DIR",
+        help="Folder of this installation's state. Default: $ICRYPTOTRADER_HOME, else var/ in "
+        "the checkout.",
+    ),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings on top of config/default.toml."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs instead of people.")]
+
+
+def main() -> None:
+    """The console script. Exit codes: 0 done, 1 not in order, 2 usage, 70 our fault, 78 config."""
+    try:
+        app()
+    except ConfigError as error:
+        _refuse(error.faults, EXIT_CONFIG)
+    except BrokenPipeError:
+        # Whoever read our output has gone: nothing to say, and nobody to say it to.
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last frame: said in one line, kept in a file
+        _confess(error)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"icryptotrader {version('icryptotrader')}")
+        raise typer.Exit
+
+
+@app.callback()
+def settle(
+    context: typer.Context,
+    home: HomeOption = None,
+    _asked: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    context.obj = home
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    market: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|SHAPE",
+            help="A recorded market (CSV of trades or bars, also .gz and .zip), or a made-up one: "
+            "ranging, trending, crashing.",
+        ),
+    ] = None,
+    speed: Annotated[
+        int | None,
+        typer.Option(min=1, max=20, help="How many times as fast as the clock the house lives."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the made-up market.")] = None,
+    pair: Annotated[str | None, typer.Option(help="BTC/EUR or BTC/USD.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Archive account and ledger, and begin anew.")
+    ] = False,
+) -> None:
+    """Trade on paper: exchange, feed, strategy and monitor in the foreground; Ctrl-C stops.
+
+    Own orders are cancelled and confirmed before it ends. Started again, it goes on with the same
+    account and ledger. Exit code 0 after an orderly stop, 1 otherwise, 78 if a setting is at fault.
+    """
+    from icryptotrader.run import run as run_house
+    from icryptotrader.screen import Screen
+    from icryptotrader.startup import NotReadyError, Options
+
+    options = Options(config, market, speed, seed, pair, fresh)
+    try:
+        code = run_house(_home(context, home), options, Screen(sys.stdout))
+    except NotReadyError as error:
+        _refuse(error.faults, error.code)
+    raise typer.Exit(code)
+
+
+@app.command("check-capture")
+def check_capture(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Raw Kraken v2 frames: JSON lines, also .gz, or one {init, updates} object."
+        ),
+    ],
+    pair: Annotated[str | None, typer.Option(help="Only this pair, such as BTC/USD.")] = None,
+    price_precision: Annotated[
+        int | None, typer.Option(min=0, max=18, help="Decimals of a price, if the file lacks it.")
+    ] = None,
+    qty_precision: Annotated[
+        int | None, typer.Option(min=0, max=18, help="Decimals of a quantity, likewise.")
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option(help="Levels of the book: 10, 25, 100, 500 or 1000.")
+    ] = None,
+) -> None:
+    """Rebuild every book of a recording as the live feed would, and verify each checksum.
+
+    Exit code 1 if a checksum failed that was not after a reported desync, 2 if the file is of no
+    use.
+    """
+    from icryptotrader.capture import check_capture as check
+
+    raise typer.Exit(check(file, pair, price_precision, qty_precision, depth))
+
+
+@app.command()
+def lots(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """The open lots of the ledger, oldest first; needs no running strategy."""
+    from icryptotrader.lots import show_lots
+
+    raise typer.Exit(show_lots(_home(context, home), json=json))
+
+
+@config_app.command()
+def check(context: typer.Context, home: HomeOption = None, config: ConfigOption = None) -> None:
+    """Say every fault of the configuration at once, each with its place and remedy."""
+    load(_home(context, home), config)
+    typer.echo("The configuration is in order.")
+
+
+@config_app.command()
+def show(context: typer.Context, home: HomeOption = None, config: ConfigOption = None) -> None:
+    """The settings in force, all layers merged, as JSON."""
+    import msgspec
+
+    found = msgspec.json.encode(load(_home(context, home), config), order="deterministic")
+    typer.echo(msgspec.json.format(found, indent=2).decode())
+
+
+def _home(context: typer.Context, given: str | None) -> Home:
+    """--home after the command, else before it, else the default."""
+    said: Any = context.find_root().obj
+    return find_home(given or said)
+
+
+def _refuse(faults: list[str], code: int) -> None:
+    for fault in faults:
+        typer.echo(fault, err=True)
+    sys.exit(code)
+
+
+def _confess(error: Exception) -> None:
+    """One line for people; the traceback goes to the home's log folder."""
+    text = "".join(traceback.format_exception(error))
+    place = find_home().log / "icryptotrader.trace"
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with place.open("a") as file:
+            file.write(text + "\n")
+    except OSError as failed:
+        typer.echo(f"(the log cannot be written: {failed})", err=True)
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    typer.echo(f"icryptotrader: unexpected fault: {first}; details in {place}", err=True)
+    sys.exit(EXIT_BROKEN)
