@@ -25,6 +25,11 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 """The checkout: where config/, supervisord.conf and deploy/ stand."""
 
 HOME_VARIABLE: Final = "ICRYPTOTRADER_HOME"
+PYTHON_VARIABLE: Final = "ICRYPTOTRADER_PYTHON"
+"""The interpreter of the programs that supervisord.conf names."""
+
+KEPT_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "CRASH_AT")
+"""What a program may see of its starter's environment; CRASH_AT is for drills."""
 
 EXIT_BROKEN: Final = 70
 """Exit code of a process that found one of its own invariants broken."""
@@ -233,6 +238,12 @@ def find_home(given: str | None = None) -> Home:
     """--home, else the environment's, else var/ in the checkout."""
     chosen = given or os.environ.get(HOME_VARIABLE) or str(ROOT / "var")
     return Home(Path(chosen).expanduser().resolve())
+
+
+def program_environment(home: Home, python: str) -> dict[str, str]:
+    """What the programs of a house are given of the environment: no key, no stranger's setting."""
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    return kept | {HOME_VARIABLE: str(home.path), PYTHON_VARIABLE: python}
 
 
 def load(home: Home, extra: Path | None = None) -> Config:

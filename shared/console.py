@@ -36,10 +36,11 @@ def render(line: bytes) -> str:
 
 
 class Follower:
-    """New lines of all `*.jsonl` of a folder, across rotations; older lines are skipped."""
+    """New lines of all files of a folder, across rotations; older lines are skipped."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pattern: str = "*.jsonl") -> None:
         self._folder = folder
+        self._pattern = pattern
         self._tails = {path: _Tail(path, at_end=True) for path in self._paths()}
 
     def poll(self) -> list[str]:
@@ -55,7 +56,7 @@ class Follower:
             tail.close()
 
     def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("*.jsonl"))
+        return sorted(self._folder.glob(self._pattern))
 
 
 class _Tail:
