@@ -166,6 +166,8 @@ def trade_of(fill: Filled) -> Trade | None:
         fill.exec_id != UNKNOWN
         and bool(base and quote)
         and 0 < fill.wall < LATEST
+        and 0 <= fill.trade_id < LARGEST
+        and 0 < fill.price < LARGEST
         and 0 < fill.qty < LARGEST
         and fill.cost >= 0
         and trade.fee_qty >= 0
@@ -272,7 +274,8 @@ class Lots:
     def next_free_wall(self, now_wall: Ns, safety_days: int) -> Ns | None:
         """When the first locked lot becomes free; None if all that is held is free."""
         free = self._free_lots(now_wall, safety_days)
-        return self._free_from[free] if free < len(self._buys) else None
+        locked = max(free, bisect_right(self._ends, self._gone))
+        return self._free_from[locked] if locked < len(self._buys) else None
 
     def disposals_after(self, exec_id: str) -> Iterator[Disposal]:
         """All sales later than this trade as they are booked now, oldest first."""
@@ -311,7 +314,7 @@ class Lots:
     def _lot(self, index: int) -> Lot:
         buy = self._buys[index]
         left = min(buy.moved, self._ends[index] - self._gone)
-        cost = _EXACT.add(buy.cost, buy.fee)
+        cost = self._cost(index)
         gone_cost = share(cost, buy.moved - left, buy.moved)
         return Lot(
             exec_id=buy.exec_id,
