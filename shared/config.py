@@ -113,6 +113,13 @@ class Regime(Struct, frozen=True, forbid_unknown_fields=True):
     chaos: RegimeValues
 
 
+class Hedge(Struct, frozen=True, forbid_unknown_fields=True):
+    enabled: bool
+    strategy: Literal["reduce_exposure"]
+    trigger_drawdown_pct: Ratio
+    max_reduction_pct: Ratio
+
+
 class Ws(Struct, frozen=True, forbid_unknown_fields=True):
     cancel_after_timeout_sec: Annotated[int, Meta(ge=20, le=3600)]
     heartbeat_interval_sec: Annotated[int, Meta(ge=1, le=600)]
@@ -181,6 +188,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     risk: Risk
     tax: Tax
     regime: Regime
+    hedge: Hedge
     ws: Ws
     rate_limit: RateLimit
     time: Time

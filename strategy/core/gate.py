@@ -1,0 +1,103 @@
+"""The one order gate: every add and amend passes here or does not leave.
+
+It recomputes the worst case from what may rest at the exchange, not from the plan, and knows
+nothing of why an order is wished. Cancels and the dead man's switch never pass through it.
+"""
+
+from __future__ import annotations
+
+from shared.units import MINUTE, Ns, Side
+from strategy.core.lifecycle import Phase
+from strategy.core.memory import Memory, PairMemory
+from strategy.core.slots import Add, Amend, State
+
+
+def refuse(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns) -> str:
+    """Why the order must not leave; "" if it may."""
+    return (
+        _refuse_state(memory, pair, intent, now)
+        or _refuse_price(memory, pair, intent)
+        or _refuse_exposure(memory, pair, intent)
+    )
+
+
+def _refuse_state(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns) -> str:
+    exit_order = intent.slot.name == "x"
+    view = pair.view
+    if memory.phase is not Phase.TRADING:
+        return f"phase is {memory.phase}"
+    if memory.halt:
+        return f"halted: {memory.halt}"
+    if memory.hold and not exit_order:
+        return "on hold"
+    if memory.system != "online":
+        return f"the exchange is {memory.system or 'unknown'}"
+    if view is None or not view.fresh:
+        return "no fresh book"
+    if view.pair.status != "online":
+        return f"the pair is {view.pair.status}"
+    if not memory.switch.covers(now, memory.config.ws):
+        return "the dead man's switch does not cover it"
+    if isinstance(intent, Add) and memory.busy() >= memory.config.limits.open_orders:
+        return "limits.open_orders is reached"
+    return ""
+
+
+def _refuse_price(memory: Memory, pair: PairMemory, intent: Add | Amend) -> str:
+    view, wish = pair.view, intent.wish
+    assert view is not None
+    limits = memory.config.limits
+    spec = view.pair
+    if wish.price % spec.price_step or wish.qty % spec.qty_step or wish.price <= 0:
+        return "not on the pair's price or quantity steps"
+    if wish.qty < spec.qty_min:
+        return "below the pair's least quantity"
+    most = limits.order_quote.scaleb(spec.price_decimals + spec.qty_decimals)
+    if wish.price * wish.qty > most:
+        return "larger than limits.order_quote"
+    for reference in (view.mid, view.vwap or view.mid):
+        if abs(wish.price / reference - 1.0) > limits.collar_pct:
+            return "outside the price collar"
+    if intent.slot.name == "x":
+        return ""
+    crosses = wish.price >= view.ask if wish.side is Side.BUY else wish.price <= view.bid
+    return "would cross the book" if crosses else ""
+
+
+def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> str:
+    """Worst case: everything that may rest fills, and this order too."""
+    wish = intent.wish
+    others = [
+        slot
+        for slot in pair.slots
+        if slot.side is wish.side
+        and slot.state is not State.EMPTY
+        and slot.name != intent.slot.name
+    ]
+    grown = max(wish.qty, intent.slot.open_qty + intent.slot.filled) - intent.slot.filled
+    if wish.side is Side.SELL:
+        resting = sum(slot.open_qty for slot in others)
+        reserve = int(memory.config.grid.base_reserve.scaleb(8))
+        most = min(memory.free(), memory.base_total(pair) - reserve)
+        return "more than the coins that may be sold" if resting + grown > most else ""
+    bound = sum(slot.open_qty * slot.high_price for slot in others)
+    price = max(wish.price, intent.slot.high_price)
+    fee = 1.0 + (pair.maker or 0.0)
+    if (bound + grown * price) * fee > memory.quote_total(pair):
+        return "more than the funds there are"
+    return ""
+
+
+def throttle(memory: Memory, now: Ns) -> str:
+    """Why everything must stop until a person resumes: too many fills, or rejects in a row."""
+    limits = memory.config.limits
+    times = memory.fill_times
+    minute = sum(1 for at in times if at > now - MINUTE)
+    if minute > limits.fills_per_minute:
+        return f"{minute} fills within a minute (limits.fills_per_minute)"
+    hour = sum(1 for at in times if at > now - 60 * MINUTE)
+    if hour > limits.fills_per_hour:
+        return f"{hour} fills within an hour (limits.fills_per_hour)"
+    if memory.rejects_in_a_row >= limits.rejects_in_a_row:
+        return f"{memory.rejects_in_a_row} orders refused in a row (limits.rejects_in_a_row)"
+    return ""

@@ -1,0 +1,249 @@
+"""Hearing: what an event changes in what we know. Acting is the tick's business.
+
+Rule 1: money moves on Filled and nowhere else; booked once by its exec_id.
+Rule 2: an answer is matched to what it answers (add, amend, cancel), never to the state alone: a
+late word about an add must not pass for the word about an amend.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from shared.orders import (
+    Accepted,
+    Amended,
+    Filled,
+    Gone,
+    LineDown,
+    LineUp,
+    Refused,
+    System,
+    Verdict,
+)
+from shared.units import SECOND, Ns, Side
+from strategy.core import deadman
+from strategy.core.grid import bought, moved_to, sold
+from strategy.core.lifecycle import Turn, turn
+from strategy.core.memory import EXIT_SLOT, PREFIX, Asking, Memory, PairMemory
+from strategy.core.out import Booked, Out, Tell
+from strategy.core.slots import Input, Slot, State, filled, move
+from strategy.core.view import fill_view
+from strategy.ledger.entries import FillEntry, IntentDone, Remember
+from strategy.ledger.lots import Disposal, Ignored, Reason
+
+LONGEST_COOL_DOWN_S: Final = 60
+RECENT: Final = 500
+
+ANSWERED_IN: Final[dict[str, tuple[State, ...]]] = {
+    # Which states an answer to each method may still concern.
+    "add": (State.PENDING_NEW, State.LIVE, State.LOST),
+    "amend": (State.AMEND_PENDING, State.LIVE, State.LOST),
+    "cancel": (State.CANCEL_PENDING, State.LOST),
+}
+
+
+def line_up(memory: Memory, event: LineUp, now: Ns) -> list[Out]:
+    """The line speaks again: arm first, then ask for everything (RELIABILITY 5.1)."""
+    memory.line = "up"
+    memory.line_up_at = now
+    memory.phase = turn(memory.phase, Turn.LINE_UP)
+    memory.switch = replace(memory.switch, asked_at=Ns(0))
+    memory.asking = Asking()
+    return []
+
+
+def line_down(memory: Memory, event: LineDown, now: Ns) -> list[Out]:
+    memory.line = "down"
+    memory.phase = turn(memory.phase, Turn.LINE_DOWN)
+    memory.asking = Asking()
+    lose_all(memory, now)
+    memory.count("line_downs")
+    return [Tell("warning", "line", f"private line down: {event.why}")]
+
+
+def lose_all(memory: Memory, now: Ns) -> None:
+    """Nothing we believe about our orders can be trusted until the exchange lists them."""
+    for pair in memory.pairs.values():
+        pair.slots = [move(slot, Input.CUT, now) for slot in pair.slots]
+
+
+def accepted(memory: Memory, event: Accepted, now: Ns) -> list[Out]:
+    found = memory.slot_of(event.cl_ord_id)
+    if found is None:
+        if event.method == "add" and event.cl_ord_id.startswith(PREFIX):
+            # It came to life after we gave it up: nobody owns it, so it is cancelled.
+            memory.orphans.setdefault(event.cl_ord_id, Ns(0))
+        return []
+    pair, place = found
+    slot = pair.slots[place]
+    if slot.state not in ANSWERED_IN.get(event.method, ()):
+        return []
+    if event.method == "add":
+        memory.rejects_in_a_row = 0
+    slot = replace(slot, order_id=event.order_id or slot.order_id)
+    pair.slots[place] = move(slot, Input.ACK, now)
+    return []
+
+
+def amended(memory: Memory, event: Amended, now: Ns) -> list[Out]:
+    found = memory.slot_of(event.cl_ord_id)
+    if found is None:
+        return []
+    pair, place = found
+    slot = pair.slots[place]
+    if slot.state is State.AMEND_PENDING and (event.price, event.qty) == (slot.price, slot.qty):
+        pair.slots[place] = move(slot, Input.ACK, now)
+    elif slot.state in (State.AMEND_PENDING, State.LOST):
+        pair.slots[place] = replace(slot, was_price=event.price, was_qty=event.qty)
+    else:
+        pair.slots[place] = replace(slot, price=event.price, qty=event.qty)
+    return []
+
+
+def refused(memory: Memory, event: Refused, now: Ns) -> list[Out]:
+    memory.count(f"refused_{event.method}")
+    text = f"{event.method} refused: {event.error}"
+    if event.verdict is Verdict.LIMIT:
+        for pair in memory.pairs.values():
+            most = pair.limiter.threshold or memory.config.rate_limit.max_counter
+            pair.limiter = replace(pair.limiter, counter=float(most), at=now)
+    found = memory.slot_of(event.cl_ord_id)
+    if found is None or event.method not in ANSWERED_IN:
+        return [Tell("warning", f"refused_{event.method}", text)]
+    pair, place = found
+    slot = pair.slots[place]
+    if slot.state not in ANSWERED_IN[event.method]:
+        return []
+    unsure = event.verdict in (Verdict.UNKNOWN, Verdict.GONE)
+    slot = move(slot, Input.UNSURE if unsure else Input.REJECT, now)
+    if unsure:
+        memory.asking = replace(memory.asking, wanted=True)
+    slot = cooled(slot, now)
+    pair.slots[place] = slot
+    out: list[Out] = [Tell("info", f"refused_{event.method}", f"{slot.name}: {text}")]
+    if slot.state is State.EMPTY:
+        out += _forget(memory, event.cl_ord_id, "refused")
+        ours = event.verdict is Verdict.NOT_DONE and "post only" not in event.error.lower()
+        memory.rejects_in_a_row += ours
+    return out
+
+
+def cooled(slot: Slot, now: Ns) -> Slot:
+    """A slot that was refused rests, longer each time: no tight loop of rejects."""
+    rejects = slot.rejects + 1
+    wait = min(LONGEST_COOL_DOWN_S, 2 ** min(rejects, 10))
+    return replace(slot, rejects=rejects, not_before=Ns(now + wait * SECOND))
+
+
+def gone(memory: Memory, event: Gone, now: Ns) -> list[Out]:
+    memory.orphans.pop(event.cl_ord_id, None)
+    memory.orphans.pop(event.order_id, None)
+    found = memory.slot_of(event.cl_ord_id)
+    if found is None:
+        return []
+    pair, place = found
+    before = pair.slots[place]
+    if event.filled > before.filled:
+        # Its fills are still on their way, or were lost with a line: the history has them.
+        memory.asking = replace(memory.asking, wanted=True)
+    slot = move(before, Input.GONE, now)
+    if "post only" in event.reason.lower():
+        slot = cooled(slot, now)
+        memory.count("post_only")
+    pair.slots[place] = slot
+    out = _forget(memory, event.cl_ord_id, event.status)
+    complete = event.status == "filled" or (before.qty > 0 and event.filled >= before.qty)
+    if complete and before.name != EXIT_SLOT:
+        pair.hung = moved_to(pair.hung, before.price)
+        out.append(anchor_fact(pair))
+    return out
+
+
+def anchor_fact(pair: PairMemory) -> Remember:
+    return Remember(f"anchor:{pair.name}", msgspec.json.encode(pair.hung.anchor).decode())
+
+
+def booked(memory: Memory, event: Filled, now: Ns) -> list[Out]:
+    """Book a fill, wherever we heard of it: stream, snapshot or history."""
+    booking = memory.lots.book(event)
+    if isinstance(booking, Ignored):
+        if booking.reason is Reason.KNOWN:
+            return []
+        level = "error" if booking.reason is Reason.CONFLICT else "warning"
+        text = f"fill {event.exec_id} of {event.pair} not booked: {booking.reason}"
+        return [Tell(level, f"fill_{booking.reason}", text)]
+    name = ""
+    out: list[Out] = []
+    found = memory.slot_of(event.cl_ord_id) if event.cl_ord_id else None
+    if found is None and event.cl_ord_id in memory.recent:
+        pair_name, name = memory.recent[event.cl_ord_id]
+        pair = memory.pairs[pair_name]
+    elif found is not None:
+        pair, place = found
+        slot = pair.slots[place]
+        name = slot.name
+        pair.slots[place] = move(filled(slot, event.qty), Input.PART, now)
+    out.append(FillEntry(event, name))
+    if name and name != EXIT_SLOT:
+        out.append(_match_grid(pair, event))
+    if name:
+        # The history of an earlier life is no sign of a grid that runs wild.
+        memory.fill_times.append(now)
+    if isinstance(booking, Disposal) and booking.unknown_qty:
+        text = f"{event.exec_id} sold {booking.unknown_qty} sats of which no purchase is known"
+        out.append(Tell("error", "unknown_coins", text))
+    memory.fills += 1
+    shown = fill_view(event)
+    memory.last_fills.append(shown)
+    out.append(Booked(shown))
+    return out
+
+
+def _match_grid(pair: PairMemory, fill: Filled) -> Remember:
+    """Keep the book of buys that no sell has answered yet."""
+    if fill.side is Side.BUY:
+        pair.unmatched = bought(pair.unmatched, fill.price, fill.qty)
+    else:
+        pair.unmatched = sold(pair.unmatched, fill.qty)
+    return Remember(f"unmatched:{pair.name}", msgspec.json.encode(pair.unmatched).decode())
+
+
+def _forget(memory: Memory, cl_ord_id: str, outcome: str) -> list[Out]:
+    """The order is over; remember for a while whose it was, for fills that come late."""
+    pair_name, place = memory.index.pop(cl_ord_id)
+    memory.recent[cl_ord_id] = (pair_name, memory.pairs[pair_name].slots[place].name)
+    memory.gone_at[cl_ord_id] = memory.now
+    for table in (memory.recent, memory.gone_at):
+        while len(table) > RECENT:
+            table.pop(next(iter(table)))
+    return [IntentDone(cl_ord_id, outcome, memory.wall)]
+
+
+def emptied(memory: Memory, pair: PairMemory, place: int, outcome: str, now: Ns) -> list[Out]:
+    """A lost order of which the exchange knows nothing: it never came to be."""
+    slot = pair.slots[place]
+    pair.slots[place] = move(slot, Input.ABSENT, now)
+    return _forget(memory, slot.cl_ord_id, outcome)
+
+
+def system(memory: Memory, event: System, now: Ns) -> list[Out]:
+    if event.status == memory.system:
+        return []
+    before, memory.system = memory.system, event.status
+    # Around a change of mode the engine may have cancelled anything (RELIABILITY F85, F88).
+    memory.asking = replace(memory.asking, wanted=True)
+    level = "info" if event.status == "online" else "warning"
+    return [Tell(level, "system", f"exchange: {before or 'unknown'} -> {event.status}")]
+
+
+def switch_fired(memory: Memory, now: Ns) -> list[Out]:
+    """The switch has cancelled everything, as far as we can know, and is off now."""
+    memory.switch = deadman.Deadman()
+    memory.phase = turn(memory.phase, Turn.DOUBT)
+    memory.asking = replace(memory.asking, wanted=True)
+    lose_all(memory, now)
+    memory.count("switch_fired")
+    return [Tell("critical", "switch", "the dead man's switch has run out: syncing anew")]

@@ -1,0 +1,22 @@
+"""Stage 8, hedge: in a drawdown, buy less.
+
+`reduce_exposure` shrinks the buys linearly from the trigger to the risk pause. It only ever
+lowers; a ceiling set by the tax gate stands.
+"""
+
+from __future__ import annotations
+
+from shared.config import Hedge
+from strategy.core.plan import Plan
+
+
+def hedge(plan: Plan, drawdown: float, pause_at: float, cfg: Hedge) -> Plan:
+    """The plan with smaller buys. drawdown and pause_at are ratios of the peak."""
+    if not cfg.enabled or drawdown < cfg.trigger_drawdown_pct:
+        return plan
+    width = max(pause_at - cfg.trigger_drawdown_pct, 1e-9)
+    part = min(1.0, (drawdown - cfg.trigger_drawdown_pct) / width)
+    keep = 1.0 - cfg.max_reduction_pct * part
+    # In quarters upward, so that a wandering drawdown does not amend every order.
+    keep = max(0.25, -(-keep * 4 // 1) / 4)
+    return plan.scaled(f"hedge: buys at {keep:.0%} in a drawdown of {drawdown:.1%}", buy=keep)

@@ -1,0 +1,65 @@
+"""Stage 11, admit: Kraken's trading rate counter, kept by us before the exchange refuses.
+
+One counter per account and pair that decays continuously. Young orders are dear to amend and
+dearer to cancel (KRAKEN.md 5). Cancels are counted and never held back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from shared.config import RateLimit
+from shared.units import SECOND, Ns
+from strategy.core.slots import Add, Amend, Cancel, Intent
+
+AMEND_AGES: Final = ((5, 3), (10, 2), (15, 1))
+CANCEL_AGES: Final = ((5, 8), (10, 6), (15, 5), (45, 4), (90, 2), (300, 1))
+
+
+class Limiter(Struct, frozen=True):
+    """The counter as it stood at `at`, and the account's own threshold where it was told."""
+
+    counter: float = 0.0
+    at: Ns = Ns(0)
+    threshold: int = 0
+
+    def value(self, now: Ns, decay: float) -> float:
+        return max(0.0, self.counter - decay * max(0, now - self.at) / SECOND)
+
+
+def cost(intent: Intent, now: Ns) -> float:
+    """What the exchange will add to its counter."""
+    match intent:
+        case Add():
+            return 1.0
+        case Amend(slot):
+            return 1.0 + _by_age(now - slot.changed, AMEND_AGES)
+        case Cancel(slot):
+            return _by_age(now - slot.changed, CANCEL_AGES)
+
+
+def _by_age(age: int, table: tuple[tuple[int, int], ...]) -> float:
+    for seconds, extra in table:
+        if age < seconds * SECOND:
+            return float(extra)
+    return 0.0
+
+
+def admit(
+    limiter: Limiter, intents: Sequence[Intent], now: Ns, cfg: RateLimit
+) -> tuple[Limiter, list[Intent]]:
+    """Cancels first and always; adds and amends while the counter stays below the headroom."""
+    if not intents:
+        return limiter, []
+    most = (limiter.threshold or cfg.max_counter) * cfg.headroom_pct
+    counter = limiter.value(now, cfg.decay_rate)
+    admitted: list[Intent] = []
+    for intent in sorted(intents, key=lambda i: not isinstance(i, Cancel)):
+        price = cost(intent, now)
+        if isinstance(intent, Cancel) or counter + price <= most:
+            counter += price
+            admitted.append(intent)
+    return Limiter(counter, now, limiter.threshold), admitted

@@ -1,0 +1,161 @@
+"""Stage 1, observe: what the market is, and how far we may trust what we know of it.
+
+The age of our knowledge is now less `heard_at`, the moment the last byte came from the exchange:
+a quiet market is young, a feed that republishes an old book is not.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+
+from msgspec import Struct
+
+from shared.config import Time
+from shared.frames import Book, Instrument, Vwap
+from shared.units import SECOND, Ns, Pair, Ticks
+
+MOVE_WINDOW: Ns = Ns(60 * SECOND)
+
+
+class Freshness(enum.StrEnum):
+    FRESH = "fresh"  # quote
+    SETTLING = "settling"  # valid again, but not for long enough
+    STALE = "stale"  # nothing that adds risk
+    DEAD = "dead"  # cancel all own orders
+
+
+class View(Struct, frozen=True, gc=False):
+    """What a tick sees of one pair. Prices in Ticks; mid and vwap are estimates, in Ticks too."""
+
+    pair: Pair
+    freshness: Freshness
+    age: Ns
+    bid: Ticks
+    ask: Ticks
+    mid: float
+    vwap: float  # 0.0 where nothing traded
+    move_60s: float  # largest relative move of the mid against any moment of the last 60 s
+    why: str  # what is wrong with the book, in the feed's words
+
+    @property
+    def fresh(self) -> bool:
+        return self.freshness is Freshness.FRESH
+
+
+class Extremes:
+    """The least and the largest value of a sliding time window, amortised O(1)."""
+
+    def __init__(self, window: Ns) -> None:
+        self._window = window
+        self._low: deque[tuple[Ns, float]] = deque()
+        self._high: deque[tuple[Ns, float]] = deque()
+
+    def add(self, now: Ns, value: float) -> None:
+        while self._low and self._low[-1][1] >= value:
+            self._low.pop()
+        self._low.append((now, value))
+        while self._high and self._high[-1][1] <= value:
+            self._high.pop()
+        self._high.append((now, value))
+
+    def of(self, now: Ns) -> tuple[float, float] | None:
+        """(least, largest) of the window that ends now; None where nothing is known."""
+        for values in (self._low, self._high):
+            # The newest value stands until the next one, however old it is.
+            while len(values) > 1 and values[0][0] < now - self._window:
+                values.popleft()
+        return (self._low[0][1], self._high[0][1]) if self._low else None
+
+
+class Tape:
+    """What one pair's frames have told: changed in place, only by `hear_*`."""
+
+    def __init__(self, born: Ns) -> None:
+        self.pair: Pair | None = None
+        self.book: Book | None = None
+        self.vwap = 0.0  # quote currency, of the first window
+        self.gaps = 0
+        self._born = born
+        self._boot = Ns(0)
+        self._valid_since: Ns | None = None
+        self._moves = Extremes(MOVE_WINDOW)
+
+    def hear_instrument(self, frame: Instrument) -> None:
+        self.pair = frame.pair
+
+    def hear_pair(self, pair: Pair) -> None:
+        """The private line's own answer, for a start without a feed; frames are newer."""
+        if self.pair is None:
+            self.pair = pair
+
+    def hear_vwap(self, frame: Vwap) -> None:
+        if frame.windows and frame.boot == self._boot:
+            self.vwap = frame.windows[0].vwap
+
+    def hear_book(self, frame: Book, now: Ns, time: Time) -> None:
+        """The newest wins. A new boot must prove itself; an older boot or number is ignored."""
+        last = self.book
+        if frame.boot < self._boot:
+            return
+        if frame.boot == self._boot and last is not None:
+            if frame.seq <= last.seq:
+                return
+            self.gaps += frame.seq - last.seq - 1
+        if frame.boot != self._boot:
+            self._boot = frame.boot
+            self._valid_since = None
+        self.book = frame
+        if not tradable(frame) or now - frame.heard_at > time.feed_stale_sec * SECOND:
+            self._valid_since = None
+            return
+        if self._valid_since is None:
+            self._valid_since = now
+        self._moves.add(now, (frame.bids[0] + frame.asks[0]) / 2)
+
+    def age(self, now: Ns) -> Ns:
+        return Ns(now - (self.book.heard_at if self.book else self._born))
+
+    def freshness(self, now: Ns, time: Time) -> Freshness:
+        age = self.age(now)
+        if age > time.feed_cancel_sec * SECOND:
+            return Freshness.DEAD
+        if self.book is None or age > time.feed_stale_sec * SECOND or not tradable(self.book):
+            return Freshness.STALE
+        since = self._valid_since
+        if since is None or now - since < time.feed_recover_sec * SECOND:
+            return Freshness.SETTLING
+        return Freshness.FRESH
+
+    def move(self, now: Ns, mid: float) -> float:
+        found = self._moves.of(now)
+        if found is None or mid <= 0:
+            return 0.0
+        low, high = found
+        return max(mid / low - 1.0, 1.0 - mid / high) if low > 0 else 0.0
+
+
+def tradable(book: Book) -> bool:
+    """Valid, two-sided, not crossed: checked again here, whatever the feed says of it."""
+    return book.valid and bool(book.bids) and bool(book.asks) and book.bids[0] < book.asks[0]
+
+
+def observe(tape: Tape, now: Ns, time: Time) -> View | None:
+    """The view of this tick; None while the pair's precisions or its first book are unknown."""
+    if tape.pair is None or tape.book is None:
+        return None
+    book, pair = tape.book, tape.pair
+    two_sided = bool(book.bids) and bool(book.asks)
+    bid, ask = (book.bids[0], book.asks[0]) if two_sided else (0, 0)
+    mid = (bid + ask) / 2
+    return View(
+        pair,
+        tape.freshness(now, time),
+        tape.age(now),
+        Ticks(bid),
+        Ticks(ask),
+        mid,
+        tape.vwap * float(10**pair.price_decimals),
+        tape.move(now, mid),
+        book.why,
+    )

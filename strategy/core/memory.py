@@ -1,0 +1,272 @@
+"""Everything the strategy knows: one object, so a digest of it is a digest of the strategy.
+
+Small parts are frozen structs that a stage replaces; three big ones change in place and only in
+their own module: the tapes, the slots' list, the lots. Every write stands in the pipeline or in
+`hear`, `reconcile` and `requests`, which it calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from shared.config import Config
+from shared.control import Reply
+from shared.frames import FillView
+from shared.orders import Fees
+from shared.units import SECOND, Ns, Sats, Side
+from strategy.core.advice import NEUTRAL, Advice
+from strategy.core.breaker import Breaker
+from strategy.core.deadman import Deadman
+from strategy.core.grid import Hung, Unmatched
+from strategy.core.lifecycle import Phase
+from strategy.core.limiter import Limiter
+from strategy.core.market import Tape, View
+from strategy.core.plan import Anchor, Laid, Plan
+from strategy.core.regime import Regime
+from strategy.core.risk import Pause, Risk
+from strategy.core.slots import Slot, State
+from strategy.ledger.entries import IntentEntry
+from strategy.ledger.lots import Lots
+
+CURSOR_OVERLAP: Final = Ns(30 * SECOND)
+"""The history is read again from this far behind: REST lags behind the stream (RELIABILITY F76)."""
+
+EXIT_SLOT: Final = "x"
+PREFIX: Final = "g"
+"""How our own cl_ord_ids begin; what begins otherwise is somebody else's order."""
+
+
+class Permit(Struct, frozen=True):
+    """What this tick may do. why names the first that says no."""
+
+    buy: bool
+    sell: bool
+    change: bool  # adds and amends; cancels are always allowed
+    why: tuple[str, ...] = ()
+
+
+NOTHING: Final = Permit(False, False, False, ("starting",))
+
+
+class Start(Struct, frozen=True):
+    """What a new life is given: what the ledger remembers, and its own birth."""
+
+    boot: Ns
+    wall: Ns
+    stamp: str  # base-36 boot stamp of our order ids, never used before
+    intents: tuple[IntentEntry, ...] = ()
+    facts: dict[str, str] = {}
+    fills: int = 0
+    halted: str = ""  # why this life starts halted (crash guard); "" if it does not
+
+
+class PairMemory:
+    """What is known of one pair."""
+
+    def __init__(self, name: str, index: int, config: Config, boot: Ns) -> None:
+        self.name = name
+        self.index = index
+        self.tape = Tape(boot)
+        self.view: View | None = None
+        self.breaker = Breaker()
+        self.regime = Regime()
+        self.advice: Advice = NEUTRAL
+        self.hung = Hung()
+        self.unmatched: Unmatched = ()
+        self.limiter = Limiter()
+        self.permit = NOTHING
+        self.plan: Plan | None = None
+        self.laid: Laid | None = None
+        self.notes: dict[str, str] = {}  # slot name -> why it is as it is
+        self.maker: float | None = None  # ratios; None until the account's own rates are known
+        self.taker: float | None = None
+        levels = config.grid.levels
+        names = [(f"b{k}", Side.BUY) for k in range(1, levels + 1)]
+        names += [(f"s{k}", Side.SELL) for k in range(1, levels + 1)]
+        names.append((EXIT_SLOT, Side.SELL))
+        self.slots: list[Slot] = [Slot(slot, name, side) for slot, side in names]
+
+    def side(self, side: Side) -> list[Slot]:
+        return [s for s in self.slots if s.side is side and s.name != EXIT_SLOT]
+
+    def place(self, name: str) -> int:
+        """Where the slot of this name stands in `slots`."""
+        return next(i for i, slot in enumerate(self.slots) if slot.name == name)
+
+    def set_fees(self, fees: Fees) -> None:
+        self.maker, self.taker = float(fees.maker), float(fees.taker)
+
+
+class Asking(Struct, frozen=True):
+    """What we have asked the exchange about our orders, and when to ask again."""
+
+    asked_at: Ns = Ns(0)  # of the question under way; 0 = none
+    wanted: bool = True  # ask as soon as the line allows
+    listed_at: Ns = Ns(0)  # when the last complete answer was asked for
+    failures: int = 0
+    not_before: Ns = Ns(0)
+    single: str = ""  # the order a targeted question is under way about
+    single_at: Ns = Ns(0)
+
+
+class Memory:
+    """The account, its pairs, and what we are waiting for."""
+
+    def __init__(self, config: Config, start: Start, lots: Lots) -> None:
+        self.config = config
+        self.boot = start.boot
+        self.now = start.boot
+        self.wall = start.wall
+        self.stamp = start.stamp
+        self.lots = lots
+        self.pairs = {
+            name: PairMemory(name, index, config, start.boot)
+            for index, name in enumerate(config.pairs)
+        }
+        self.phase = Phase.STARTING
+        self.hold = start.facts.get("hold", "")
+        self.halt = start.halted or start.facts.get("halt", "")
+        self.flatten = False
+        self.stop_asked_at = Ns(0)
+        self.disarming = Ns(0)  # when the switch was last asked to be disarmed
+        self.clear_once = False  # cancel-all was asked for in this step
+        self.replies: dict[str, Reply] = {}
+        self.line = "down"
+        self.line_up_at = Ns(0)
+        self.system = ""
+        self.balances: dict[str, Decimal] = {}
+        self.balance_at = Ns(0)
+        self.drift_since = Ns(0)
+        self.risk = Risk(peak=float(start.facts.get("peak", "0")))
+        self.pause = Pause.ACTIVE_TRADING
+        self.switch = Deadman()
+        self.asking = Asking()
+        self.cursor = Ns(int(start.facts.get("cursor", "0")))
+        self.foreign: tuple[str, ...] = ()
+        self.orphans: dict[str, Ns] = {}  # cl_ord_id or order_id: when its cancel was last sent
+        self.index: dict[str, tuple[str, int]] = {}  # cl_ord_id -> pair, place in its slots
+        self.ids = 0
+        self.fills = start.fills
+        self.fill_times: deque[Ns] = deque(maxlen=max(2, config.limits.fills_per_hour + 1))
+        self.last_fills: deque[FillView] = deque(maxlen=20)
+        self.recent: dict[str, tuple[str, str]] = {}  # ended cl_ord_id -> pair, slot
+        self.gone_at: dict[str, Ns] = {}  # ended cl_ord_id -> when we heard of it
+        self.rejects_in_a_row = 0
+        self.skew = Ns(0)
+        self.counters: dict[str, int] = {}
+        self.alerts: dict[str, tuple[str, str]] = {}  # key -> level, text
+        self.feed_system = ""
+        for intent in start.intents:
+            self._remember_intent(intent)
+        for pair in self.pairs.values():
+            self._remember_pair(pair, start.facts)
+
+    def _remember_intent(self, intent: IntentEntry) -> None:
+        """An order of an earlier life: lost until the exchange speaks about it."""
+        pair = self.pairs.get(intent.pair)
+        if pair is None:
+            return
+        for place, slot in enumerate(pair.slots):
+            if slot.name == intent.slot and slot.state is State.EMPTY:
+                pair.slots[place] = Slot(
+                    slot.name,
+                    slot.pair,
+                    slot.side,
+                    State.LOST,
+                    cl_ord_id=intent.cl_ord_id,
+                    price=intent.price,
+                    qty=intent.qty,
+                    since=self.now,
+                    deadline=intent.deadline,
+                    exit_order=slot.name == EXIT_SLOT,
+                )
+                self.index[intent.cl_ord_id] = (pair.name, place)
+                return
+        # Fewer levels than in the life that sent it: reconciliation cancels it as an orphan.
+
+    def _remember_pair(self, pair: PairMemory, facts: dict[str, str]) -> None:
+        anchor = facts.get(f"anchor:{pair.name}")
+        if anchor:
+            pair.hung = Hung(msgspec.json.decode(anchor, type=Anchor))
+        unmatched = facts.get(f"unmatched:{pair.name}")
+        if unmatched:
+            pair.unmatched = msgspec.json.decode(unmatched, type=Unmatched)
+
+    def slot_of(self, cl_ord_id: str) -> tuple[PairMemory, int] | None:
+        found = self.index.get(cl_ord_id)
+        return (self.pairs[found[0]], found[1]) if found else None
+
+    def all_slots(self) -> Iterator[Slot]:
+        for pair in self.pairs.values():
+            yield from pair.slots
+
+    def busy(self) -> int:
+        return sum(slot.state is not State.EMPTY for slot in self.all_slots())
+
+    def lost(self) -> int:
+        return sum(slot.state is State.LOST for slot in self.all_slots())
+
+    def count(self, what: str, by: int = 1) -> None:
+        self.counters[what] = self.counters.get(what, 0) + by
+
+    def next_id(self, pair: PairMemory, side: Side) -> str:
+        """A client order id that no life has used: prefix, boot stamp, pair, side, counter."""
+        self.ids += 1
+        return f"{PREFIX}{self.stamp}{pair.index}{side.value[0]}{base36(self.ids)}"
+
+    def free(self) -> Sats:
+        """Coins at the front of the FIFO queue that are free of tax now."""
+        return self.lots.free_prefix(self.wall, self.config.tax.holding_safety_days)
+
+    def base_total(self, pair: PairMemory) -> int:
+        """The account's coins in Sats, as the exchange said last; 0 where it has not."""
+        spec = pair.tape.pair
+        total = self.balances.get(spec.base if spec else "")
+        return int(total.scaleb(spec.qty_decimals)) if spec and total is not None else 0
+
+    def quote_total(self, pair: PairMemory) -> int:
+        """The account's quote currency in units (Ticks x Sats)."""
+        spec = pair.tape.pair
+        total = self.balances.get(spec.quote if spec else "")
+        if spec is None or total is None:
+            return 0
+        return int(total.scaleb(spec.price_decimals + spec.qty_decimals))
+
+    def digest(self) -> str:
+        """A fingerprint of all that decides: two runs that agree here will act alike."""
+        parts: list[object] = [
+            self.phase, self.hold, self.halt, self.flatten, self.line, self.system,
+            self.switch, self.asking, self.cursor, self.ids, self.risk, self.fills,
+            self.lots.digest(), sorted(self.balances.items()), self.rejects_in_a_row,
+        ]  # fmt: skip
+        for pair in self.pairs.values():
+            parts += [
+                pair.slots, pair.hung, pair.breaker, pair.regime, pair.limiter, pair.unmatched,
+            ]  # fmt: skip
+        return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+
+
+def base36(number: int) -> str:
+    """A count in the letters Kraken accepts in a client order id: 0-9 and a-z."""
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    text = ""
+    while True:
+        number, rest = divmod(number, 36)
+        text = digits[rest] + text
+        if not number:
+            return text
+
+
+def stamp_of(wall: Ns, last: str) -> str:
+    """The boot stamp of a new life: its wall second in base 36, above the last one used."""
+    second = wall // SECOND
+    if last:
+        second = max(second, int(last, 36) + 1)
+    return base36(second).rjust(7, "0")

@@ -1,0 +1,68 @@
+"""Who may quote now: breaker, freshness, phase, hold and pause joined with `and`.
+
+It names the first that says no. `change` false leaves what rests where it is; buy and sell both
+false means that everything of ours is cancelled.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shared.units import SECOND, Ns
+from strategy.core.lifecycle import Phase
+from strategy.core.market import Freshness
+from strategy.core.memory import Memory, PairMemory, Permit
+from strategy.core.risk import ALLOWED
+
+LONGEST_SKEW: Final = Ns(SECOND)
+
+FRESHNESS_WORDS: Final = {
+    Freshness.SETTLING: "the feed has just come back: waiting for it to settle",
+    Freshness.STALE: "the feed is stale: no new quotes",
+    Freshness.DEAD: "the feed is silent: own orders are cancelled",
+}
+
+
+def permit(memory: Memory, pair: PairMemory, now: Ns) -> Permit:
+    """The permit of this tick for one pair."""
+    none = _forbidden(memory, pair, now)
+    if none:
+        return Permit(False, False, False, (none,))
+    wait = _waiting(memory, pair, now)
+    if wait:
+        return Permit(True, True, False, (wait,))
+    buy, sell = ALLOWED[memory.pause]
+    if buy and sell:
+        return Permit(True, True, True)
+    return Permit(buy, sell, True, (f"pause: {memory.pause}",))
+
+
+def _forbidden(memory: Memory, pair: PairMemory, now: Ns) -> str:
+    """What takes every order of ours out of the book."""
+    if memory.halt:
+        return f"halted: {memory.halt}"
+    if memory.hold:
+        return f"on hold: {memory.hold}"
+    if memory.phase in (Phase.DRAINING, Phase.STOPPED):
+        return f"phase: {memory.phase}"
+    if pair.tape.freshness(now, memory.config.time) is Freshness.DEAD:
+        return FRESHNESS_WORDS[Freshness.DEAD]
+    if pair.breaker.frozen:
+        return "circuit breaker: the price runs"
+    return ""
+
+
+def _waiting(memory: Memory, pair: PairMemory, now: Ns) -> str:
+    """What forbids new orders and leaves the resting ones."""
+    if memory.phase is not Phase.TRADING:
+        return f"phase: {memory.phase}"
+    if memory.system != "online":
+        return f"the exchange is {memory.system or 'unknown'}"
+    if abs(memory.skew) > LONGEST_SKEW:
+        return f"our clock is {abs(memory.skew) / 1e9:.1f} s off the exchange's"
+    freshness = pair.tape.freshness(now, memory.config.time)
+    if freshness is not Freshness.FRESH:
+        return FRESHNESS_WORDS[freshness]
+    if pair.maker is None:
+        return "the account's fees are not known yet"
+    return ""

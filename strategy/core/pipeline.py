@@ -1,0 +1,384 @@
+"""The pipeline: hear everything, then one tick of twelve stages for each pair, top to bottom.
+
+Each stage is one verb from one file; every write to memory by a stage stands here, left of an `=`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from shared import control, frames, orders
+from shared.config import Config
+from shared.orders import AddOrder, AmendOrder, ArmDeadman
+from shared.units import MINUTE, SECOND, Ns, Sats, Side, Ticks
+from strategy.core import deadman, exits, hear, reconcile, requests
+from strategy.core.advice import advise
+from strategy.core.breaker import guard
+from strategy.core.draining import drain, switch_wanted
+from strategy.core.gate import refuse, throttle
+from strategy.core.grid import floors, hang, propose, step_of
+from strategy.core.hedge import hedge
+from strategy.core.inventory import confine, share
+from strategy.core.lifecycle import Phase, Turn, turn
+from strategy.core.limiter import admit
+from strategy.core.market import View, observe
+from strategy.core.memory import EXIT_SLOT, Memory, PairMemory, Start
+from strategy.core.out import In, Out, Report, StopAsked, Tell
+from strategy.core.permit import permit
+from strategy.core.plan import Laid, lay
+from strategy.core.regime import classify, values_of
+from strategy.core.risk import assess, pause_of
+from strategy.core.skew import tilt
+from strategy.core.slots import (
+    Add,
+    Amend,
+    Cancel,
+    Intent,
+    Rules,
+    State,
+    added,
+    amended,
+    canceled,
+    decide,
+)
+from strategy.core.taxgate import is_locked, withhold
+from strategy.core.view import status, syncing_for
+from strategy.ledger.entries import AuditEntry, IntentEntry, Remember
+from strategy.ledger.lots import Lots
+
+REPORT_EACH: Final = Ns(SECOND)
+REPORT_AT_MOST_EACH: Final = Ns(SECOND // 5)
+PEAK_KEPT_EACH: Final = MINUTE
+ALERTS_KEPT: Final = 20
+
+
+class Core:
+    """The strategy as a Machine: events and frames in; commands, entries and reports out."""
+
+    def __init__(self, config: Config, start: Start, lots: Lots) -> None:
+        self.memory = Memory(config, start, lots)
+        self._next_tick = start.boot
+        self._anchor_moved = False
+        self._reported_at = Ns(0)
+        self._reported_digest: tuple[object, ...] = ()
+        self._peak_kept = (Ns(0), self.memory.risk.peak)
+
+    # The Machine.
+
+    def step(self, now: Ns, inbox: Sequence[In]) -> list[Out]:
+        """Hear all that waited, then act once."""
+        memory = self.memory
+        assert now >= memory.now, "time never falls"
+        memory.now = now
+        out: list[Out] = []
+        for item in inbox:
+            out += self._hear(item, now)
+        out += self._account(now)
+        for pair in memory.pairs.values():
+            out += self._tick(pair, now)
+        out += self._finish(now)
+        memory.clear_once = False
+        memory.count("ticks")
+        for told in out:
+            if isinstance(told, Tell):
+                _keep_alert(memory, told)
+        out += self._report(now)
+        self._next_tick = Ns(now + int(memory.config.time.tick_sec * SECOND))
+        return out
+
+    def wake_at(self) -> Ns:
+        """The next tick; sooner where the switch or an answer is due."""
+        return self._next_tick
+
+    # Hearing.
+
+    def _hear(self, item: In, now: Ns) -> list[Out]:
+        memory = self.memory
+        match item:
+            case orders.Clock(wall):
+                memory.wall = wall
+            case frames.Book():
+                if item.pair in memory.pairs:
+                    memory.pairs[item.pair].tape.hear_book(item, now, memory.config.time)
+            case frames.Vwap():
+                if item.pair in memory.pairs:
+                    memory.pairs[item.pair].tape.hear_vwap(item)
+            case frames.Instrument():
+                if item.pair.symbol in memory.pairs:
+                    memory.pairs[item.pair.symbol].tape.hear_instrument(item)
+            case frames.Beat():
+                memory.feed_system = item.system
+            case frames.Trades() | frames.Candle():
+                memory.count("tape_frames")
+            case StopAsked():
+                requests.stop(memory, now)
+            case control.Request():
+                return requests.answer(memory, item, now)
+            case _:
+                return self._hear_exchange(item, now)
+        return []
+
+    def _hear_exchange(self, event: orders.Event, now: Ns) -> list[Out]:
+        memory = self.memory
+        match event:
+            case orders.Filled():
+                return hear.booked(memory, event, now)
+            case orders.Accepted():
+                return hear.accepted(memory, event, now)
+            case orders.Amended():
+                return hear.amended(memory, event, now)
+            case orders.Gone():
+                return hear.gone(memory, event, now)
+            case orders.Refused():
+                return hear.refused(memory, event, now)
+            case orders.Listed():
+                return reconcile.listed(memory, event, now)
+            case orders.Looked():
+                return reconcile.looked(memory, event, now)
+            case orders.AskFailed():
+                return reconcile.ask_failed(memory, event, now)
+            case orders.LineUp():
+                return hear.line_up(memory, event, now)
+            case orders.LineDown():
+                return hear.line_down(memory, event, now)
+            case orders.System():
+                return hear.system(memory, event, now)
+            case orders.Armed():
+                memory.switch = deadman.answered(memory.switch, event)
+            case orders.Balances(totals):
+                memory.balances = {**memory.balances, **totals}
+                memory.balance_at = now
+            case orders.Fees():
+                if event.pair in memory.pairs:
+                    memory.pairs[event.pair].set_fees(event)
+            case orders.Pairs(pairs):
+                for spec in pairs:
+                    if spec.symbol in memory.pairs:
+                        memory.pairs[spec.symbol].tape.hear_pair(spec)
+            case orders.RateCounter():
+                self._hear_counter(event, now)
+            case orders.Skew(ns):
+                memory.skew = ns
+            case orders.Clock():
+                memory.wall = event.wall
+        return []
+
+    def _hear_counter(self, event: orders.RateCounter, now: Ns) -> None:
+        pair = self.memory.pairs.get(event.pair)
+        for known in [pair] if pair else list(self.memory.pairs.values()):
+            limiter = known.limiter
+            if pair:
+                limiter = replace(limiter, counter=event.counter, at=now)
+            known.limiter = replace(limiter, threshold=event.threshold or limiter.threshold)
+
+    # What concerns the whole account, once a step.
+
+    def _account(self, now: Ns) -> list[Out]:
+        memory = self.memory
+        out: list[Out] = []
+        if memory.switch.fired(now):
+            out += hear.switch_fired(memory, now)
+        for pair in memory.pairs.values():
+            out += reconcile.time_out(memory, pair, now)
+        if switch_wanted(memory) and deadman.due(memory.switch, now, memory.config.ws):
+            memory.switch = deadman.asked(memory.switch, now)
+            out.append(ArmDeadman(memory.config.ws.cancel_after_timeout_sec))
+        out += reconcile.ask(memory, now)
+        if memory.phase is Phase.SYNCING and not syncing_for(memory):
+            memory.phase = turn(memory.phase, Turn.SYNCED)
+            out.append(Tell("info", "phase", "in sync with the exchange: trading"))
+        why = throttle(memory, now)
+        if why and not memory.halt:
+            memory.halt = why
+            out += [Remember("halt", why), AuditEntry(memory.wall, "bot", "halt", why)]
+            out.append(Tell("critical", "halt", f"halted: {why}"))
+        return out
+
+    # One tick of one pair: the twelve stages.
+
+    def _tick(self, pair: PairMemory, now: Ns) -> list[Out]:
+        memory, cfg = self.memory, self.memory.config
+
+        # What is true.
+        view = pair.view = observe(pair.tape, now, cfg.time)  #                    1 market data
+        if view is not None:
+            pair.breaker = guard(pair.breaker, view, now, cfg.risk)  #             2 circuit breaker
+            memory.risk = assess(memory.risk, self._equity(pair, view), cfg.risk)  # 3 risk
+            pair.regime = classify(pair.regime, view, now, cfg.regime)  #          4 regime
+            pair.advice = advise(pair.advice, now)  #                              5 advice
+            locked = is_locked(memory.free(), view.pair.qty_min)
+            memory.pause = pause_of(memory.risk.severity, locked)
+
+        # What we would like.
+        pair.permit = permit(memory, pair, now)
+        laid = self._wish(pair, view, now) if view is not None else None  #        6 to 9
+        pair.laid = laid or pair.laid
+
+        # What we do.
+        intents = self._decide(pair, view, laid, now)  #                          10 order decisions
+        pair.limiter, admitted = admit(pair.limiter, intents, now, cfg.rate_limit)  # 11 rate limit
+        return self._dispatch(pair, admitted, now)  #                             12 dispatch
+
+    def _wish(self, pair: PairMemory, view: View, now: Ns) -> Laid | None:
+        """Stages 6 to 9: the Plan goes from hand to hand; then it is laid as prices."""
+        memory, cfg = self.memory, self.memory.config
+        if not pair.permit.change or not view.fresh or pair.maker is None:
+            return None
+        values = values_of(pair.regime, cfg.regime)
+        free, base, quote = memory.free(), memory.base_total(pair), memory.quote_total(pair)
+        reserve = int(cfg.grid.base_reserve.scaleb(view.pair.qty_decimals))
+        step = step_of(pair.maker, cfg.grid)
+
+        plan = propose(view, values, step, (base - reserve, quote), cfg.grid)  #   6 grid
+        plan = confine(plan, view, base, quote, values)
+        plan = withhold(plan, free, view.pair.qty_min)  #                         7 tax gating
+        if not pair.permit.buy:
+            plan = plan.capped(_first(pair.permit.why), buy=0)
+        if not pair.permit.sell:
+            plan = plan.capped(_first(pair.permit.why), sell=0)
+        plan = hedge(  #                                                           8 hedge
+            plan, memory.risk.drawdown, cfg.risk.max_portfolio_drawdown_pct, cfg.hedge
+        )
+        plan = tilt(plan, share(base, quote, view.mid), values)  #                 9 skew
+
+        may_rise = plan.sell_levels > 0 and plan.sell_sats > 0
+        hung = hang(pair.hung, view, step, may_rise, now, cfg.grid)
+        self._anchor_moved = hung.anchor != pair.hung.anchor
+        pair.hung, pair.plan = hung, plan
+        bound = floors(pair.unmatched, step) if cfg.grid.sell_floor == "paired" else []
+        filled = {
+            (slot.side, int(slot.price)): int(slot.filled) for slot in pair.slots if slot.filled
+        }
+        return lay(plan, hung.anchor, view.pair, (view.bid, view.ask), bound, filled)
+
+    def _decide(
+        self, pair: PairMemory, view: View | None, laid: Laid | None, now: Ns
+    ) -> list[Intent]:
+        """Stage 10: wishes against slots; nothing but cancels where nothing may be added."""
+        memory = self.memory
+        pair.notes = {}
+        if memory.clear_once or not (pair.permit.buy or pair.permit.sell):
+            why = _first(pair.permit.why) or "cancel-all"
+            intents: list[Intent] = [
+                Cancel(slot, why) for slot in pair.slots if slot.state is State.LIVE
+            ]
+            return intents + exits.decide(memory, pair, now)
+        if laid is None or view is None:
+            return []
+        cfg = memory.config.grid
+        rules = Rules(
+            pair.hung.anchor.step, cfg.requote_tolerance, int(cfg.requote_age_sec * SECOND)
+        )
+        intents = decide(pair.side(Side.BUY), laid.buys, now, rules)
+        return intents + decide(pair.side(Side.SELL), laid.sells, now, rules)
+
+    def _dispatch(self, pair: PairMemory, intents: Sequence[Intent], now: Ns) -> list[Out]:
+        """Stage 12: the gate, then the intent on paper, then the letter."""
+        memory = self.memory
+        out: list[Out] = []
+        if self._anchor_moved:
+            self._anchor_moved = False
+            out.append(hear.anchor_fact(pair))
+        deadline = Ns(memory.wall + memory.skew + int(memory.config.time.deadline_sec * SECOND))
+        for intent in intents:
+            place = pair.place(intent.slot.name)
+            if isinstance(intent, Cancel):
+                pair.slots[place], command = canceled(intent.slot, now)
+                pair.notes[intent.slot.name] = intent.why
+                memory.count("cancels")
+                out.append(command)
+                continue
+            why = refuse(memory, pair, intent, now)
+            if why:
+                pair.notes[intent.slot.name] = f"the gate: {why}"
+                memory.count("gated")
+                continue
+            price, qty = Ticks(intent.wish.price), Sats(intent.wish.qty)
+            if isinstance(intent, Amend):
+                change = AmendOrder(intent.slot.cl_ord_id, pair.name, price, qty, deadline)
+                pair.slots[place] = amended(intent.slot, change, now)
+                memory.count("amends")
+                out.append(change)
+                continue
+            out += self._add(pair, place, intent, deadline, now)
+        return out
+
+    def _add(self, pair: PairMemory, place: int, add: Add, deadline: Ns, now: Ns) -> list[Out]:
+        memory, slot, wish = self.memory, add.slot, add.wish
+        order = AddOrder(
+            memory.next_id(pair, slot.side),
+            pair.name,
+            slot.side,
+            wish.price,
+            wish.qty,
+            deadline,
+            slot.name == EXIT_SLOT,
+        )
+        pair.slots[place] = added(slot, order, now)
+        memory.index[order.cl_ord_id] = (pair.name, place)
+        memory.count("adds")
+        entry = IntentEntry(
+            order.cl_ord_id,
+            slot.name,
+            pair.name,
+            slot.side,
+            wish.price,
+            wish.qty,
+            deadline,
+            memory.wall,
+        )
+        return [entry, order]
+
+    # The end of a step.
+
+    def _finish(self, now: Ns) -> list[Out]:
+        """Keep the peak, at most once a minute; and go on draining."""
+        memory = self.memory
+        out: list[Out] = []
+        kept_at, kept = self._peak_kept
+        if memory.risk.peak > kept and now - kept_at >= PEAK_KEPT_EACH:
+            self._peak_kept = (now, memory.risk.peak)
+            out.append(Remember("peak", repr(memory.risk.peak)))
+        if memory.phase is Phase.DRAINING:
+            out += drain(memory, now)
+        return out
+
+    def _equity(self, pair: PairMemory, view: View) -> float:
+        """An estimate in quote currency; 0.0 while a balance or a fresh price is unknown."""
+        memory, spec = self.memory, view.pair
+        if not view.fresh or spec.base not in memory.balances:
+            return 0.0
+        units = memory.base_total(pair) * view.mid + memory.quote_total(pair)
+        return float(units / 10 ** (spec.price_decimals + spec.qty_decimals))
+
+    def _report(self, now: Ns) -> list[Out]:
+        """The view: each second, and sooner where something a person sees has changed."""
+        memory = self.memory
+        since = now - self._reported_at
+        if since < REPORT_AT_MOST_EACH and memory.phase is not Phase.STOPPED:
+            return []
+        seen = (
+            memory.phase, memory.hold, memory.halt, memory.fills, memory.line,
+            [slot for pair in memory.pairs.values() for slot in pair.slots],
+        )  # fmt: skip
+        if since < REPORT_EACH and seen == self._reported_digest:
+            return []
+        self._reported_at, self._reported_digest = now, seen
+        return [Report(status(memory))]
+
+
+def _first(why: tuple[str, ...]) -> str:
+    return why[0] if why else ""
+
+
+def _keep_alert(memory: Memory, tell: Tell) -> None:
+    """The open matters, newest last; bounded."""
+    if tell.level == "info":
+        return
+    memory.alerts.pop(tell.key, None)
+    memory.alerts[tell.key] = (tell.level, tell.text)
+    while len(memory.alerts) > ALERTS_KEPT:
+        memory.alerts.pop(next(iter(memory.alerts)))

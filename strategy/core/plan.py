@@ -1,0 +1,208 @@
+"""The Plan: one small frozen value that walks through stages 6 to 9; and laying it as prices.
+
+Rule 1: a ceiling once set binds all that follow. Whoever lowers a number adds a word to `why`.
+Rule 2: `lay` is the only place where a float becomes money. It rounds away from the mid.
+
+Money inside a plan is counted in *units* of the pair: Ticks times Sats, an exact int.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from shared.units import Pair, Sats, Side, Ticks
+from strategy.core.slots import Wish
+
+
+class Plan(Struct, frozen=True):
+    """What we would like to quote."""
+
+    buy_levels: int
+    sell_levels: int
+    buy_most: int
+    sell_most: int
+    spacing: float  # ratio between neighbouring rungs, 0.0039 = 39 bps
+    notional: int  # units per rung
+    buy_scale: float = 1.0
+    sell_scale: float = 1.0
+    buy_units: int = 0  # what all buys together may cost, fees included
+    sell_sats: int = 0  # what all sells together may hand over
+    why: tuple[str, ...] = ()
+
+    def capped(self, why: str, *, buy: int | None = None, sell: int | None = None) -> Plan:
+        """Fewer levels, and a ceiling that no later stage may lift."""
+        buy_most = self.buy_most if buy is None else min(self.buy_most, buy)
+        sell_most = self.sell_most if sell is None else min(self.sell_most, sell)
+        if buy_most == self.buy_most and sell_most == self.sell_most:
+            return self
+        return msgspec.structs.replace(
+            self,
+            buy_most=buy_most,
+            sell_most=sell_most,
+            buy_levels=min(self.buy_levels, buy_most),
+            sell_levels=min(self.sell_levels, sell_most),
+            why=(*self.why, why),
+        )
+
+    def budgeted(
+        self, why: str, *, buy_units: int | None = None, sell_sats: int | None = None
+    ) -> Plan:
+        """A smaller budget for one side."""
+        buys = self.buy_units if buy_units is None else max(0, min(self.buy_units, buy_units))
+        sells = self.sell_sats if sell_sats is None else max(0, min(self.sell_sats, sell_sats))
+        if buys == self.buy_units and sells == self.sell_sats:
+            return self
+        return msgspec.structs.replace(self, buy_units=buys, sell_sats=sells, why=(*self.why, why))
+
+    def scaled(self, why: str, *, buy: float = 1.0, sell: float = 1.0) -> Plan:
+        """Smaller rungs on one side or both."""
+        if buy >= 1.0 and sell >= 1.0:
+            return self
+        return msgspec.structs.replace(
+            self,
+            buy_scale=self.buy_scale * min(buy, 1.0),
+            sell_scale=self.sell_scale * min(sell, 1.0),
+            why=(*self.why, why),
+        )
+
+
+class Anchor(Struct, frozen=True):
+    """The lattice of prices: rung k stands at base x (1 + step) ** (center + k), k = 0 is empty.
+
+    `center` moves by whole rungs, so the prices of the orders that stay are the same ints.
+    """
+
+    base: float  # Ticks; 0.0 = not hung yet
+    step: float
+    center: int = 0
+
+    def price(self, rung: int) -> float:
+        """Where a rung stands, in Ticks, not rounded: rungs above 0 sell, below 0 buy."""
+        return float(self.base * (1.0 + self.step) ** (self.center + rung))
+
+
+class Laid(Struct, frozen=True):
+    """The wishes of both sides, nearest rung first, and why a rung has none."""
+
+    buys: tuple[Wish, ...]
+    sells: tuple[Wish, ...]
+    missing: tuple[tuple[Side, int, str], ...]  # side, rung, why
+
+
+def lay(
+    plan: Plan,
+    anchor: Anchor,
+    pair: Pair,
+    touch: tuple[int, int],
+    floors: list[tuple[int, int]],
+    filled: Mapping[tuple[Side, int], int],
+) -> Laid:
+    """Turn a plan into wishes.
+
+    touch: best bid and ask, Ticks; a rung at or through the other side's touch is dropped.
+    floors: for the sells, (least price, Sats) of each unmatched buy, cheapest first.
+    filled: Sats that the order at (side, price) has filled already; they are paid for.
+    """
+    missing: list[tuple[Side, int, str]] = []
+    buys = _lay_buys(plan, anchor, pair, touch[1], filled, missing)
+    sells = _lay_sells(plan, anchor, pair, touch[0], floors, filled, missing)
+    assert not (buys and sells) or buys[0].price < sells[0].price, "buys lie under sells"
+    return Laid(tuple(buys), tuple(sells), tuple(missing))
+
+
+def _lay_buys(
+    plan: Plan,
+    anchor: Anchor,
+    pair: Pair,
+    ask: int,
+    filled: Mapping[tuple[Side, int], int],
+    missing: list[tuple[Side, int, str]],
+) -> list[Wish]:
+    wishes: list[Wish] = []
+    left = plan.buy_units
+    for rung in range(1, plan.buy_levels + 1):
+        price = int(anchor.price(-rung))
+        price -= price % pair.price_step  # down: away from the mid
+        qty = _quantity(plan.notional, plan.buy_scale, price, pair)
+        why = _too_small(pair, price, qty)
+        units = price * (qty - filled.get((Side.BUY, price), 0))
+        if price >= ask:
+            why = "at or through the ask"
+        elif not why and units > left:
+            why = "no funds left for it"
+        if why:
+            missing.append((Side.BUY, rung, why))
+            continue
+        left -= max(0, units)
+        wishes.append(Wish(Side.BUY, Ticks(price), Sats(qty), rung))
+    return wishes
+
+
+def _lay_sells(
+    plan: Plan,
+    anchor: Anchor,
+    pair: Pair,
+    bid: int,
+    floors: list[tuple[int, int]],
+    filled: Mapping[tuple[Side, int], int],
+    missing: list[tuple[Side, int, str]],
+) -> list[Wish]:
+    wishes: list[Wish] = []
+    left = plan.sell_sats
+    bound = list(floors)
+    for rung in range(1, plan.sell_levels + 1):
+        price = -int(-anchor.price(rung) // 1)
+        price += -price % pair.price_step  # up: away from the mid
+        qty = _quantity(plan.notional, plan.sell_scale, price, pair)
+        why = _too_small(pair, price, qty)
+        open_qty = qty - filled.get((Side.SELL, price), 0)
+        if price <= bid:
+            why = "at or through the bid"
+        elif not why and open_qty > left:
+            why = "no coins left that may be sold"
+        elif not why and not _take_floors(bound, price, open_qty):
+            why = "below an unmatched buy plus fees"
+        if why:
+            missing.append((Side.SELL, rung, why))
+            continue
+        left -= max(0, open_qty)
+        wishes.append(Wish(Side.SELL, Ticks(price), Sats(qty), rung))
+    return wishes
+
+
+def _take_floors(bound: list[tuple[int, int]], price: int, qty: int) -> bool:
+    """Pair a sell with the cheapest unmatched buys; False (and nothing taken) below a floor.
+
+    Coins beyond the unmatched buys were there before the grid: they have no floor.
+    """
+    left, taken = qty, 0
+    for least, available in bound:
+        if left <= 0:
+            break
+        if price < least:
+            return False
+        taken += 1
+        left -= available
+    rest = bound[taken:]
+    if left < 0:  # the last one taken is only used in part
+        rest.insert(0, (bound[taken - 1][0], -left))
+    bound[:] = rest
+    return True
+
+
+def _quantity(notional: int, scale: float, price: int, pair: Pair) -> int:
+    qty = int(notional * scale) // price if price > 0 else 0
+    return qty - qty % pair.qty_step
+
+
+def _too_small(pair: Pair, price: int, qty: int) -> str:
+    """Kraken's minima: quantity in the base coin, cost in the quote currency."""
+    if price <= 0 or qty < pair.qty_min:
+        return "below the pair's least quantity"
+    cost_min = int(pair.cost_min.scaleb(pair.price_decimals + pair.qty_decimals))
+    if price * qty < cost_min:
+        return "below the pair's least cost"
+    return ""

@@ -1,0 +1,190 @@
+"""Reconciliation: what the exchange's list says about our slots. One path for start and doubt.
+
+Rule 1: an order on the list is found; ours without a slot is an orphan and is cancelled; one that
+does not bear our prefix is somebody else's and is only counted.
+Rule 2: an order missing from the list is gone only after two misses, both asked for later than
+its deadline, and a targeted query (the list may omit an order for a moment).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from shared.orders import (
+    AskFailed,
+    AskOrder,
+    AskOrders,
+    CancelOrder,
+    Gone,
+    Listed,
+    Looked,
+    RestingOrder,
+)
+from shared.units import SECOND, Ns
+from strategy.core import hear
+from strategy.core.memory import CURSOR_OVERLAP, PREFIX, Asking, Memory, PairMemory
+from strategy.core.out import Out, Tell
+from strategy.core.slots import IN_FLIGHT, Input, Slot, State, move
+from strategy.ledger.entries import Remember
+
+MISSES: Final = 2
+SKEW_ALLOWANCE: Final = Ns(SECOND)
+ASK_WHILE_LOST: Final = Ns(3 * SECOND)
+ANSWER_WITHIN: Final = Ns(60 * SECOND)
+LONGEST_PAUSE_S: Final = 30
+ORPHAN_AGAIN: Final = Ns(10 * SECOND)
+
+
+def listed(memory: Memory, event: Listed, now: Ns) -> list[Out]:
+    """Hold the exchange's list against our slots."""
+    memory.asking = Asking(wanted=False, listed_at=event.asked_at)
+    out: list[Out] = []
+    cursor = Ns(max(memory.cursor, event.until - CURSOR_OVERLAP))
+    if cursor != memory.cursor:
+        memory.cursor = cursor
+        out.append(Remember("cursor", str(cursor)))
+    seen: dict[str, None] = {}
+    foreign: list[str] = []
+    for order in event.orders:
+        seen[order.cl_ord_id] = None
+        if not order.cl_ord_id.startswith(PREFIX):
+            foreign.append(order.order_id)
+            continue
+        _found(memory, order, event.asked_at, now)
+    if foreign and tuple(foreign) != memory.foreign:
+        text = f"{len(foreign)} orders of somebody else rest in this account; they are left alone"
+        out.append(Tell("warning", "foreign_orders", text))
+    memory.foreign = tuple(foreign)
+    for pair in memory.pairs.values():
+        for place, slot in enumerate(pair.slots):
+            if slot.state is not State.EMPTY and slot.cl_ord_id not in seen:
+                pair.slots[place] = _missed(memory, slot, event.asked_at, now)
+    return out
+
+
+def _found(memory: Memory, order: RestingOrder, asked_at: Ns, now: Ns) -> None:
+    found = memory.slot_of(order.cl_ord_id)
+    if found is None:
+        ended = memory.gone_at.get(order.cl_ord_id)
+        if ended is None or ended < asked_at:
+            memory.orphans.setdefault(order.cl_ord_id, Ns(0))
+        return
+    pair, place = found
+    pair.slots[place] = adopt(pair.slots[place], order, asked_at, now)
+
+
+def adopt(slot: Slot, order: RestingOrder, asked_at: Ns, now: Ns) -> Slot:
+    """The slot, told by the list what rests in it."""
+    if slot.state in IN_FLIGHT and slot.since >= asked_at:
+        return slot  # the list is older than what we have sent since
+    was = slot.state
+    slot = move(replace(slot, order_id=order.order_id, misses=0), Input.FOUND, now)
+    if slot.state is not State.LIVE:
+        return slot
+    return replace(
+        slot,
+        price=order.price,
+        qty=order.qty,
+        filled=max(slot.filled, order.filled),
+        changed=slot.changed if was is State.LIVE else now,
+    )
+
+
+def _missed(memory: Memory, slot: Slot, asked_at: Ns, now: Ns) -> Slot:
+    """The slot after a list that did not name its order."""
+    if slot.state in IN_FLIGHT or slot.since >= asked_at:
+        return slot
+    wall_when_asked = memory.wall - (now - asked_at)
+    if slot.deadline and wall_when_asked <= slot.deadline + SKEW_ALLOWANCE:
+        return slot  # it may still come to life
+    misses = slot.misses + 1
+    if slot.state is State.LIVE and misses >= MISSES:
+        slot = replace(move(slot, Input.CUT, now), since=slot.since)
+    return replace(slot, misses=misses)
+
+
+def looked(memory: Memory, event: Looked, now: Ns) -> list[Out]:
+    """The answer to a targeted question about one lost order."""
+    memory.asking = replace(memory.asking, single="", single_at=Ns(0))
+    found = memory.slot_of(event.cl_ord_id)
+    if found is None:
+        return []
+    pair, place = found
+    slot = pair.slots[place]
+    if slot.state is not State.LOST:
+        return []
+    if event.order is not None:
+        pair.slots[place] = adopt(slot, event.order, event.asked_at, now)
+        return []
+    if event.status:
+        ended = Gone(slot.cl_ord_id, slot.order_id, event.status, event.filled)
+        return hear.gone(memory, ended, now)
+    return hear.emptied(memory, pair, place, "never", now)
+
+
+def ask_failed(memory: Memory, event: AskFailed, now: Ns) -> list[Out]:
+    failures = memory.asking.failures + 1
+    memory.asking = Asking(
+        wanted=True,
+        listed_at=memory.asking.listed_at,
+        failures=failures,
+        not_before=Ns(now + min(LONGEST_PAUSE_S, 2 ** min(failures, 6)) * SECOND),
+    )
+    return [Tell("info", "ask_failed", f"asking for our orders failed: {event.why}")]
+
+
+def ask(memory: Memory, now: Ns) -> list[Out]:
+    """What to ask the exchange in this step, and the cancels of orphans."""
+    if memory.line != "up":
+        return []
+    out: list[Out] = []
+    asking = memory.asking
+    if asking.asked_at and now - asking.asked_at > ANSWER_WITHIN:
+        asking = replace(asking, asked_at=Ns(0), wanted=True)
+    if not asking.asked_at and now >= asking.not_before and _due(memory, asking, now):
+        asking = replace(asking, asked_at=now, wanted=False)
+        out.append(AskOrders(memory.cursor))
+    if asking.single and now - asking.single_at > ANSWER_WITHIN:
+        asking = replace(asking, single="")
+    doubtful = None if asking.single else _doubtful(memory)
+    if doubtful is not None:
+        asking = replace(asking, single=doubtful.cl_ord_id, single_at=now)
+        out.append(AskOrder(doubtful.cl_ord_id))
+    memory.asking = asking
+    for cl_ord_id, sent_at in list(memory.orphans.items()):
+        if not sent_at or now - sent_at >= ORPHAN_AGAIN:
+            memory.orphans[cl_ord_id] = now
+            memory.count("orphans_cancelled")
+            out.append(CancelOrder(cl_ord_id))
+            out.append(Tell("warning", "orphan", f"cancelling {cl_ord_id}: no slot owns it"))
+    return out
+
+
+def _due(memory: Memory, asking: Asking, now: Ns) -> bool:
+    since = now - asking.listed_at
+    if asking.wanted or since >= memory.config.time.list_sec * SECOND:
+        return True
+    return since >= ASK_WHILE_LOST and any(s.state is State.LOST for s in memory.all_slots())
+
+
+def _doubtful(memory: Memory) -> Slot | None:
+    for slot in memory.all_slots():
+        if slot.state is State.LOST and slot.misses >= MISSES:
+            return slot
+    return None
+
+
+def time_out(memory: Memory, pair: PairMemory, now: Ns) -> list[Out]:
+    """Requests that brought no answer in time: unknown, not failed."""
+    patience = memory.config.time.ack_sec * SECOND
+    out: list[Out] = []
+    for place, slot in enumerate(pair.slots):
+        if slot.state in IN_FLIGHT and now - slot.since >= patience:
+            pair.slots[place] = move(slot, Input.TIMEOUT, now)
+            memory.asking = replace(memory.asking, wanted=True)
+            memory.count("timeouts")
+            text = f"{slot.name}: no answer about {slot.cl_ord_id} while {slot.state}"
+            out.append(Tell("warning", "timeout", text))
+    return out

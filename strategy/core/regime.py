@@ -1,0 +1,110 @@
+"""Stage 4, classify: range-bound, trending or chaos, from volatility and momentum.
+
+Both are exponentially weighted over time samples of fixed length, so a bar, a tape and the live
+line agree. A regime is left only beyond a margin and after its least dwell time; chaos is
+entered at once.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from shared.config import Regime as RegimeConfig
+from shared.config import RegimeValues
+from shared.units import SECOND, Ns
+from strategy.core.market import View
+
+YEAR_SECONDS: Final = 31_556_952.0
+CHAOS_LEFT_AT: Final = 0.8
+TREND_LEFT_AT: Final = 0.6
+WARM_SAMPLES: Final = 5
+
+
+class Kind(enum.StrEnum):
+    RANGE_BOUND = "range_bound"
+    TRENDING_UP = "trending_up"
+    TRENDING_DOWN = "trending_down"
+    CHAOS = "chaos"
+
+
+class Regime(Struct, frozen=True):
+    kind: Kind = Kind.RANGE_BOUND
+    since: Ns = Ns(0)
+    variance: float = 0.0  # of the log return, per second
+    slow: float = 0.0  # exponentially weighted log price
+    last: float = 0.0  # log price of the last sample
+    next_sample: Ns = Ns(0)
+    samples: int = 0
+
+    @property
+    def volatility(self) -> float:
+        """Annualised, as a ratio (0.5 = 50 %)."""
+        return math.sqrt(self.variance * YEAR_SECONDS)
+
+    @property
+    def momentum_bps(self) -> float:
+        """How far the price stands from its own slow average."""
+        return (self.last - self.slow) * 10_000 if self.samples else 0.0
+
+
+def classify(regime: Regime, view: View, now: Ns, cfg: RegimeConfig) -> Regime:
+    """The regime after this tick; nothing changes between two samples."""
+    if not view.fresh or now < regime.next_sample:
+        return regime
+    price = math.log(view.mid)
+    next_sample = Ns(int(now + cfg.sample_sec * SECOND))
+    if not regime.samples:
+        return Regime(since=now, slow=price, last=price, next_sample=next_sample, samples=1)
+    keep = 0.5 ** (cfg.sample_sec / cfg.half_life_sec)
+    move = price - regime.last
+    fresh_variance = move * move / cfg.sample_sec
+    # Until the window is warm every sample weighs the same, so one jump cannot rule.
+    keep = min(keep, 1.0 - 1.0 / (regime.samples + 1))
+    measured = msgspec.structs.replace(
+        regime,
+        variance=keep * regime.variance + (1.0 - keep) * fresh_variance,
+        slow=keep * regime.slow + (1.0 - keep) * price,
+        last=price,
+        next_sample=next_sample,
+        samples=regime.samples + 1,
+    )
+    kind = _choose(measured, now, cfg)
+    if kind is measured.kind:
+        return measured
+    return msgspec.structs.replace(measured, kind=kind, since=now)
+
+
+def _choose(regime: Regime, now: Ns, cfg: RegimeConfig) -> Kind:
+    if regime.samples < WARM_SAMPLES:
+        return regime.kind
+    edge = cfg.chaos_volatility_pct
+    in_chaos = regime.kind is Kind.CHAOS
+    if regime.volatility >= edge * (CHAOS_LEFT_AT if in_chaos else 1.0):
+        return Kind.CHAOS
+    if now - regime.since < cfg.least_dwell_sec * SECOND:
+        return regime.kind
+    trend = float(cfg.trend_momentum_bps)
+    up = trend * (TREND_LEFT_AT if regime.kind is Kind.TRENDING_UP else 1.0)
+    down = trend * (TREND_LEFT_AT if regime.kind is Kind.TRENDING_DOWN else 1.0)
+    if regime.momentum_bps >= up:
+        return Kind.TRENDING_UP
+    if regime.momentum_bps <= -down:
+        return Kind.TRENDING_DOWN
+    return Kind.RANGE_BOUND
+
+
+def values_of(regime: Regime, cfg: RegimeConfig) -> RegimeValues:
+    match regime.kind:
+        case Kind.RANGE_BOUND:
+            return cfg.range_bound
+        case Kind.TRENDING_UP:
+            return cfg.trending_up
+        case Kind.TRENDING_DOWN:
+            return cfg.trending_down
+        case Kind.CHAOS:
+            return cfg.chaos

@@ -1,0 +1,158 @@
+"""What the operator asks: each request answered in the step that hears it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from shared.control import (
+    AnyRequest,
+    AskLots,
+    AskOrderList,
+    AskStatus,
+    CancelOrders,
+    Explain,
+    Flatten,
+    Hold,
+    Reply,
+    Resume,
+    Shutdown,
+)
+from shared.units import Ns
+from strategy.core import view
+from strategy.core.lifecycle import Phase, Turn, turn
+from strategy.core.memory import Memory
+from strategy.core.out import Answer, Out, Tell
+from strategy.ledger.entries import AuditEntry, Remember
+
+REPLIES_KEPT: Final = 64
+
+
+def answer(memory: Memory, request: AnyRequest, now: Ns) -> list[Out]:
+    """The outbox of one request; the same request_id is answered from memory."""
+    known = memory.replies.get(request.request_id)
+    if known is not None:
+        return [Answer(known)]
+    ok, text, data, out = HANDLERS[type(request)](memory, request, now)
+    reply = Reply(request.request_id, ok, text, data)
+    memory.replies[request.request_id] = reply
+    while len(memory.replies) > REPLIES_KEPT:
+        memory.replies.pop(next(iter(memory.replies)))
+    return [*out, Answer(reply)]
+
+
+Handled = tuple[bool, str, dict[str, object], list[Out]]
+
+
+def _status(memory: Memory, request: AskStatus, now: Ns) -> Handled:
+    shown = view.status(memory)
+    data = {name: _jsonable(getattr(shown, name)) for name in shown.__struct_fields__}
+    return True, shown.phase, data, []
+
+
+def _orders(memory: Memory, request: AskOrderList, now: Ns) -> Handled:
+    slots = [
+        msgspec.to_builtins(view.slot_view(memory, pair, slot))
+        for pair in memory.pairs.values()
+        for slot in pair.slots
+    ]
+    return True, f"{memory.busy()} orders", {"orders": slots}, []
+
+
+def _lots(memory: Memory, request: AskLots, now: Ns) -> Handled:
+    data = view.lots_data(memory)
+    return True, f"{data['total']} held, {data['free']} free of tax", data, []
+
+
+def _explain(memory: Memory, request: Explain, now: Ns) -> Handled:
+    names: list[str] = []
+    for pair in memory.pairs.values():
+        for slot in pair.slots:
+            names.append(slot.name)
+            if slot.name == request.slot:
+                why = view.reasons(memory, pair, slot)
+                plan = list(pair.plan.why) if pair.plan else []
+                data: dict[str, object] = {
+                    "slot": slot.name,
+                    "state": slot.state.value,
+                    "why": why,
+                    "plan": plan,
+                    "order": msgspec.to_builtins(view.slot_view(memory, pair, slot)),
+                }
+                return True, f"{slot.name} is {slot.state.value}: {'; '.join(why)}", data, []
+    return False, f"no slot {request.slot!r}; there are {', '.join(names)}", {}, []
+
+
+def _hold(memory: Memory, request: Hold, now: Ns) -> Handled:
+    memory.hold = request.reason or "operator"
+    out: list[Out] = [Remember("hold", memory.hold), _audit(memory, "hold", memory.hold)]
+    out.append(Tell("warning", "hold", f"on hold: {memory.hold}"))
+    return True, "on hold: own orders are being cancelled, nothing is quoted", {}, out
+
+
+def _resume(memory: Memory, request: Resume, now: Ns) -> Handled:
+    if not (memory.hold or memory.halt or memory.flatten):
+        return True, "nothing to resume: neither on hold nor halted", {}, []
+    memory.hold, memory.halt, memory.flatten = "", "", False
+    memory.rejects_in_a_row = 0
+    memory.fill_times.clear()
+    for key in ("hold", "halt"):
+        memory.alerts.pop(key, None)
+    out: list[Out] = [Remember("hold", ""), Remember("halt", "")]
+    out.append(_audit(memory, "resume", request.reason))
+    return True, "resumed", {}, out
+
+
+def _cancel_all(memory: Memory, request: CancelOrders, now: Ns) -> Handled:
+    memory.clear_once = True
+    busy = memory.busy()
+    audit = _audit(memory, "cancel-all", "")
+    return True, f"cancelling {busy} own orders; the grid may quote again", {}, [audit]
+
+
+def _flatten(memory: Memory, request: Flatten, now: Ns) -> Handled:
+    if request.word != "flatten":
+        return False, 'type the word "flatten" to confirm', {}, []
+    if memory.phase is not Phase.TRADING or memory.halt:
+        return False, f"cannot sell now: {memory.halt or memory.phase}", {}, []
+    free = memory.free()
+    memory.flatten = True
+    memory.hold = "flatten"
+    out: list[Out] = [Remember("hold", "flatten"), _audit(memory, "flatten", "")]
+    out.append(Tell("warning", "hold", "flatten: selling what is free of tax, then on hold"))
+    return True, f"selling {free / 1e8:.8f} that are free of tax, then on hold", {}, out
+
+
+def _shutdown(memory: Memory, request: Shutdown, now: Ns) -> Handled:
+    stop(memory, now)
+    return True, "draining: own orders are cancelled, then the switch is disarmed", {}, []
+
+
+def stop(memory: Memory, now: Ns) -> None:
+    """Begin an orderly end; a second call changes nothing."""
+    if not memory.stop_asked_at:
+        memory.stop_asked_at = now
+    memory.phase = turn(memory.phase, Turn.STOP)
+
+
+def _audit(memory: Memory, what: str, why: str) -> AuditEntry:
+    return AuditEntry(memory.wall, "operator", what, why)
+
+
+def _jsonable(value: object) -> object:
+    return msgspec.to_builtins(value)
+
+
+HANDLERS: Final[dict[type[Any], Callable[[Memory, Any, Ns], Handled]]] = {
+    AskStatus: _status,
+    AskOrderList: _orders,
+    AskLots: _lots,
+    Explain: _explain,
+    Hold: _hold,
+    Resume: _resume,
+    CancelOrders: _cancel_all,
+    Flatten: _flatten,
+    Shutdown: _shutdown,
+}

@@ -1,0 +1,86 @@
+"""Stage 3, assess: drawdown from the peak, and the pause state looked up from it.
+
+The pause is not remembered, it is looked up from two facts, so it has no forgotten way back. The
+only memory is the peak and the severity's latch: a band is left 3 % below its edge, not at it.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+from msgspec import Struct
+
+from shared.config import Risk as RiskConfig
+
+LATCH: Final = 0.03
+WARNING: Final = 0.05
+PROBLEM: Final = 0.10
+
+
+class Severity(enum.IntEnum):
+    HEALTHY = 0
+    WARNING = 1
+    PROBLEM = 2
+    CRITICAL = 3
+    EMERGENCY = 4
+
+
+class Pause(enum.StrEnum):
+    ACTIVE_TRADING = "ACTIVE_TRADING"
+    TAX_LOCK_ACTIVE = "TAX_LOCK_ACTIVE"
+    RISK_PAUSE_ACTIVE = "RISK_PAUSE_ACTIVE"
+    DUAL_LOCK = "DUAL_LOCK"
+    EMERGENCY_SELL = "EMERGENCY_SELL"
+
+
+ALLOWED: Final[dict[Pause, tuple[bool, bool]]] = {
+    # (buys, sells); EMERGENCY_SELL leaves only exits.
+    Pause.ACTIVE_TRADING: (True, True),
+    Pause.TAX_LOCK_ACTIVE: (True, False),
+    Pause.RISK_PAUSE_ACTIVE: (False, True),
+    Pause.DUAL_LOCK: (False, False),
+    Pause.EMERGENCY_SELL: (False, False),
+}
+
+
+class Risk(Struct, frozen=True):
+    """Equity and peak in quote currency, estimates. Peak 0.0: not known yet."""
+
+    equity: float = 0.0
+    peak: float = 0.0
+    drawdown: float = 0.0
+    severity: Severity = Severity.HEALTHY
+
+
+def assess(risk: Risk, equity: float, cfg: RiskConfig) -> Risk:
+    """The risk after this tick. An equity that is not known (0 or less) changes nothing."""
+    if equity <= 0.0:
+        return risk
+    peak = max(risk.peak, equity)
+    drawdown = 1.0 - equity / peak
+    return Risk(equity, peak, drawdown, _classify(risk.severity, drawdown, cfg))
+
+
+def _classify(before: Severity, drawdown: float, cfg: RiskConfig) -> Severity:
+    edges = (
+        WARNING,
+        PROBLEM,
+        cfg.max_portfolio_drawdown_pct,
+        cfg.emergency_drawdown_pct,
+    )
+    now = Severity(sum(drawdown >= edge for edge in edges))
+    if now >= before:
+        return now
+    # Falling back: only once the drawdown is LATCH below the edge that was crossed.
+    kept = Severity(sum(drawdown >= edge - LATCH for edge in edges))
+    return min(before, max(now, kept))
+
+
+def pause_of(severity: Severity, tax_locked: bool) -> Pause:
+    """DESIGN's table of two facts."""
+    if severity is Severity.EMERGENCY:
+        return Pause.EMERGENCY_SELL
+    if severity is Severity.CRITICAL:
+        return Pause.DUAL_LOCK if tax_locked else Pause.RISK_PAUSE_ACTIVE
+    return Pause.TAX_LOCK_ACTIVE if tax_locked else Pause.ACTIVE_TRADING

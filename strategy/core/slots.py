@@ -1,0 +1,316 @@
+"""The order slot: one place in the grid, one order at most.
+
+Rule 1: every change of a slot's state is a row of TRANSITIONS.
+Rule 2: `decide` only looks at a slot at rest. In flight we wait.
+Rule 3: LOST is not gone. Only the exchange's own word empties a lost slot.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from shared.orders import AddOrder, AmendOrder, CancelOrder
+from shared.units import Ns, Sats, Side, Ticks
+
+
+class State(enum.StrEnum):
+    EMPTY = "empty"
+    PENDING_NEW = "pending_new"
+    LIVE = "live"
+    AMEND_PENDING = "amend_pending"
+    CANCEL_PENDING = "cancel_pending"
+    LOST = "lost"
+
+
+class Input(enum.StrEnum):
+    """What may happen to a slot. The first three are ours, the others are heard."""
+
+    ADD = "add"
+    AMEND = "amend"
+    CANCEL = "cancel"
+    ACK = "ack"
+    REJECT = "reject"  # definitely not done
+    UNSURE = "unsure"  # an answer that decides nothing
+    PART = "part"  # a fill that leaves the order's end to a later word
+    GONE = "gone"  # filled, cancelled or expired
+    TIMEOUT = "timeout"  # no answer in time
+    CUT = "cut"  # the line is cut, or the switch has fired
+    FOUND = "found"  # the exchange lists it
+    ABSENT = "absent"  # the exchange does not know it: two misses and a targeted query
+
+
+TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
+    # The plain life of an order.
+    (State.EMPTY, Input.ADD): State.PENDING_NEW,
+    (State.PENDING_NEW, Input.ACK): State.LIVE,
+    (State.LIVE, Input.AMEND): State.AMEND_PENDING,
+    (State.AMEND_PENDING, Input.ACK): State.LIVE,
+    (State.LIVE, Input.CANCEL): State.CANCEL_PENDING,
+    (State.CANCEL_PENDING, Input.GONE): State.EMPTY,
+    (State.LIVE, Input.GONE): State.EMPTY,
+    (State.LIVE, Input.PART): State.LIVE,
+    # The exchange refuses.
+    (State.PENDING_NEW, Input.REJECT): State.EMPTY,
+    (State.AMEND_PENDING, Input.REJECT): State.LIVE,  # the old order still stands
+    (State.CANCEL_PENDING, Input.REJECT): State.LOST,
+    # A fill, or the end, overtakes the ack.
+    (State.PENDING_NEW, Input.PART): State.PENDING_NEW,
+    (State.PENDING_NEW, Input.GONE): State.EMPTY,
+    (State.AMEND_PENDING, Input.PART): State.AMEND_PENDING,
+    (State.AMEND_PENDING, Input.GONE): State.EMPTY,
+    (State.CANCEL_PENDING, Input.PART): State.CANCEL_PENDING,
+    (State.CANCEL_PENDING, Input.ACK): State.CANCEL_PENDING,  # accepted; the event is the truth
+    # Silence.
+    (State.PENDING_NEW, Input.TIMEOUT): State.LOST,
+    (State.AMEND_PENDING, Input.TIMEOUT): State.LOST,
+    (State.CANCEL_PENDING, Input.TIMEOUT): State.LOST,
+    # An answer that decides nothing.
+    (State.PENDING_NEW, Input.UNSURE): State.LOST,
+    (State.AMEND_PENDING, Input.UNSURE): State.LOST,
+    (State.CANCEL_PENDING, Input.UNSURE): State.LOST,
+    # The line is cut, or the exchange's list misses it twice.
+    (State.EMPTY, Input.CUT): State.EMPTY,
+    (State.PENDING_NEW, Input.CUT): State.LOST,
+    (State.LIVE, Input.CUT): State.LOST,
+    (State.AMEND_PENDING, Input.CUT): State.LOST,
+    (State.CANCEL_PENDING, Input.CUT): State.LOST,
+    (State.LOST, Input.CUT): State.LOST,
+    # Only the exchange's own word finds an order again, or ends it.
+    (State.LOST, Input.FOUND): State.LIVE,
+    (State.LOST, Input.ABSENT): State.EMPTY,
+    (State.LOST, Input.GONE): State.EMPTY,
+    (State.LOST, Input.PART): State.LOST,
+    (State.LOST, Input.ACK): State.LOST,
+    (State.LOST, Input.REJECT): State.LOST,
+    (State.LOST, Input.UNSURE): State.LOST,
+    # The list confirms what we believed; a list read before our cancel took effect.
+    (State.LIVE, Input.FOUND): State.LIVE,
+    (State.PENDING_NEW, Input.FOUND): State.LIVE,
+    (State.AMEND_PENDING, Input.FOUND): State.AMEND_PENDING,
+    (State.CANCEL_PENDING, Input.FOUND): State.CANCEL_PENDING,
+    # A late or repeated answer about an order that is known already.
+    (State.LIVE, Input.ACK): State.LIVE,
+    (State.LIVE, Input.REJECT): State.LIVE,
+    (State.LIVE, Input.UNSURE): State.LIVE,
+}
+
+IN_FLIGHT: Final = (State.PENDING_NEW, State.AMEND_PENDING, State.CANCEL_PENDING)
+
+
+class Slot(Struct, frozen=True):
+    """One place. `price` and `qty` are what we last wished of the exchange for it."""
+
+    name: str  # "b3", "s1", "x"
+    pair: str
+    side: Side
+    state: State = State.EMPTY
+    cl_ord_id: str = ""
+    order_id: str = ""
+    price: Ticks = Ticks(0)
+    qty: Sats = Sats(0)  # the total, what has filled included
+    filled: Sats = Sats(0)  # executed in all: the larger of what the list and our fills say
+    heard: Sats = Sats(0)  # the sum of the fills this life has heard of
+    was_price: Ticks = Ticks(0)  # what stands at the exchange while an amend is under way
+    was_qty: Sats = Sats(0)
+    since: Ns = Ns(0)  # when the state was entered
+    changed: Ns = Ns(0)  # when the order was created or last amended: its age for the rate counter
+    deadline: Ns = Ns(0)  # wall time after which a pending add or amend can no longer take effect
+    not_before: Ns = Ns(0)  # cool-down after a reject
+    rejects: int = 0  # in a row
+    misses: int = 0  # how often the exchange's list left it out
+    exit_order: bool = False
+
+    @property
+    def open_qty(self) -> int:
+        """The most that may still fill, whatever became of what is in flight."""
+        return max(0, max(self.qty, self.was_qty) - self.filled)
+
+    @property
+    def high_price(self) -> int:
+        """The highest price at which it may still fill."""
+        return max(self.price, self.was_price)
+
+    @property
+    def low_price(self) -> int:
+        """The lowest price at which it may still fill."""
+        return min(self.price, self.was_price) if self.was_price else self.price
+
+
+class Wish(Struct, frozen=True, gc=False):
+    """The order we would like to rest. qty is the total, what has filled included."""
+
+    side: Side
+    price: Ticks
+    qty: Sats
+    rung: int
+
+
+class IllegalTransitionError(AssertionError):
+    """A slot heard something that its table does not know: our own fault, the process dies."""
+
+
+def move(slot: Slot, what: Input, now: Ns) -> Slot:
+    """The slot after `what`; IllegalTransitionError where the table has no such row."""
+    after = TRANSITIONS.get((slot.state, what))
+    if after is None:
+        raise IllegalTransitionError(f"slot {slot.pair} {slot.name}: {what} while {slot.state}")
+    if after is slot.state:
+        return slot
+    if after is State.EMPTY:
+        return _emptied(slot, now)
+    if after is State.LIVE:
+        stands = what is Input.REJECT  # the amend was refused: the old order still stands
+        return msgspec.structs.replace(
+            slot,
+            state=after,
+            since=now,
+            misses=0,
+            rejects=slot.rejects if stands else 0,
+            price=slot.was_price if stands else slot.price,
+            qty=slot.was_qty if stands else slot.qty,
+            was_price=Ticks(0),
+            was_qty=Sats(0),
+        )
+    return msgspec.structs.replace(slot, state=after, since=now)
+
+
+def _emptied(slot: Slot, now: Ns) -> Slot:
+    return Slot(
+        slot.name,
+        slot.pair,
+        slot.side,
+        since=now,
+        not_before=slot.not_before,
+        rejects=slot.rejects,
+    )
+
+
+def filled(slot: Slot, qty: int) -> Slot:
+    """A part of the order was executed; the caller moves the state by PART."""
+    heard = Sats(slot.heard + qty)
+    return msgspec.structs.replace(slot, heard=heard, filled=max(slot.filled, heard))
+
+
+class Rules(Struct, frozen=True):
+    """When a resting order is worth changing."""
+
+    step: float  # ratio between two rungs
+    tolerance: float  # of a step
+    least_age: int  # ns
+
+    def near(self, a: int, b: int) -> bool:
+        return abs(a - b) <= self.tolerance * self.step * max(a, b)
+
+
+class Add(Struct, frozen=True):
+    slot: Slot
+    wish: Wish
+
+
+class Amend(Struct, frozen=True):
+    slot: Slot
+    wish: Wish
+
+
+class Cancel(Struct, frozen=True):
+    slot: Slot
+    why: str
+
+
+Intent = Add | Amend | Cancel
+
+
+def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules) -> list[Intent]:
+    """One side of one pair: match wishes to orders by price first, then amend, add, cancel.
+
+    So one completed fill changes two orders at most, and the rest keep their places in the queue.
+    """
+    held = [slot for slot in slots if slot.state is not State.EMPTY]
+    wanted, unmatched = _match(held, wishes, rules)
+    movable = [s for s in unmatched if s.state is State.LIVE]
+    intents: list[Intent] = []
+    # A wish for which no order rests is best served by an order that no wish keeps.
+    for slot in movable:
+        if not wanted:
+            intents.append(Cancel(slot, "no rung wants it"))
+        elif slot.not_before <= now and (
+            now - slot.changed >= rules.least_age or _reduces(slot, wanted[0])
+        ):
+            if slot.filled < wanted[0].qty:
+                intents.append(Amend(slot, wanted.pop(0)))
+            else:
+                intents.append(Cancel(slot, "its rung is smaller than what has filled"))
+        else:
+            # Too young to move without a rate penalty: its wish waits for it.
+            wanted.pop(0)
+    free = [s for s in slots if s.state is State.EMPTY and s.not_before <= now]
+    # Each order in flight or lost holds the place of one wish: never more orders than rungs.
+    waiting = len(unmatched) - len(movable)
+    room = max(0, len(wanted) - waiting)
+    intents += [Add(slot, wish) for slot, wish in zip(free, wanted[:room], strict=False)]
+    return intents
+
+
+def _match(held: list[Slot], wishes: Sequence[Wish], rules: Rules) -> tuple[list[Wish], list[Slot]]:
+    """Wishes that no order serves yet, and orders that serve no wish."""
+    unmatched = list(held)
+    wanted: list[Wish] = []
+    for wish in wishes:
+        best: Slot | None = None
+        for slot in unmatched:
+            close = rules.near(slot.price, wish.price) and _size_fits(slot, wish)
+            if close and (
+                best is None or abs(slot.price - wish.price) < abs(best.price - wish.price)
+            ):
+                best = slot
+        if best is None:
+            wanted.append(wish)
+        else:
+            unmatched.remove(best)
+    return wanted, unmatched
+
+
+def _size_fits(slot: Slot, wish: Wish) -> bool:
+    """A resting size is kept while it is within a fifth of the wish, unless it is too large."""
+    return slot.state is not State.LIVE or wish.qty * 4 <= slot.qty * 5 <= wish.qty * 6
+
+
+def _reduces(slot: Slot, wish: Wish) -> bool:
+    """Whether the change takes risk away: a smaller order at a price no nearer to the market."""
+    farther = wish.price <= slot.price if slot.side is Side.BUY else wish.price >= slot.price
+    return farther and wish.qty <= slot.qty
+
+
+def added(slot: Slot, order: AddOrder, now: Ns) -> Slot:
+    moved = move(slot, Input.ADD, now)
+    return msgspec.structs.replace(
+        moved,
+        cl_ord_id=order.cl_ord_id,
+        price=order.price,
+        qty=order.qty,
+        changed=now,
+        deadline=order.deadline,
+        exit_order=order.exit_order,
+    )
+
+
+def amended(slot: Slot, order: AmendOrder, now: Ns) -> Slot:
+    moved = move(slot, Input.AMEND, now)
+    return msgspec.structs.replace(
+        moved,
+        price=order.price,
+        qty=order.qty,
+        was_price=slot.price,
+        was_qty=slot.qty,
+        changed=now,
+        deadline=order.deadline,
+    )
+
+
+def canceled(slot: Slot, now: Ns) -> tuple[Slot, CancelOrder]:
+    return move(slot, Input.CANCEL, now), CancelOrder(slot.cl_ord_id, slot.order_id)

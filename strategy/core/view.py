@@ -1,0 +1,224 @@
+"""The strategy as people are shown it: memory to Status, slot to words. Decides nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from shared.frames import FillView, PairView, SlotView, Status
+from shared.orders import Filled
+from shared.units import BPS, SECOND, Ns, Side, fixed_text, plain, price_text, qty_text
+from strategy.core.lifecycle import Phase
+from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
+from strategy.core.slots import Slot, State
+from strategy.ledger.tax import free_from_wall
+
+COIN_DECIMALS = 8
+
+
+def rfc3339(wall: Ns) -> str:
+    """Wall time as RFC 3339 UTC with microseconds, as the exchange writes it."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=wall // 1000)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def fill_view(fill: Filled) -> FillView:
+    fee = ", ".join(f"{plain(amount)} {asset}" for asset, amount in fill.fees) or "0"
+    price = fill.cost / Decimal(fill.qty).scaleb(-COIN_DECIMALS) if fill.qty else Decimal(0)
+    return FillView(
+        fill.exec_id,
+        fill.cl_ord_id,
+        fill.pair,
+        fill.side.value,
+        plain(price.quantize(Decimal("0.1"))),
+        fixed_text(fill.qty, COIN_DECIMALS),
+        plain(fill.cost),
+        fee,
+        rfc3339(fill.wall),
+    )
+
+
+def status(memory: Memory, tick_us: float = 0.0) -> Status:
+    """The whole view. Publisher's fields (boot, seq) are stamped by the shell."""
+    now = memory.now
+    pairs = list(memory.pairs.values())
+    first = pairs[0]
+    slots = tuple(slot_view(memory, pair, slot) for pair in pairs for slot in pair.slots)
+    resting = sum(s.state in (State.LIVE, State.AMEND_PENDING, State.CANCEL_PENDING)
+                  for s in memory.all_slots())  # fmt: skip
+    config = memory.config
+    ages = [pair.tape.age(now) / SECOND for pair in pairs]
+    return Status(
+        boot=memory.boot,
+        seq=0,
+        heard_at=now,
+        changed_at=now,
+        mode=config.mode,
+        phase="halted" if memory.halt and memory.phase is Phase.TRADING else memory.phase.value,
+        hold=bool(memory.hold),
+        pause=memory.pause.value,
+        regime=first.regime.kind.value,
+        pairs=tuple(pair_view(memory, pair) for pair in pairs),
+        slots=slots,
+        orders=resting,
+        lost=memory.lost(),
+        foreign_orders=len(memory.foreign),
+        fills=memory.fills,
+        last_fills=tuple(reversed(memory.last_fills)),
+        balances=tuple((asset, plain(total)) for asset, total in sorted(memory.balances.items())),
+        ledger_base=fixed_text(memory.lots.total(), COIN_DECIMALS),
+        free_base=fixed_text(memory.free(), COIN_DECIMALS),
+        drift=fixed_text(drift(memory), COIN_DECIMALS),
+        equity=f"{memory.risk.equity:.2f}",
+        drawdown_pct=round(memory.risk.drawdown, 6),
+        switch_left_s=round(memory.switch.left_s(now), 1),
+        rate_used=round(max(p.limiter.value(now, config.rate_limit.decay_rate) for p in pairs), 2),
+        rate_limit=float(first.limiter.threshold or config.rate_limit.max_counter),
+        feed_age_s=round(max(ages), 3),
+        line=memory.line,
+        system=memory.system,
+        maker_pct=round((first.maker or 0.0) * 100, 6),
+        taker_pct=round((first.taker or 0.0) * 100, 6),
+        waits_for=waits_for(memory),
+        counters=tuple(sorted(memory.counters.items())),
+        uptime_s=round((now - memory.boot) / SECOND, 1),
+        tick_us=tick_us,
+        alerts=tuple(memory.alerts.values()),
+    )
+
+
+def drift(memory: Memory) -> int:
+    """The exchange's balance of the coin less our ledger, Sats; 0 while either is unknown."""
+    pair = next(iter(memory.pairs.values()))
+    spec = pair.tape.pair
+    if spec is None or spec.base not in memory.balances:
+        return 0
+    return memory.base_total(pair) - memory.lots.total()
+
+
+def pair_view(memory: Memory, pair: PairMemory) -> PairView:
+    view, spec = pair.view, pair.tape.pair
+    anchor = pair.hung.anchor
+    step = anchor.step * BPS
+
+    def text(ticks: float) -> str:
+        return price_text(spec, int(ticks)) if spec and ticks > 0 else ""
+
+    return PairView(
+        pair=pair.name,
+        bid=text(view.bid) if view else "",
+        ask=text(view.ask) if view else "",
+        anchor=text(anchor.price(0)) if anchor.base > 0 else "",
+        vwap=text(view.vwap) if view else "",
+        regime=pair.regime.kind.value,
+        feed_age_s=round(pair.tape.age(memory.now) / SECOND, 3),
+        book_valid=view.fresh if view else False,
+        breaker="frozen by a fast move" if pair.breaker.frozen else "",
+        buy_spacing_bps=round(step, 2),
+        sell_spacing_bps=round(step, 2),
+        why=(*pair.permit.why, *(pair.plan.why if pair.plan else ())),
+        volatility_pct=round(pair.regime.volatility, 4),
+        move_60s_pct=round(view.move_60s, 6) if view else 0.0,
+    )
+
+
+def slot_view(memory: Memory, pair: PairMemory, slot: Slot) -> SlotView:
+    spec = pair.tape.pair
+    known = spec is not None and slot.state is not State.EMPTY
+    return SlotView(
+        slot=slot.name,
+        pair=pair.name,
+        side=slot.side.value,
+        state=slot.state.value,
+        cl_ord_id=slot.cl_ord_id,
+        price=price_text(spec, slot.price) if spec and known else "",
+        qty=qty_text(spec, slot.qty) if spec and known else "",
+        filled=qty_text(spec, slot.filled) if spec and known else "",
+        why="; ".join(reasons(memory, pair, slot)),
+    )
+
+
+def reasons(memory: Memory, pair: PairMemory, slot: Slot) -> list[str]:
+    """Why a slot is as it is, most direct reason first."""
+    now = memory.now
+    note = pair.notes.get(slot.name)
+    match slot.state:
+        case State.LIVE:
+            return [note or "rests in the book"]
+        case State.PENDING_NEW | State.AMEND_PENDING | State.CANCEL_PENDING:
+            return ["waits for the exchange's answer"]
+        case State.LOST:
+            return [f"unknown to us: waits for the exchange's list (missed {slot.misses} times)"]
+        case State.EMPTY:
+            found = [note] if note else []
+    if slot.name == EXIT_SLOT:
+        return found or ["used by flatten only"]
+    if slot.not_before > now:
+        found.append(f"cools down for {(slot.not_before - now) / SECOND:.0f} s after a reject")
+    found += pair.permit.why
+    if pair.laid is not None and not found:
+        found += [f"rung {k}: {why}" for side, k, why in pair.laid.missing if side is slot.side]
+        wishes = pair.laid.buys if slot.side is Side.BUY else pair.laid.sells
+        if not found and len(wishes) < memory.config.grid.levels:
+            found += pair.plan.why if pair.plan else ()
+    return found or ["no rung needs it"]
+
+
+def waits_for(memory: Memory) -> tuple[str, ...]:
+    """What keeps us from trading, in words; empty while all is well."""
+    found: list[str] = []
+    if memory.halt:
+        found.append(f"halted: {memory.halt} (strategy-ctl resume REASON)")
+    if memory.hold:
+        found.append(f"on hold: {memory.hold} (strategy-ctl resume REASON)")
+    if memory.phase in (Phase.STARTING, Phase.SYNCING):
+        found += syncing_for(memory)
+    elif memory.phase is Phase.TRADING:
+        for pair in memory.pairs.values():
+            found += [why for why in pair.permit.why if why not in found]
+    return tuple(found)
+
+
+def syncing_for(memory: Memory) -> list[str]:
+    """What is missing before trading may begin."""
+    found: list[str] = []
+    if memory.line != "up":
+        return ["the private line to the exchange"]
+    if memory.asking.listed_at < memory.line_up_at or not memory.asking.listed_at:
+        found.append("the exchange's list of our orders")
+    if memory.lost():
+        found.append(f"{memory.lost()} orders of which nothing certain is known")
+    if not memory.balances:
+        found.append("balances")
+    if not memory.switch.covers(memory.now, memory.config.ws):
+        found.append("the dead man's switch to be armed")
+    for pair in memory.pairs.values():
+        if pair.maker is None:
+            found.append(f"fees of {pair.name}")
+        if pair.tape.pair is None:
+            found.append(f"precisions of {pair.name}")
+    return found
+
+
+def lots_data(memory: Memory) -> dict[str, object]:
+    """The open lots, oldest first, for `strategy-ctl lots --json`."""
+    safety = memory.config.tax.holding_safety_days
+    from_lots = memory.lots.open_lots()
+    rows = [
+        {
+            "exec_id": lot.exec_id,
+            "acquired": rfc3339(lot.wall),
+            "qty": fixed_text(lot.qty, COIN_DECIMALS),
+            "left": fixed_text(lot.left, COIN_DECIMALS),
+            "cost": plain(lot.cost),
+            "currency": lot.currency,
+            "free_from": rfc3339(free_from_wall(lot.wall, safety)),
+            "free": free_from_wall(lot.wall, safety) <= memory.wall,
+        }
+        for lot in from_lots
+    ]
+    return {
+        "lots": rows,
+        "free": fixed_text(memory.free(), COIN_DECIMALS),
+        "total": fixed_text(memory.lots.total(), COIN_DECIMALS),
+    }
