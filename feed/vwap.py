@@ -1,4 +1,4 @@
-"""Volume-weighted average prices over windows that end now, exact, each trade touched once a window.
+"""Volume-weighted average prices over windows that end now, exact, each trade touched once.
 
 Rule 1: a trade belongs to the moment at which the exchange says it happened, not to its arrival.
 Rule 2: sums are ints (Ticks x Sats), so nothing drifts however long the process lives.

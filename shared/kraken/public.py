@@ -9,7 +9,6 @@ numbers come as Decimal, from Kraken's own digits.
 
 from __future__ import annotations
 
-from calendar import timegm
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -262,11 +261,11 @@ def wall_ns(text: str | None) -> Ns:
         return Ns(0)
     whole, _, fraction = text[:-1].partition(".")
     try:
-        moment = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007  (UTC by its Z)
+        seconds = int(datetime.fromisoformat(whole + "+00:00").timestamp())
         nanos = int(fraction.ljust(9, "0")[:9]) if fraction else 0
     except ValueError:
         return Ns(0)
-    return Ns(max(timegm(moment.timetuple()) * 1_000_000_000 + nanos, 0))
+    return Ns(max(seconds * 1_000_000_000 + nanos, 0))
 
 
 class _Head(Struct):
