@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from icryptotrader.startup import MARKETS
 from shared.config import Config, Home
+from sim.sources import SHAPES
 
 LINKS: Final = "http://{host}:{port}"
 
@@ -48,7 +48,7 @@ def banner(config: Config, home: Home, tape: str, notes: Sequence[str]) -> list[
 
 def _market(config: Config, tape: str) -> str:
     demo = config.demo
-    if demo.market not in MARKETS:
+    if demo.market not in SHAPES:
         return f"recorded, {demo.market}" + (f" ({tape})" if tape else "")
     year = Decimal(repr(demo.volatility_pct)) * 100
     return (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -22,9 +22,9 @@ from shared.clock import Clock, machine_wall
 from shared.config import EXIT_CONFIG, Config, ConfigError, Home, load
 from shared.process import Lock, LockHeld, holder, lock
 from shared.units import SECOND
-
-MARKETS: Final = ("ranging", "trending", "crashing")
-"""The shapes of a made-up market; any other name is a file."""
+from sim.instruments import find
+from sim.sources import SHAPES
+from sim.tape import Tape, TapeError, read_tape
 
 PORTS_TRIED: Final = 50
 """How many ports above a taken one are tried before giving up."""
@@ -100,7 +100,7 @@ def prepare(home: Home, options: Options) -> Ready:
         config = load(home)
     except ConfigError as error:
         raise NotReadyError(error.faults, EXIT_CONFIG) from None
-    market, faults = find_market(config.demo.market)
+    market, tape, faults = find_market(config.demo.market, config.pair)
     ports, notes, missing = find_ports(config, is_free)
     if faults or missing:
         raise NotReadyError(faults + missing, EXIT_CONFIG)
@@ -109,7 +109,7 @@ def prepare(home: Home, options: Options) -> Ready:
     sections = ports | {"demo": demo | ports.get("demo", {}) | {"market": market}}
     sections["clock"] = _anchors(home, config.demo.speed)
     write_session(home, named | paired, sections)
-    return Ready(load(home), "", tuple(notes))
+    return Ready(load(home), tape, tuple(notes))
 
 
 def house_moment(config: Config, *, closed: bool) -> Moment:
@@ -131,20 +131,29 @@ def write_session(home: Home, top: dict[str, str], sections: dict[str, Section])
     fresh.replace(home.session_file)
 
 
-def find_market(market: str) -> tuple[str, list[str]]:
-    """The shape as it is, or the file's absolute path; and what is wrong with it."""
-    if market in MARKETS:
-        return market, []
+def find_market(market: str, pair: str) -> tuple[str, str, list[str]]:
+    """The shape as it is, or the file's absolute path; the tape in words; what is wrong with it."""
+    if market in SHAPES:
+        return market, "", []
     path = Path(market).expanduser().resolve()
+    if not path.is_file():
+        shapes = ", ".join(SHAPES)
+        return market, "", [f"market: no such file: {path}; name one, or a shape: {shapes}"]
+    listing = find(pair)
+    assert listing is not None, pair
     try:
-        with path.open("rb") as file:
-            empty = not file.read(1)
-    except OSError as error:
-        shapes = ", ".join(MARKETS)
-        return market, [f"market: {path}: {error.strerror}; name a file, or one of {shapes}"]
-    if empty:
-        return market, [f"market: {path} is empty"]
-    return str(path), []
+        tape = read_tape(path, listing.pair)
+    except TapeError as error:
+        return market, "", [f"market: {error}"]
+    return str(path), describe_tape(tape), []
+
+
+def describe_tape(tape: Tape) -> str:
+    """ "2,672 trades over 0:59:58 from 2019-07-01 00:00 UTC"."""
+    kind = f"bars of {tape.bar_ns // SECOND} s" if tape.bar_ns else "trades"
+    span = timedelta(seconds=(tape.times[-1] + tape.bar_ns) // SECOND)
+    begin = datetime.fromtimestamp(tape.first_wall // SECOND, UTC)
+    return f"{len(tape):,} {kind} over {span} from {begin:%Y-%m-%d %H:%M} UTC"
 
 
 def find_ports(

@@ -1,0 +1,96 @@
+"""supervisord.conf and deploy/: the order of the stop, the time limits, no open port."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from icryptotrader import run
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PROGRAMS: Final = ("exchange", "feed", "strategy", "monitor")
+MODULES: Final = {"exchange": "sim", "feed": "feed", "strategy": "strategy", "monitor": "monitor"}
+
+
+def read_conf() -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(inline_comment_prefixes=(";",))
+    parser.read(ROOT / "supervisord.conf")
+    return parser
+
+
+def program(name: str) -> configparser.SectionProxy:
+    return read_conf()[f"program:{name}"]
+
+
+def default_settings() -> dict[str, dict[str, float]]:
+    return tomllib.loads((ROOT / "config" / "default.toml").read_text(encoding="utf-8"))
+
+
+def test_there_are_four_programs_and_no_group() -> None:
+    sections = read_conf().sections()
+    assert [s for s in sections if s.startswith("program:")] == [f"program:{n}" for n in PROGRAMS]
+    assert not [s for s in sections if s.startswith("group:")]
+
+
+def test_there_is_no_port() -> None:
+    conf = read_conf()
+    assert "inet_http_server" not in conf
+    assert conf["unix_http_server"]["file"] == "run/supervisor.sock"
+    assert conf["unix_http_server"]["chmod"] == "0600"
+
+
+def test_what_is_stopped_first_is_started_last() -> None:
+    """supervisord stops ungrouped programs by falling priority: the strategy before the feed."""
+    priorities = [int(program(name)["priority"]) for name in PROGRAMS]
+    assert priorities == sorted(priorities)
+    assert len(set(priorities)) == len(PROGRAMS)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_is_its_package_with_assertions_on(name: str) -> None:
+    command = program(name)["command"]
+    assert f" -m {MODULES[name]} " in command
+    assert not re.search(r"\s-O+\b", command)
+    assert "PYTHONOPTIMIZE" not in (ROOT / "supervisord.conf").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_crash_is_restarted_and_an_orderly_end_is_not(name: str) -> None:
+    assert program(name)["autorestart"] == "unexpected"
+    assert program(name)["exitcodes"] == "0"
+    assert program(name)["stopsignal"] == "TERM"
+
+
+def test_the_strategy_has_time_to_drain() -> None:
+    limit = int(program("strategy")["stopwaitsecs"])
+    assert limit >= 2 * default_settings()["time"]["drain_sec"]
+
+
+def test_every_limit_is_above_what_it_holds() -> None:
+    """Programs stop one after the other; `run` waits for all, and systemd for `run`."""
+    programs = sum(int(program(name)["stopwaitsecs"]) for name in PROGRAMS)
+    assert programs < run.STOP_LIMIT_S
+    assert systemd_limit() > run.STOP_LIMIT_S
+
+
+def test_what_a_program_prints_goes_to_a_file_of_bounded_size() -> None:
+    for name in PROGRAMS:
+        assert program(name)["stdout_logfile"] == "log/%(program_name)s.out"
+        assert program(name)["stdout_logfile_maxbytes"] == "1MB"
+        assert program(name).getboolean("redirect_stderr")
+
+
+def test_files_are_the_owners_alone() -> None:
+    assert read_conf()["supervisord"]["umask"] == "077"
+
+
+def systemd_limit() -> int:
+    unit = (ROOT / "deploy" / "icryptotrader.service").read_text(encoding="utf-8")
+    found = re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
+    assert found
+    return int(found[1])

@@ -1,0 +1,180 @@
+"""What is checked and settled before anything is started."""
+
+from __future__ import annotations
+
+import socket
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from icryptotrader import housetime, startup
+from icryptotrader.banner import banner
+from icryptotrader.housetime import Moment
+from icryptotrader.startup import NotReadyError, Options
+from shared.clock import machine_wall
+from shared.config import Home, load
+from shared.units import SECOND
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    place = Home(tmp_path / "home")
+    place.make()
+    return place
+
+
+def test_a_house_that_needs_nothing_is_ready(home: Home) -> None:
+    ready = startup.prepare(home, Options())
+    assert ready.config.mode == "demo"
+    assert ready.config.clock.wall_anchor >= machine_wall() - 60 * SECOND
+    assert load(home) == ready.config
+
+
+def test_the_command_line_wins_for_all_programs(home: Home) -> None:
+    startup.prepare(home, Options(market="crashing", speed=4, seed=9, pair="BTC/USD"))
+    config = load(home)
+    assert (config.demo.market, config.demo.speed, config.demo.seed) == ("crashing", 4, 9)
+    assert config.pair == "BTC/USD"
+
+
+def test_what_one_run_was_told_the_next_one_forgets(home: Home) -> None:
+    startup.prepare(home, Options(speed=4))
+    startup.prepare(home, Options())
+    assert load(home).demo.speed == 1
+
+
+def test_the_session_is_the_owners_alone(home: Home) -> None:
+    startup.prepare(home, Options())
+    assert stat.S_IMODE(home.session_file.stat().st_mode) == 0o600
+
+
+def test_all_faults_of_a_file_are_told_at_once(home: Home, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text("[grid]\nlevls = 3\n[demo]\nsped = 2\n")
+    with pytest.raises(NotReadyError) as caught:
+        startup.prepare(home, Options(config_file=bad))
+    assert caught.value.code == 78
+    assert len(caught.value.faults) == 2
+    assert "levels" in caught.value.faults[0]
+
+
+def test_a_market_that_is_not_there_is_said_with_the_shapes(home: Home) -> None:
+    with pytest.raises(NotReadyError, match=r"no such file.*ranging, trending, crashing"):
+        startup.prepare(home, Options(market="nowhere.csv"))
+
+
+def test_a_market_that_cannot_be_read_names_the_line(home: Home, tmp_path: Path) -> None:
+    tape = tmp_path / "tape.csv"
+    tape.write_text("1561939200,100.0,1.0\n1561939201,what,1.0\n")
+    with pytest.raises(NotReadyError, match="2"):
+        startup.prepare(home, Options(market=str(tape)))
+
+
+def test_a_tape_is_told_in_words_and_named_absolutely(home: Home, tmp_path: Path) -> None:
+    tape = tmp_path / "tape.csv"
+    tape.write_text("1561939200,100.0,1.0\n1561939260,101.0,1.0\n")
+    ready = startup.prepare(home, Options(market=str(tape)))
+    assert ready.tape == "2 trades over 0:01:00 from 2019-07-01 00:00 UTC"
+    assert Path(ready.config.demo.market).is_absolute()
+
+
+def test_a_taken_port_is_replaced_and_told(home: Home) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen(1)
+        taken = other.getsockname()[1]
+        config = home.path / "port.toml"
+        config.write_text(f"[demo]\npublic_port = {taken}\n")
+        ready = startup.prepare(home, Options(config_file=config))
+    assert ready.config.demo.public_port != taken
+    assert any(str(taken) in note for note in ready.notes)
+    assert load(home).demo.public_port == ready.config.demo.public_port
+
+
+def test_two_servers_are_never_given_one_port(home: Home) -> None:
+    config = home.path / "port.toml"
+    config.write_text("[demo]\npublic_port = 18710\nprivate_port = 18710\n")
+    demo = startup.prepare(home, Options(config_file=config)).config.demo
+    assert demo.public_port != demo.private_port
+
+
+def test_no_free_port_at_all_is_a_fault(home: Home) -> None:
+    config = startup.prepare(home, Options()).config
+    _, _, faults = startup.find_ports(config, lambda _host, _port: False)
+    assert len(faults) == 4
+    assert all("no free port" in fault for fault in faults)
+
+
+def test_fresh_puts_account_and_ledger_away_together(home: Home) -> None:
+    (home.data / "ledger.sqlite").write_text("old")
+    (home.data / "exchange.sqlite").write_text("old")
+    startup.prepare(home, Options(fresh=True))
+    assert not any(home.data.iterdir())
+    [place] = (home.path / "data-archive").iterdir()
+    assert sorted(p.name for p in place.iterdir()) == ["exchange.sqlite", "ledger.sqlite"]
+
+
+def test_fresh_twice_in_a_second_loses_nothing(home: Home) -> None:
+    for text in ("first", "second"):
+        (home.data / "ledger.sqlite").write_text(text)
+        assert startup.archive(home)
+    kept = sorted((home.path / "data-archive").rglob("ledger.sqlite"))
+    assert {path.read_text() for path in kept} == {"first", "second"}
+
+
+def test_fresh_with_nothing_there_archives_nothing(home: Home) -> None:
+    startup.prepare(home, Options(fresh=True))
+    assert not (home.path / "data-archive").exists()
+
+
+def test_a_faulty_start_archives_nothing(home: Home) -> None:
+    (home.data / "ledger.sqlite").write_text("kept")
+    with pytest.raises(NotReadyError):
+        startup.prepare(home, Options(fresh=True, market="nowhere.csv"))
+    assert (home.data / "ledger.sqlite").read_text() == "kept"
+
+
+def test_house_time_goes_on_after_a_fast_run(home: Home) -> None:
+    ahead = machine_wall() + 3600 * SECOND
+    moment = Moment(ahead, 0, housetime.read_boot_id(), 20, True)
+    housetime.save(home.data / "clock.toml", moment)
+    config = startup.prepare(home, Options()).config
+    assert config.make_clock().wall() > ahead
+    assert startup.house_moment(config, closed=True).wall > ahead
+
+
+def test_a_second_house_in_one_home_is_refused_by_name(home: Home) -> None:
+    held = startup.own_the_house(home)
+    with pytest.raises(NotReadyError, match=r"already running .*process \d+") as caught:
+        startup.own_the_house(home)
+    assert caught.value.code == 1
+    held.release()
+    startup.own_the_house(home).release()
+
+
+def test_survivors_of_a_killed_run_are_named(home: Home) -> None:
+    held = startup.lock(home.run / "feed.lock")
+    assert list(startup.survivors(home)) == ["feed"]
+    held.release()
+    assert startup.survivors(home) == {}
+
+
+@given(some.text(some.characters(blacklist_categories=("Cs",), blacklist_characters="\x00")))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+def test_any_path_survives_the_session_file(home: Home, name: str) -> None:
+    startup.write_session(home, {"config_file": name}, {"demo": {"market": name, "seed": 3}})
+    read = tomllib.loads(home.session_file.read_text(encoding="utf-8"))
+    assert read == {"config_file": name, "demo": {"market": name, "seed": 3}}
+
+
+def test_the_banner_says_what_trades_and_where_to_look(home: Home) -> None:
+    ready = startup.prepare(home, Options(seed=42))
+    text = "\n".join(banner(ready.config, home, ready.tape, ["a note"]))
+    for said in ("seed 42", "volatility 250 %", "maker 0.12 %", "400 days", "39 bps", "BTC/EUR"):
+        assert said in text
+    for place in ("dashboard_token", "/metrics", "demo_key.toml", "strategy-ctl status", "a note"):
+        assert place in text
