@@ -178,7 +178,7 @@ class Anchors(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
-    mode: Literal["demo"]
+    mode: Literal["demo", "paper", "live"]
     pair: str
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
     kraken: Kraken
@@ -311,6 +311,8 @@ def check(raw: dict[str, Any]) -> Config:
 def _check_order(config: Config) -> list[str]:
     found = []
     risk, time, ws = config.risk, config.time, config.ws
+    if config.mode != "demo":
+        found.append(f'mode: "{config.mode}" is not offered by this version; use "demo"')
     if config.pair not in ("BTC/EUR", "BTC/USD"):
         found.append(f'pair: "{config.pair}" is not traded; use "BTC/EUR" or "BTC/USD"')
     if risk.max_portfolio_drawdown_pct >= risk.emergency_drawdown_pct:

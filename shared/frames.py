@@ -19,6 +19,11 @@ from shared.units import Ns, Pair
 
 WIRE: Final = "1"
 
+# Where each binds, from inside the home folder (a Unix socket's path is short).
+FEED_PUB: Final = "run/feed.pub"
+STRATEGY_PUB: Final = "run/strategy.pub"
+STRATEGY_CTL: Final = "run/strategy.ctl"
+
 
 class Frame(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """What every frame says first."""

@@ -12,7 +12,7 @@ from collections import deque
 from msgspec import Struct
 
 from shared.config import Time
-from shared.frames import Book, Instrument, Vwap
+from shared.frames import Book, Instrument, Vwap, decode, encode
 from shared.units import SECOND, Ns, Pair, Ticks
 
 MOVE_WINDOW: Ns = Ns(60 * SECOND)
@@ -66,6 +66,26 @@ class Extremes:
             while len(values) > 1 and values[0][0] < now - self._window:
                 values.popleft()
         return (self._low[0][1], self._high[0][1]) if self._low else None
+
+    def state(self) -> tuple[list[tuple[Ns, float]], list[tuple[Ns, float]]]:
+        return list(self._low), list(self._high)
+
+    def become(self, lows: list[tuple[Ns, float]], highs: list[tuple[Ns, float]]) -> None:
+        self._low, self._high = deque(lows), deque(highs)
+
+
+class TapeState(Struct, frozen=True):
+    """A tape as values, for the journal. book: its own encoding, empty where there is none."""
+
+    pair: Pair | None
+    book: bytes
+    vwap: float
+    gaps: int
+    born: Ns
+    boot: Ns
+    valid_since: Ns | None
+    lows: list[tuple[Ns, float]]
+    highs: list[tuple[Ns, float]]
 
 
 class Tape:
@@ -126,6 +146,22 @@ class Tape:
         if since is None or now - since < time.feed_recover_sec * SECOND:
             return Freshness.SETTLING
         return Freshness.FRESH
+
+    def state(self) -> TapeState:
+        book = encode(self.book) if self.book is not None else b""
+        lows, highs = self._moves.state()
+        return TapeState(
+            self.pair, book, self.vwap, self.gaps, self._born, self._boot, self._valid_since,
+            lows, highs,
+        )  # fmt: skip
+
+    def become(self, state: TapeState) -> None:
+        """The tape as it was when `state` was taken."""
+        book = decode(state.book) if state.book else None
+        self.book = book if isinstance(book, Book) else None
+        self.pair, self.vwap, self.gaps = state.pair, state.vwap, state.gaps
+        self._born, self._boot, self._valid_since = state.born, state.boot, state.valid_since
+        self._moves.become(state.lows, state.highs)
 
     def move(self, now: Ns, mid: float) -> float:
         found = self._moves.of(now)

@@ -145,6 +145,7 @@ class Memory:
         self.balance_at = Ns(0)
         self.drift_since = Ns(0)
         self.risk = Risk(peak=float(start.facts.get("peak", "0")))
+        self.peak_kept = (Ns(0), self.risk.peak)  # when the ledger was told the peak, and which
         self.pause = Pause.ACTIVE_TRADING
         self.switch = Deadman()
         self.asking = Asking()

@@ -8,25 +8,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from msgspec.structs import replace
-
-from shared import control, frames, orders
-from shared.config import Config
 from shared.orders import AddOrder, AmendOrder, ArmDeadman
 from shared.units import MINUTE, SECOND, Ns, Sats, Side, Ticks
-from strategy.core import deadman, exits, hear, reconcile, requests
+from strategy.core import deadman, exits, hear, reconcile
 from strategy.core.advice import advise
 from strategy.core.breaker import guard
 from strategy.core.draining import drain, switch_wanted
 from strategy.core.gate import refuse, throttle
 from strategy.core.grid import floors, hang, propose, step_of
 from strategy.core.hedge import hedge
+from strategy.core.inbox import hear_item
 from strategy.core.inventory import confine, share
 from strategy.core.lifecycle import Phase, Turn, turn
 from strategy.core.limiter import admit
 from strategy.core.market import View, observe
-from strategy.core.memory import EXIT_SLOT, Memory, PairMemory, Start
-from strategy.core.out import In, Out, Report, StopAsked, Tell
+from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
+from strategy.core.out import In, Out, Report, Tell
 from strategy.core.permit import permit
 from strategy.core.plan import Laid, lay
 from strategy.core.regime import classify, values_of
@@ -47,7 +44,6 @@ from strategy.core.slots import (
 from strategy.core.taxgate import is_locked, withhold
 from strategy.core.view import status, syncing_for
 from strategy.ledger.entries import AuditEntry, IntentEntry, Remember
-from strategy.ledger.lots import Lots
 
 REPORT_EACH: Final = Ns(SECOND)
 REPORT_AT_MOST_EACH: Final = Ns(SECOND // 5)
@@ -58,13 +54,13 @@ ALERTS_KEPT: Final = 20
 class Core:
     """The strategy as a Machine: events and frames in; commands, entries and reports out."""
 
-    def __init__(self, config: Config, start: Start, lots: Lots) -> None:
-        self.memory = Memory(config, start, lots)
-        self._next_tick = start.boot
+    def __init__(self, memory: Memory) -> None:
+        """A new life's memory, or one restored from a journal."""
+        self.memory = memory
+        self._next_tick = memory.now
         self._anchor_moved = False
         self._reported_at = Ns(0)
         self._reported_digest: tuple[object, ...] = ()
-        self._peak_kept = (Ns(0), self.memory.risk.peak)
 
     # The Machine.
 
@@ -75,7 +71,7 @@ class Core:
         memory.now = now
         out: list[Out] = []
         for item in inbox:
-            out += self._hear(item, now)
+            out += hear_item(memory, item, now)
         out += self._account(now)
         for pair in memory.pairs.values():
             out += self._tick(pair, now)
@@ -90,89 +86,8 @@ class Core:
         return out
 
     def wake_at(self) -> Ns:
-        """The next tick; sooner where the switch or an answer is due."""
+        """The next tick: the switch, deadlines and patience are all looked at once a tick."""
         return self._next_tick
-
-    # Hearing.
-
-    def _hear(self, item: In, now: Ns) -> list[Out]:
-        memory = self.memory
-        match item:
-            case orders.Clock(wall):
-                memory.wall = wall
-            case frames.Book():
-                if item.pair in memory.pairs:
-                    memory.pairs[item.pair].tape.hear_book(item, now, memory.config.time)
-            case frames.Vwap():
-                if item.pair in memory.pairs:
-                    memory.pairs[item.pair].tape.hear_vwap(item)
-            case frames.Instrument():
-                if item.pair.symbol in memory.pairs:
-                    memory.pairs[item.pair.symbol].tape.hear_instrument(item)
-            case frames.Beat():
-                memory.feed_system = item.system
-            case frames.Trades() | frames.Candle():
-                memory.count("tape_frames")
-            case StopAsked():
-                requests.stop(memory, now)
-            case control.Request():
-                return requests.answer(memory, item, now)
-            case _:
-                return self._hear_exchange(item, now)
-        return []
-
-    def _hear_exchange(self, event: orders.Event, now: Ns) -> list[Out]:
-        memory = self.memory
-        match event:
-            case orders.Filled():
-                return hear.booked(memory, event, now)
-            case orders.Accepted():
-                return hear.accepted(memory, event, now)
-            case orders.Amended():
-                return hear.amended(memory, event, now)
-            case orders.Gone():
-                return hear.gone(memory, event, now)
-            case orders.Refused():
-                return hear.refused(memory, event, now)
-            case orders.Listed():
-                return reconcile.listed(memory, event, now)
-            case orders.Looked():
-                return reconcile.looked(memory, event, now)
-            case orders.AskFailed():
-                return reconcile.ask_failed(memory, event, now)
-            case orders.LineUp():
-                return hear.line_up(memory, event, now)
-            case orders.LineDown():
-                return hear.line_down(memory, event, now)
-            case orders.System():
-                return hear.system(memory, event, now)
-            case orders.Armed():
-                memory.switch = deadman.answered(memory.switch, event)
-            case orders.Balances(totals):
-                memory.balances = {**memory.balances, **totals}
-                memory.balance_at = now
-            case orders.Fees():
-                if event.pair in memory.pairs:
-                    memory.pairs[event.pair].set_fees(event)
-            case orders.Pairs(pairs):
-                for spec in pairs:
-                    if spec.symbol in memory.pairs:
-                        memory.pairs[spec.symbol].tape.hear_pair(spec)
-            case orders.RateCounter():
-                self._hear_counter(event, now)
-            case orders.Skew(ns):
-                memory.skew = ns
-            case orders.Clock():
-                memory.wall = event.wall
-        return []
-
-    def _hear_counter(self, event: orders.RateCounter, now: Ns) -> None:
-        pair = self.memory.pairs.get(event.pair)
-        for known in [pair] if pair else list(self.memory.pairs.values()):
-            limiter = known.limiter
-            if pair:
-                limiter = replace(limiter, counter=event.counter, at=now)
-            known.limiter = replace(limiter, threshold=event.threshold or limiter.threshold)
 
     # What concerns the whole account, once a step.
 
@@ -338,9 +253,9 @@ class Core:
         """Keep the peak, at most once a minute; and go on draining."""
         memory = self.memory
         out: list[Out] = []
-        kept_at, kept = self._peak_kept
+        kept_at, kept = memory.peak_kept
         if memory.risk.peak > kept and now - kept_at >= PEAK_KEPT_EACH:
-            self._peak_kept = (now, memory.risk.peak)
+            memory.peak_kept = (now, memory.risk.peak)
             out.append(Remember("peak", repr(memory.risk.peak)))
         if memory.phase is Phase.DRAINING:
             out += drain(memory, now)

@@ -1,0 +1,162 @@
+"""The strategy process: `python -m strategy --home DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, TextIO
+
+import msgspec
+import uvloop
+
+from shared import log
+from shared.bus import BusError
+from shared.config import EXIT_BROKEN, EXIT_CONFIG, Config, ConfigError, find_home, load, read_key
+from shared.journal import JournalWriter
+from shared.kraken.rest import Signer, make_signer
+from shared.process import LockHeld, die_with_parent, lock
+from shared.units import MINUTE, Ns
+from shared.watchdog import Watchdog
+from strategy.core.memory import Memory, Start, stamp_of
+from strategy.core.pipeline import Core
+from strategy.core.snapshot import take
+from strategy.journaling import JournalRecorder
+from strategy.ledger.entries import Remember
+from strategy.ledger.records import LedgerError
+from strategy.ledger.store import Ending, Store
+from strategy.session import Session
+from strategy.session_mail import settings_of
+from strategy.shell import RefusedError, Shell, UncleanStopError
+from strategy.trader import Trader
+
+EXIT_TAKEN: Final = 1
+"""Another strategy works here, or the bus cannot be bound."""
+
+LEDGER: Final = Path("data/ledger.sqlite")
+JOURNAL: Final = Path("data/journal")
+INSTANCE_LOCK: Final = Path("run/strategy.lock")
+DEMO_KEY: Final = Path("data/demo_key.toml")
+PRODUCT: Final = "0.1.0"
+
+CRASHES_MOST: Final = 4
+CRASHES_WITHIN: Final = Ns(10 * MINUTE)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 stopped in order; 70 broken invariant; 78 faulty config or key; 1 anything else."""
+    parser = argparse.ArgumentParser(prog="strategy", description="The strategy process.")
+    parser.add_argument("--home", help="folder of this installation's state")
+    home = find_home(parser.parse_args(arguments).home)
+    die_with_parent()
+    home.make()
+    try:
+        config = load(home)
+    except ConfigError as error:
+        log.setup("strategy", home)
+        return _refuse("the configuration has faults", "; ".join(error.faults), EXIT_CONFIG)
+    os.chdir(home.path)
+    log.setup("strategy", home, config.log_level)
+    try:
+        held = lock(INSTANCE_LOCK)
+    except LockHeld as error:
+        return _refuse("another strategy works in this home", str(error), EXIT_CONFIG)
+    try:
+        with (home.log / "strategy.stacks").open("a") as stacks:
+            return _live(config, stacks)
+    finally:
+        held.release()
+        log.close()
+
+
+def _live(config: Config, stacks: TextIO) -> int:
+    try:
+        signer = _signer(config)
+        store = Store.open(LEDGER)
+    except ConfigError as error:
+        return _refuse("the API key cannot be used", "; ".join(error.faults), EXIT_CONFIG)
+    except LedgerError as error:
+        return _refuse("the ledger cannot be used", str(error), EXIT_CONFIG)
+    clock = config.make_clock()
+    ending = Ending.EXCEPTION
+    watchdog = Watchdog(config.time.watchdog_sec, stacks)
+    try:
+        shell = _assemble(config, store, signer, watchdog)
+        uvloop.run(shell.run())
+        ending = Ending.DONE
+    except RefusedError as error:
+        ending = Ending.DONE
+        return _refuse("the exchange account cannot be used", str(error), EXIT_CONFIG)
+    except UncleanStopError as error:
+        ending = Ending.DONE
+        return _refuse("stopped, but not drained", str(error), EXIT_TAKEN)
+    except (LockHeld, BusError) as error:
+        ending = Ending.DONE
+        return _refuse("the strategy cannot publish", str(error), EXIT_TAKEN)
+    except (AssertionError, LedgerError) as error:
+        ending = Ending.INVARIANT
+        log.get().error("broken_invariant", why=str(error), exc_info=True)
+        return EXIT_BROKEN
+    finally:
+        watchdog.stop()
+        _record_end(store, clock.wall(), ending)
+        store.close()
+    return 0
+
+
+def _assemble(config: Config, store: Store, signer: Signer, watchdog: Watchdog) -> Shell:
+    """A new life: what the ledger remembers, a fresh boot stamp, the crash guard's word."""
+    clock = config.make_clock()
+    boot, wall = clock.now(), clock.wall()
+    loaded = store.load(config.pair.partition("/")[0])
+    stamp = stamp_of(wall, loaded.facts.get("stamp", ""))
+    crashes = store.crashes(Ns(wall - CRASHES_WITHIN))
+    store.record_start(wall)
+    store.commit([Remember("stamp", stamp)])
+    halted = f"{crashes} crashes within 10 minutes" if crashes >= CRASHES_MOST else ""
+    start = Start(boot, wall, stamp, loaded.intents, loaded.facts, loaded.fills, halted)
+    core = Core(Memory(config, start, loaded.lots))
+    journal = JournalWriter(
+        JOURNAL, PRODUCT, msgspec.msgpack.encode(config), lambda: take(core.memory)
+    )
+    session = Session(settings_of(config), signer, boot)
+    trader = Trader(core, session, JournalRecorder(journal))
+    log.get().info(
+        "strategy_started",
+        mode=config.mode,
+        pair=config.pair,
+        fills=loaded.fills,
+        intents=len(loaded.intents),
+        halted=halted,
+    )
+    return Shell(config, trader, store, log.get(), watchdog)
+
+
+def _signer(config: Config) -> Signer:
+    """The account's key; ConfigError where there is none that can be used."""
+    path = DEMO_KEY if config.mode == "demo" else Path(config.kraken.key_file)
+    key = read_key(path)
+    log.redact(key.secret)
+    try:
+        return make_signer(key.key, key.secret)
+    except ValueError as error:
+        raise ConfigError([f"{path}: {error}"]) from None
+
+
+def _record_end(store: Store, wall: Ns, ending: Ending) -> None:
+    try:
+        store.record_end(wall, ending)
+    except LedgerError as error:
+        log.get().error("ledger", why=str(error))
+
+
+def _refuse(event: str, why: str, code: int) -> int:
+    log.get().error(event, why=why)
+    sys.stderr.write(f"strategy: {event}: {why}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

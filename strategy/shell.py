@@ -1,0 +1,277 @@
+"""The strategy's I/O: private line, REST, bus, control, ledger, signals, journal.
+
+Rule 1: the outbox is handled in order. A commit that fails ends the process before any letter of
+its step leaves: the switch is behind us, and the next life reconciles.
+Rule 2: nothing here decides. One task dies, the process dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import httpx
+from msgspec.structs import replace
+from structlog.typing import FilteringBoundLogger
+
+from shared import control, frames
+from shared.bus import ControlServer, Publisher, Subscriber
+from shared.clock import Clock, perf
+from shared.config import Config
+from shared.drive import Mailbox, drive, end_on_error
+from shared.lines import Lines
+from shared.orders import Clock as ClockEvent
+from shared.process import crash_point
+from shared.units import SECOND, Ns
+from shared.watchdog import Watchdog
+from strategy.core.out import Answer, Booked, Report, StopAsked, Stopped, Tell
+from strategy.ledger.store import Store
+from strategy.session_mail import (
+    Chance,
+    CloseLine,
+    Fatal,
+    LineClosed,
+    LineOpened,
+    Note,
+    OpenLine,
+    RestCall,
+    RestDone,
+    RestFailed,
+    SendText,
+    Text,
+)
+from strategy.trader import Commit, In, Out, Trader
+
+STRATEGY_LOCK: Final = Path("run/strategy.pub.lock")
+CONNECT_LIMIT: Final = Ns(10 * SECOND)
+COLLECT_EACH: Final = 3000
+"""Steps between two garbage collections: what a step makes is freed by reference counts."""
+
+
+REQUESTS_WAITING: Final = 256
+LEAST_REST_S: Final = 1.0
+"""Seconds of this machine: a fast-running house must not give up on a slow disk."""
+
+
+class RefusedError(Exception):
+    """The session refuses to work with this account or key; the text says why."""
+
+
+class UncleanStopError(Exception):
+    """Told to stop, and could not confirm that nothing of ours rests."""
+
+
+def private_url(config: Config) -> str:
+    if config.mode == "demo":
+        return f"ws://127.0.0.1:{config.demo.private_port}/v2"
+    return config.kraken.private_url
+
+
+def rest_url(config: Config) -> str:
+    if config.mode == "demo":
+        return f"http://127.0.0.1:{config.demo.private_port}"
+    return config.kraken.rest_url
+
+
+class Timed:
+    """A Trader that is told the wall clock at each step, and whose steps are measured."""
+
+    def __init__(self, trader: Trader, clock: Clock) -> None:
+        self._trader = trader
+        self._clock = clock
+        self.took_us = 0.0
+
+    def step(self, now: Ns, inbox: Sequence[In]) -> Sequence[Out]:
+        begin = perf()
+        out = self._trader.step(now, [ClockEvent(self._clock.wall()), *inbox])
+        self.took_us = (perf() - begin) / 1000
+        return out
+
+    def wake_at(self) -> Ns:
+        return self._trader.wake_at()
+
+
+class Shell:
+    """Carries between the Trader and the world."""
+
+    def __init__(
+        self, config: Config, trader: Trader, store: Store, log: FilteringBoundLogger,
+        watchdog: Watchdog,
+    ) -> None:  # fmt: skip
+        self.config = config
+        self.clock = config.make_clock()
+        self.mailbox: Mailbox[In] = Mailbox()
+        self.stopped: Stopped | None = None
+        self._timed = Timed(trader, self.clock)
+        self._store = store
+        self._log = log
+        self._watchdog = watchdog
+        self._boot = trader.core.memory.boot
+        self._seqs: dict[bytes, int] = {}
+        self._asked: dict[str, Callable[[bytes], None]] = {}
+        self._rest_tasks: set[asyncio.Task[None]] = set()
+        self._steps = 0
+
+    async def run(self) -> None:
+        """Until the core has stopped; the working folder is the home folder.
+
+        Raises RefusedError, UncleanStopError, LedgerError, and whatever else is our own fault.
+        """
+        loop = asyncio.get_running_loop()
+        end_on_error(loop, self.mailbox)
+        self._publisher = Publisher(frames.STRATEGY_PUB, STRATEGY_LOCK)
+        server = ControlServer(loop, frames.STRATEGY_CTL, self._on_request)
+        subscriber = Subscriber(
+            loop, [frames.FEED_PUB], [f"{frames.WIRE}/".encode()], self._on_frame
+        )
+        limit_s = self.clock.real_seconds(CONNECT_LIMIT)
+        self._lines = Lines(
+            private_url(self.config), limit_s, self._on_opened, self._on_text, self._on_closed
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.mailbox.put, StopAsked(f"signal {number.name}"))
+        self.mailbox.put(Chance(random.random()))
+        async with httpx.AsyncClient(base_url=rest_url(self.config), trust_env=False) as self._http:
+            try:
+                await drive(self._timed, self.mailbox, self.clock, self._post, self._done)
+            finally:
+                for task in self._rest_tasks:
+                    task.cancel()
+                await asyncio.gather(*self._rest_tasks, return_exceptions=True)
+                await self._lines.close_all()
+                subscriber.close()
+                server.close()
+                self._publisher.close()
+        assert self.stopped is not None
+        if not self.stopped.clean:
+            raise UncleanStopError(self.stopped.why)
+
+    def _done(self) -> bool:
+        self._watchdog.pet()
+        self._steps += 1
+        if self._steps == COLLECT_EACH:
+            # Start-up is over: what it made stays, and is not looked at again.
+            gc.collect()
+            gc.freeze()
+            gc.disable()
+        elif self._steps % COLLECT_EACH == 0:
+            gc.collect()
+        return self.stopped is not None
+
+    # What comes in.
+
+    def _on_opened(self, line: int) -> None:
+        self.mailbox.put(LineOpened(line))
+
+    def _on_text(self, line: int, raw: bytes) -> None:
+        self.mailbox.put(Text(line, raw))
+
+    def _on_closed(self, line: int, why: str) -> None:
+        self.mailbox.put(Chance(random.random()))
+        self.mailbox.put(LineClosed(line, why))
+
+    def _on_frame(self, topic: bytes, payload: bytes) -> None:
+        frame = frames.decode(payload)
+        match frame:
+            case frames.Book():
+                self.mailbox.put_latest(topic.decode(errors="replace"), frame)
+            case (
+                frames.Instrument()
+                | frames.Trades()
+                | frames.Vwap()
+                | frames.Candle()
+                | frames.Beat()
+            ):
+                self.mailbox.put(frame)
+            case _:
+                self._log.debug("frame_dropped", topic=topic.decode(errors="replace"))
+
+    def _on_request(self, payload: bytes, reply: Callable[[bytes], None]) -> None:
+        request = control.decode_request(payload)
+        if request is None:
+            self._log.warning("request_dropped", size=len(payload))
+            return
+        self._asked[request.request_id] = reply
+        while len(self._asked) > REQUESTS_WAITING:
+            self._asked.pop(next(iter(self._asked)))
+        self.mailbox.put(request)
+
+    # What goes out, in order.
+
+    def _post(self, now: Ns, out: Out) -> None:
+        match out:
+            case Commit(entries):
+                crash_point("before_commit")
+                self._store.commit(entries)
+                crash_point("after_commit")
+            case SendText(line, raw):
+                self._lines.send(line, raw)
+                crash_point("after_send")
+            case RestCall():
+                task = asyncio.ensure_future(self._rest(out))
+                self._rest_tasks.add(task)
+                task.add_done_callback(self._rest_tasks.discard)
+            case OpenLine(line):
+                self._lines.open(line)
+            case CloseLine(line, why):
+                self._log.warning("line_closed", line=line, why=why)
+                self._lines.close(line)
+            case Note(level, event, fields):
+                getattr(self._log, level)(event, **fields)
+            case Fatal(why):
+                raise RefusedError(why)
+            case _:
+                self._tell(now, out)
+
+    def _tell(self, now: Ns, out: Out) -> None:
+        """What people are told: reports, fills, alerts, answers."""
+        match out:
+            case Report(status):
+                took = round(self._timed.took_us, 1)
+                self._publish("status", replace(status, tick_us=took), now)
+            case Booked(fill):
+                self._log.info(
+                    "fill", side=fill.side, pair=fill.pair, price=fill.price, qty=fill.qty,
+                    fee=fill.fee, exec_id=fill.exec_id,
+                )  # fmt: skip
+                self._publish("fill", frames.Fill(self._boot, 0, now, now, fill), now)
+            case Tell(level, key, text):
+                log = self._log.error if level == "critical" else getattr(self._log, level)
+                log(key, text=text)
+                alert = frames.Alert(self._boot, 0, now, now, level, key, text)
+                self._publish("alert", alert, now)
+            case Answer(reply):
+                respond = self._asked.pop(reply.request_id, None)
+                if respond is not None:
+                    respond(control.encode_reply(reply))
+            case Stopped(clean, why):
+                self._log.info("stopped", clean=clean, why=why)
+                self.stopped = out
+
+    def _publish(self, kind: str, frame: frames.Frame, now: Ns) -> None:
+        topic = frames.topic(kind)
+        seq = self._seqs[topic] = self._seqs.get(topic, 0) + 1
+        stamped = replace(frame, boot=self._boot, seq=seq, heard_at=now, changed_at=now)
+        self._publisher.send(topic, frames.encode(stamped))
+
+    async def _rest(self, call: RestCall) -> None:
+        request = call.request
+        timeout_s = max(self.clock.real_seconds(call.timeout), LEAST_REST_S)
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await self._http.request(
+                    request.method,
+                    request.path,
+                    content=request.body or None,
+                    headers=dict(request.headers),
+                    timeout=timeout_s,
+                )
+            done = RestDone(call.job, response.status_code, response.content, self.clock.now())
+            self.mailbox.put(done)
+        except (httpx.HTTPError, TimeoutError, OSError) as error:
+            self.mailbox.put(RestFailed(call.job, type(error).__name__))
