@@ -111,7 +111,7 @@ class LineDown(Struct, frozen=True, tag=True):
 class Accepted(Struct, frozen=True, tag=True):
     """A request about one order was accepted. For an add: the order exists (ack or event)."""
 
-    method: str  # add | amend | cancel
+    method: str  # add | amend | cancel | cancel_all
     cl_ord_id: str
     order_id: str = ""
 
@@ -224,7 +224,10 @@ class Pairs(Struct, frozen=True, tag=True):
 
 
 class RateCounter(Struct, frozen=True, tag=True):
-    """The exchange's own rate counter; `threshold` 0 where it was not told."""
+    """The exchange's own rate counter.
+
+    `threshold` 0 where it was not told; `counter` below 0 where only the threshold was told.
+    """
 
     pair: str
     counter: float

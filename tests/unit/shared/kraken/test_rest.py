@@ -228,33 +228,9 @@ PARSERS = [
 NUMBERS = st.sampled_from(["NaN", "sNaN", "Infinity", "1e999999", "-1", "0.1", "x", "1e-999999"])
 LEAVES = st.none() | st.integers() | NUMBERS | st.sampled_from(["XXBTZEUR", "buy", "open"])
 NAMES = st.sampled_from(
-    [
-        "open",
-        "closed",
-        "trades",
-        "fees",
-        "descr",
-        "pair",
-        "type",
-        "vol",
-        "vol_exec",
-        "status",
-        "price",
-        "cost",
-        "fee",
-        "time",
-        "count",
-        "ordertxid",
-        "balance",
-        "wsname",
-        "ordermin",
-        "altname",
-        "pair_decimals",
-        "lot_decimals",
-        "cost_decimals",
-        "tick_size",
-        "opentm",
-    ]
+    ["open", "closed", "trades", "fees", "descr", "pair", "type", "vol", "vol_exec", "status"]
+) | st.sampled_from(
+    ["price", "cost", "fee", "time", "ordertxid", "balance", "wsname", "ordermin", "count"]
 )
 RESULTS = st.recursive(
     LEAVES,

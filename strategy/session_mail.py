@@ -1,0 +1,133 @@
+"""What the session is told and what it says: the words between it, its shell and the core.
+
+Rule 1: nothing that holds the key or the token shows it in its repr.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from shared.config import Config
+from shared.kraken.rest import Request
+from shared.orders import Clock, Command, Event
+from shared.units import SECOND, Ns
+
+# In. Each line is numbered by the session; what a former line still says is told apart by it.
+
+
+class LineOpened(Struct, frozen=True):
+    line: int
+
+
+class LineClosed(Struct, frozen=True):
+    """Closed by the other side, lost, or never opened. Not owed for a line that we closed."""
+
+    line: int
+    why: str
+
+
+class Text(Struct, frozen=True):
+    """One frame as received."""
+
+    line: int
+    data: bytes
+
+
+class RestDone(Struct, frozen=True):
+    """Whatever HTTP brought: any status, any body. at: boot time of its arrival."""
+
+    job: int
+    status: int
+    body: bytes
+    at: Ns
+
+    def __repr__(self) -> str:
+        return f"RestDone({self.job}, {self.status}, {len(self.body)} bytes)"
+
+
+class RestFailed(Struct, frozen=True):
+    """No answer: refused, cut, timed out. The request may have been carried out all the same."""
+
+    job: int
+    why: str
+
+
+class Chance(Struct, frozen=True):
+    """A number in [0, 1), drawn by the shell, that spreads the next waits."""
+
+    value: float
+
+
+SessionIn = LineOpened | LineClosed | Text | RestDone | RestFailed | Chance | Clock | Command
+
+# Out.
+
+
+class OpenLine(Struct, frozen=True):
+    """Connect to the private WebSocket; LineOpened or LineClosed of this number is owed."""
+
+    line: int
+
+
+class CloseLine(Struct, frozen=True):
+    """Abort it at once (no closing handshake with a peer that may be gone)."""
+
+    line: int
+    why: str
+
+
+class SendText(Struct, frozen=True):
+    """One frame to send; it holds the session's token."""
+
+    line: int
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"SendText({self.line}, {len(self.data)} bytes)"
+
+
+class RestCall(Struct, frozen=True):
+    """One HTTP request; RestDone or RestFailed of this job is owed within `timeout` (ns)."""
+
+    job: int
+    request: Request
+    timeout: Ns
+
+
+Level = Literal["debug", "info", "warning", "error", "critical"]
+
+
+class Note(Struct, frozen=True):
+    """A line for the log."""
+
+    level: Level
+    event: str
+    fields: dict[str, str | int | float]
+
+
+class Fatal(Struct, frozen=True):
+    """The session refuses to work with this account or key: the process ends with EXIT_CONFIG."""
+
+    why: str
+
+
+SessionOut = OpenLine | CloseLine | SendText | RestCall | Note | Fatal | Event
+
+
+class Settings(Struct, frozen=True):
+    """Durations in ns. silence: no byte at all; snapshot: a subscription that brings none."""
+
+    pairs: tuple[str, ...]
+    silence: Ns
+    snapshot: Ns
+    rest_timeout: Ns = Ns(10 * SECOND)
+
+
+def settings_of(config: Config) -> Settings:
+    return Settings(
+        pairs=config.pairs,
+        silence=Ns(int(config.feed.line_silence_sec * SECOND)),
+        snapshot=Ns(int(config.feed.snapshot_sec * SECOND)),
+    )
