@@ -33,8 +33,7 @@ from strategy.ledger.lots import (
 )
 from strategy.ledger.migrations import APPLICATION_ID, FIRST_CHAIN_HASH, SCHEMA_VERSION
 
-BUSY_S: Final = 0.2
-"""How long the strategy may wait for a reader or a backup tool; then it tries again later."""
+READER_BUSY_S: Final = 2.0
 
 INSERT_FILL: Final = f"INSERT INTO fill VALUES ({', '.join('?' * 15)})"
 INSERT_LOT: Final = "INSERT INTO lot VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -132,7 +131,9 @@ def _reader(path: Path, *, snapshot: bool = True) -> Iterator[sqlite3.Connection
         raise LedgerError(f"there is no ledger at {path}: it begins with the first start")
     with explained(path):
         uri = f"{path.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, timeout=2, isolation_level=None)) as db:
+        with closing(
+            sqlite3.connect(uri, uri=True, timeout=READER_BUSY_S, isolation_level=None)
+        ) as db:
             check_header(db, path)
             if snapshot:
                 db.execute("BEGIN")

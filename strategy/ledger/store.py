@@ -32,7 +32,6 @@ from strategy.ledger.entries import (
 from strategy.ledger.lots import Acquisition, Disposal, Ignored, Lots, Reason, coin_of
 from strategy.ledger.migrations import APPLICATION_ID, MIGRATIONS
 from strategy.ledger.records import (
-    BUSY_S,
     INSERT_FILL,
     INSERT_LOT,
     INSERT_PART,
@@ -54,6 +53,10 @@ from strategy.ledger.records import (
     part_rows,
     replay,
 )
+
+OPEN_BUSY_S: Final = 5.0
+BUSY_MS: Final = 200
+"""How long a step may wait for a reader or a backup tool; then it is committed again later."""
 
 KEEP_INTENTS: Final = Ns(30 * DAY)
 """Finished intents are forgotten after this, but for those that filled."""
@@ -88,7 +91,8 @@ class Store:
         """Create, migrate or open a ledger and check every fill. LedgerError says why not."""
         _prepare_file(path)
         with explained(path):
-            db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+            # At the start there is time to wait for a reader; later a step waits for nobody.
+            db = sqlite3.connect(path, timeout=OPEN_BUSY_S, isolation_level=None)
             try:
                 version = check_header(db, path)
                 _settle(db)
@@ -96,6 +100,7 @@ class Store:
                 _check_pages(db, path)
                 store = cls(path, db)
                 store._mirror()
+                db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
             except BaseException:
                 db.close()
                 raise
