@@ -1,0 +1,90 @@
+"""`python -m sim --home DIR`: the simulated exchange as a process."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import uvloop
+
+from shared import log
+from shared.config import EXIT_BROKEN, EXIT_CONFIG, Config, ConfigError, Home, find_home, load
+from shared.process import LockHeld, die_with_parent, lock
+from shared.watchdog import Watchdog
+from sim.build import build
+from sim.server import PortTaken, listen, read_or_make_key, serve
+from sim.store import SqliteStore, StoreError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code: 0 done or not wanted, 70 a broken invariant, 78 a faulty configuration."""
+    parser = argparse.ArgumentParser(prog="python -m sim", description=__doc__)
+    parser.add_argument("--home", help="folder of the installation's state")
+    parser.add_argument("--config", type=Path, help="a further layer over config/default.toml")
+    given = parser.parse_args(arguments)
+    die_with_parent()
+    home = find_home(given.home)
+    try:
+        config = load(home, given.config)
+    except ConfigError as error:
+        return _refuse(*error.faults)
+    # Its mode knows demo alone today; whoever adds another finds that it needs no exchange.
+    if str(config.mode) == "live":
+        return 0
+    home.make()
+    log.setup("exchange", home, config.log_level)
+    try:
+        held = lock(home.run / "exchange.lock")
+        code = _run(home, config)
+        held.release()
+        return code
+    except ConfigError as error:
+        return _refuse(*error.faults)
+    except (PortTaken, StoreError, LockHeld) as error:
+        return _refuse(str(error))
+    except BaseExceptionGroup as group:
+        # Only a task's failure comes as a group. It ends the process; what is ours to mend is 70.
+        log.get().exception("exchange_failed")
+        return EXIT_BROKEN if group.subgroup(AssertionError) else 1
+    finally:
+        log.close()
+
+
+def _run(home: Home, config: Config) -> int:
+    demo, clock = config.demo, config.make_clock()
+    key = read_or_make_key(home)
+    log.redact(key.secret)
+    public, private = listen(demo.public_port), listen(demo.private_port)
+    store = SqliteStore(home.data / "exchange.sqlite")
+    venue = build(config, key, clock.now(), clock.wall(), store=store)
+    log.get().info(
+        "exchange_ready",
+        public=f"ws://127.0.0.1:{demo.public_port}/v2",
+        private=f"ws://127.0.0.1:{demo.private_port}/v2",
+        pair=config.pair,
+        market=demo.market,
+        seed=demo.seed,
+        volatility=demo.volatility_pct,
+        maker_pct=str(demo.maker_pct),
+        orders=len(venue.exchange.open),
+        trades=len(venue.exchange.trades),
+    )
+    with (home.log / "exchange.stalls").open("a") as stalls:
+        watchdog = Watchdog(config.time.watchdog_sec, stalls)
+        uvloop.run(serve(venue, clock, public, private, watchdog))
+        watchdog.stop()
+    store.close()
+    log.get().info("exchange_stopped")
+    return 0
+
+
+def _refuse(*faults: str) -> int:
+    for fault in faults:
+        sys.stderr.write(f"exchange: {fault}\n")
+        log.get().error("refused", fault=fault)
+    return EXIT_CONFIG
+
+
+if __name__ == "__main__":
+    sys.exit(main())

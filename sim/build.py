@@ -1,0 +1,109 @@
+"""Puts a simulated exchange together from a configuration: markets, account, faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, cast
+
+from shared.config import ApiKey, Config, ConfigError, Demo
+from shared.units import MILLISECOND, Ns, Pair
+from sim.account import Account
+from sim.exchange import Exchange
+from sim.instruments import LISTINGS
+from sim.kraken import Venue
+from sim.market import Market
+from sim.opening import FIRST_TRADE, open_account, read_lots
+from sim.sources import SHAPES, MadeUp, Shape, Source
+from sim.store import SqliteStore
+from sim.tape import Played, Tape, TapeError, read_tape
+from sim.values import TIERS, Switches
+
+DEFAULT_SWITCHES: Final = Switches()
+
+
+def build(
+    config: Config,
+    key: ApiKey,
+    now: Ns,
+    wall: Ns,
+    *,
+    store: SqliteStore | None = None,
+    pairs: Sequence[str] = tuple(LISTINGS),
+    switches: Switches = DEFAULT_SWITCHES,
+) -> Venue:
+    """A venue ready to be driven. ConfigError where the configuration cannot be played.
+
+    pairs: the markets that are alive; the configured one is always among them. Without a store
+    the account is opened anew and lives in memory only.
+    """
+    demo = config.demo
+    position = store.position(market_name(config)) if store is not None else 0
+    markets = {
+        symbol: Market(LISTINGS[symbol], _source(config, symbol), position, wall)
+        for symbol in LISTINGS
+        if symbol in pairs or symbol == config.pair
+    }
+    lots = read_lots(demo.opening_lots)
+    account = Account(switches, _rate(demo.maker_pct), _rate(demo.taker_pct))
+    exchange = Exchange(markets, account, TIERS["pro"], switches)
+    if store is not None and not store.is_new():
+        store.load(exchange)
+    else:
+        open_account(exchange, config.pair, demo.start_price, demo.quote_balance, lots, wall)
+        for market in markets.values():
+            market.open_tape(FIRST_TRADE)
+    if store is not None:
+        store.name_market(market_name(config))
+        store.save(exchange, position)
+    exchange.forget_changes()
+    return Venue(
+        exchange,
+        key,
+        now,
+        position=position,
+        latency_ns=demo.latency_ms * MILLISECOND,
+        store=store,
+    )
+
+
+def market_name(config: Config) -> str:
+    """Names one course of the world: where it differs, the market begins at its beginning."""
+    demo = config.demo
+    if demo.market in SHAPES:
+        drawn = f"{demo.seed} {demo.volatility_pct} {demo.start_price}"
+        return f"{config.pair} {demo.market} {drawn}"
+    return f"{config.pair} {Path(demo.market).resolve()}"
+
+
+def load_tape(demo: Demo, pair: Pair) -> Tape | None:
+    """The recorded market of a configuration; None where the market is made up."""
+    if demo.market in SHAPES:
+        return None
+    try:
+        return read_tape(Path(demo.market).expanduser(), pair)
+    except TapeError as error:
+        raise ConfigError([f"demo.market: {error}"]) from None
+
+
+def _source(config: Config, symbol: str) -> Source:
+    """The configured market for the configured pair; a made-up one beside it for the others."""
+    demo, listing = config.demo, LISTINGS[symbol]
+    if symbol == config.pair:
+        tape = load_tape(demo, listing.pair)
+        if tape is not None:
+            return Played(tape)
+        shape, start = cast(Shape, demo.market), float(demo.start_price)
+    else:
+        shape, start = "ranging", float(listing.usual_price)
+    seed = demo.seed + sum(symbol.encode())
+    return MadeUp(listing.pair, shape, seed, demo.volatility_pct, start)
+
+
+def _rate(percent: Decimal) -> int:
+    """A percentage as a count of 10⁻⁶; ConfigError where it has more digits."""
+    scaled = percent.scaleb(4)
+    if scaled != int(scaled) or not 0 <= scaled <= 100_000:
+        raise ConfigError([f"demo: fee {percent} % must be 0 to 10, with four decimals at most"])
+    return int(scaled)

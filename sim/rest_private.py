@@ -1,0 +1,512 @@
+"""REST's private methods: the account as it is, its history, and orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from shared.config import ApiKey
+from shared.units import SECOND, Ns, fixed_text, price_text, qty_text
+from sim.exchange import Exchange
+from sim.instruments import ASSETS, LISTINGS, amount_text, cost_text, find, find_asset
+from sim.reports import average
+from sim.requests import STP_TYPES, bad, exact, read_client_id, read_userref
+from sim.rest import Fields, Method
+from sim.tokens import LIFETIME_S, Tokens
+from sim.values import FEES, Order, Refused, Request, Trade, is_order_id
+from sim.wire import read_stamp, stamp_s
+
+_PAGE: Final = 50
+_MOST_IDS: Final = 50
+_PERMISSIONS: Final = (
+    *("query-funds", "query-open-trades", "query-closed-trades", "modify-trades"),
+    *("close-trades", "query-ledger", "create-ws-token"),
+)
+
+
+class PrivateMethods:
+    """Each public method of this class is one REST method; `table` names them."""
+
+    def __init__(self, exchange: Exchange, tokens: Tokens, key: ApiKey) -> None:
+        self._exchange = exchange
+        self._tokens = tokens
+        self._key = key
+
+    def table(self) -> Mapping[str, Method]:
+        return {
+            "GetWebSocketsToken": self._token,
+            "GetApiKeyInfo": self._key_info,
+            "Balance": self._balance,
+            "BalanceEx": self._balance_ex,
+            "OpenOrders": self._open_orders,
+            "ClosedOrders": self._closed_orders,
+            "QueryOrders": self._query_orders,
+            "TradesHistory": self._trades_history,
+            "QueryTrades": self._query_trades,
+            "Ledgers": self._ledgers,
+            "TradeVolume": self._trade_volume,
+            "AddOrder": self._add_order,
+            "AddOrderBatch": self._add_batch,
+            "AmendOrder": self._amend_order,
+            "CancelOrder": self._cancel_order,
+            "CancelAll": self._cancel_all,
+            "CancelAllOrdersAfter": self._cancel_after,
+        }
+
+    # The account.
+
+    def _token(self, fields: Fields, wall: int) -> object:
+        return {"token": self._tokens.issue(wall), "expires": LIFETIME_S}
+
+    def _key_info(self, fields: Fields, wall: int) -> object:
+        return {
+            "api_key_name": "simulated",
+            "api_key": self._key.key,
+            "nonce": str(fields.get("nonce", "")),
+            "nonce_window": "0",
+            "permissions": list(_PERMISSIONS),
+            "iban": "",
+            "valid_until": "0",
+            "query_from": "0",
+            "query_to": "0",
+            "created_time": "0",
+            "modified_time": "0",
+            "ip_allowlist": [],
+            "last_used": str(wall // SECOND),
+        }
+
+    def _balance(self, fields: Fields, wall: int) -> object:
+        balances = self._exchange.account.balances
+        return {ASSETS[a].rest: amount_text(a, units) for a, units in balances.items()}
+
+    def _balance_ex(self, fields: Fields, wall: int) -> object:
+        account = self._exchange.account
+        return {
+            ASSETS[asset].rest: {
+                "balance": amount_text(asset, units),
+                "hold_trade": amount_text(asset, account.holds.get(asset, 0)),
+            }
+            for asset, units in account.balances.items()
+        }
+
+    def _trade_volume(self, fields: Fields, wall: int) -> object:
+        account = self._exchange.account
+        tier = account.tier(Ns(wall))
+        found: dict[str, object] = {
+            "currency": "ZUSD",
+            "volume": f"{account.volume(Ns(wall))}.0000",
+        }
+        names = [name for name in str(fields.get("pair") or "").split(",") if name]
+        if not names:
+            return found
+        for key, column, rate, following in (
+            ("fees", 2, tier.taker, tier.next_taker),
+            ("fees_maker", 1, tier.maker, tier.next_maker),
+        ):
+            rates = [row[column] for row in FEES]
+            top = tier.next_volume is None
+            found[key] = {
+                _listing_name(name): {
+                    "fee": fixed_text(rate, 4),
+                    "minfee": fixed_text(min(rate, *rates), 4),
+                    "maxfee": fixed_text(max(rate, *rates), 4),
+                    "nextfee": None if top else fixed_text(following, 4),
+                    "nextvolume": None if top else f"{tier.next_volume}.0000",
+                    "tiervolume": f"{tier.volume_from}.0000",
+                }
+                for name in names
+            }
+        return found
+
+    # History.
+
+    def _open_orders(self, fields: Fields, wall: int) -> object:
+        with_trades = _truth(fields, "trades")
+        chosen = _chosen(self._exchange.open.values(), fields)
+        return {"open": {order.order_id: _order(order, with_trades) for order in chosen}}
+
+    def _closed_orders(self, fields: Fields, wall: int) -> object:
+        with_trades = _truth(fields, "trades")
+        begin, end = self._span(fields)
+        which = str(fields.get("closetime", "both"))
+        chosen = [
+            order
+            for order in reversed(list(_chosen(self._exchange.orders.values(), fields)))
+            if order.status != "open" and _in_span(order, which, begin, end)
+        ]
+        chosen.sort(key=lambda order: order.closed_wall, reverse=True)
+        page = {order.order_id: _order(order, with_trades) for order in _page(chosen, fields)}
+        found: dict[str, object] = {"closed": page}
+        if not _truth(fields, "without_count"):
+            found["count"] = len(chosen)
+        return found
+
+    def _query_orders(self, fields: Fields, wall: int) -> object:
+        with_trades = _truth(fields, "trades")
+        found = {}
+        for order_id in _ids(fields):
+            order = self._exchange.orders.get(order_id)
+            if order is not None:
+                found[order_id] = _order(order, with_trades)
+        return found
+
+    def _trades_history(self, fields: Fields, wall: int) -> object:
+        begin, end = self._span(fields)
+        chosen = [
+            trade
+            for trade in reversed(list(self._exchange.trades.values()))
+            if begin < trade.wall <= end
+        ]
+        with_ledgers = _truth(fields, "ledgers")
+        page = {trade.exec_id: _trade(trade, with_ledgers) for trade in _page(chosen, fields)}
+        return {"trades": page, "count": len(chosen)}
+
+    def _query_trades(self, fields: Fields, wall: int) -> object:
+        trades = self._exchange.trades
+        return {name: _trade(trades[name], False) for name in _ids(fields) if name in trades}
+
+    def _ledgers(self, fields: Fields, wall: int) -> object:
+        begin, end = self._span(fields)
+        assets = None
+        if fields.get("asset") not in (None, "", "all"):
+            wanted = [find_asset(name) for name in str(fields["asset"]).split(",")]
+            assets = [asset.name for asset in wanted if asset is not None]
+            if len(assets) != len(wanted):
+                raise Refused("EQuery:Unknown asset")
+        kind = str(fields.get("type") or "all")
+        chosen = [
+            row
+            for row in reversed(self._exchange.account.ledger)
+            if begin < row.wall <= end
+            and (assets is None or row.asset in assets)
+            and kind in ("all", row.kind)
+        ]
+        page = {
+            row.ledger_id: {
+                "refid": row.ref_id,
+                "time": row.wall / SECOND,
+                "type": row.kind,
+                "subtype": "",
+                "aclass": "currency",
+                "asset": ASSETS[row.asset].rest,
+                "amount": amount_text(row.asset, row.amount),
+                "fee": amount_text(row.asset, row.fee),
+                "balance": amount_text(row.asset, row.balance),
+            }
+            for row in _page(chosen, fields)
+        }
+        found: dict[str, object] = {"ledger": page}
+        if not _truth(fields, "without_count"):
+            found["count"] = len(chosen)
+        return found
+
+    def _span(self, fields: Fields) -> tuple[int, int]:
+        """start (exclusive) and end (inclusive) as wall ns; each is a time or an id."""
+        bounds = []
+        for name, usual in (("start", -1), ("end", 1 << 62)):
+            given = str(fields.get(name) or "")
+            if not given:
+                bounds.append(usual)
+            elif given in self._exchange.trades:
+                bounds.append(self._exchange.trades[given].wall)
+            elif given in self._exchange.orders:
+                bounds.append(self._exchange.orders[given].opened_wall)
+            else:
+                bounds.append(_seconds(given, name))
+        return bounds[0], bounds[1]
+
+    # Orders.
+
+    def _add_order(self, fields: Fields, wall: int) -> object:
+        listing_name = str(fields.get("pair") or "")
+        request = _read_order(fields, listing_name, wall)
+        order = self._exchange.add(request, Ns(wall), validate=_truth(fields, "validate"))
+        found: dict[str, object] = {"descr": {"order": _describe(request)}}
+        if order is not None:
+            found["txid"] = [order.order_id]
+        return found
+
+    def _add_batch(self, fields: Fields, wall: int) -> object:
+        rows = fields.get("orders")
+        if not isinstance(rows, list) or not 2 <= len(rows) <= 15:
+            raise bad("orders")
+        if not all(isinstance(row, dict) for row in rows):
+            raise bad("orders")
+        name = str(fields.get("pair") or "")
+        shared = {key: fields[key] for key in ("deadline",) if key in fields}
+        requests = [_read_order({**row, **shared}, name, wall) for row in rows]
+        placed = self._exchange.add_batch(requests, Ns(wall), validate=_truth(fields, "validate"))
+        found: list[dict[str, object]] = []
+        for result, request in zip(placed, requests, strict=True):
+            if isinstance(result, Refused):
+                found.append({"error": result.text})
+            else:
+                found.append({"descr": {"order": _describe(request)}})
+                if result is not None:
+                    found[-1]["txid"] = result.order_id
+        return {"orders": found}
+
+    def _amend_order(self, fields: Fields, wall: int) -> object:
+        order = self._find(fields)
+        pair = LISTINGS[order.pair].pair
+        qty = price = None
+        if fields.get("order_qty") not in (None, ""):
+            qty = _units(fields, "order_qty", pair.qty_decimals, "volume")
+        if fields.get("limit_price") not in (None, ""):
+            price = _units(fields, "limit_price", pair.price_decimals, "price")
+        if qty is None and price is None:
+            raise bad("order_qty or limit_price")
+        amend_id = self._exchange.amend(
+            order,
+            Ns(wall),
+            qty=qty,
+            price=price,
+            post_only=_truth(fields, "post_only"),
+            deadline_wall=_deadline(fields),
+        )
+        return {"amend_id": amend_id}
+
+    def _cancel_order(self, fields: Fields, wall: int) -> object:
+        given = str(fields.get("txid") or "")
+        if given.lstrip("-").isdigit():
+            userref = read_userref(int(given))
+            orders = [o for o in self._exchange.open.values() if o.userref == userref]
+            if not orders:
+                raise Refused("EOrder:Unknown order")
+        else:
+            orders = [self._find(fields)]
+        for order in orders:
+            self._exchange.cancel(order, Ns(wall))
+        return {"count": len(orders)}
+
+    def _cancel_all(self, fields: Fields, wall: int) -> object:
+        return {"count": self._exchange.cancel_all(Ns(wall))}
+
+    def _cancel_after(self, fields: Fields, wall: int) -> object:
+        given = str(fields.get("timeout", ""))
+        if not (given.isascii() and given.isdigit() and len(given) <= 5):
+            raise bad("timeout")
+        due = self._exchange.cancel_after(int(given), Ns(wall))
+        trigger = stamp_s(due) if due else self._exchange.switches.trigger_off
+        return {"currentTime": stamp_s(wall), "triggerTime": trigger}
+
+    def _find(self, fields: Fields) -> Order:
+        order_id, cl_ord_id = fields.get("txid"), fields.get("cl_ord_id")
+        if bool(order_id) == bool(cl_ord_id):
+            raise bad("txid or cl_ord_id")
+        if cl_ord_id:
+            return self._exchange.find(cl_ord_id=read_client_id(cl_ord_id))
+        if not is_order_id(str(order_id)):
+            raise Refused("EOrder:Invalid order")
+        return self._exchange.find(order_id=str(order_id))
+
+
+def _order(order: Order, with_trades: bool) -> dict[str, object]:
+    listing = LISTINGS[order.pair]
+    pair = listing.pair
+    price = price_text(pair, order.price)
+    flags = ["fciq"] + (["post"] if order.post_only else [])
+    found: dict[str, object] = {
+        "refid": None,
+        "userref": order.userref,
+        "status": order.status,
+        "opentm": order.opened_wall / SECOND,
+        "starttm": 0,
+        "expiretm": order.expire_wall // SECOND,
+        "descr": {
+            "pair": listing.alt,
+            "aclass": "forex",
+            "type": order.side,
+            "ordertype": order.order_type,
+            "price": price if order.order_type == "limit" else "0",
+            "price2": "0",
+            "leverage": "none",
+            "order": _words(order.side, order.qty, order.pair, order.order_type, order.price),
+            "close": "",
+        },
+        "vol": qty_text(pair, order.qty),
+        "vol_exec": qty_text(pair, order.filled),
+        "cost": cost_text(pair, order.cost),
+        "fee": fixed_text(order.fee * 10, 5),
+        "price": price_text(pair, average(order.cost, order.filled)),
+        "stopprice": "0.00000",
+        "limitprice": "0.00000",
+        "misc": "amended" if order.amended else "",
+        "oflags": ",".join(flags),
+    }
+    if order.cl_ord_id:
+        found["cl_ord_id"] = order.cl_ord_id
+    if order.status != "open":
+        found["closetm"] = order.closed_wall / SECOND
+        found["reason"] = order.reason or None
+    if with_trades and order.trades:
+        found["trades"] = list(order.trades)
+    return found
+
+
+def _trade(trade: Trade, with_ledgers: bool) -> dict[str, object]:
+    listing = LISTINGS[trade.pair]
+    pair = listing.pair
+    found: dict[str, object] = {
+        "ordertxid": trade.order_id,
+        "postxid": "TKH2SE-M7IF5-CFI7LT",
+        "pair": listing.rest,
+        "aclass": "forex",
+        "time": trade.wall / SECOND,
+        "type": trade.side,
+        "ordertype": trade.order_type,
+        "price": fixed_text(trade.price * 10 ** (5 - pair.price_decimals), 5),
+        "cost": cost_text(pair, trade.cost),
+        "fee": fixed_text(trade.fee * 10, 5),
+        "vol": qty_text(pair, trade.qty),
+        "margin": "0.00000",
+        "leverage": "0",
+        "misc": "",
+        "trade_id": trade.trade_id,
+        "maker": trade.maker,
+    }
+    if trade.cl_ord_id:
+        found["cl_ord_id"] = trade.cl_ord_id
+    if with_ledgers:
+        found["ledgers"] = list(trade.ledgers)
+    return found
+
+
+def _read_order(fields: Fields, pair_name: str, wall: int) -> Request:
+    """A REST order as the engine understands it; numbers are texts here."""
+    listing = find(pair_name)
+    if listing is None:
+        raise Refused("EQuery:Unknown asset pair")
+    side, kind = fields.get("type"), fields.get("ordertype")
+    if side not in ("buy", "sell"):
+        raise bad("type")
+    if kind not in ("limit", "market"):
+        raise bad("ordertype")
+    flags = [flag for flag in str(fields.get("oflags") or "").split(",") if flag]
+    if "fcib" in flags or "viqc" in flags:
+        raise bad("oflags")
+    tif = str(fields.get("timeinforce") or "GTC").lower()
+    if tif not in ("gtc", "gtd", "ioc", "fok"):
+        raise bad("timeinforce")
+    stp = str(fields.get("stptype") or "cancel-newest").replace("-", "_")
+    if stp not in STP_TYPES:
+        raise bad("stptype")
+    if fields.get("leverage") not in (None, "", "none") or _truth(fields, "reduce_only"):
+        raise Refused("EAccount:Invalid permissions")
+    post_only = "post" in flags
+    if post_only and (kind != "limit" or tif in ("ioc", "fok")):
+        raise bad("oflags")
+    price = 0
+    if kind == "limit":
+        price = _units(fields, "price", listing.pair.price_decimals, "price")
+    client, userref = fields.get("cl_ord_id"), fields.get("userref")
+    if client and userref:
+        raise bad("cl_ord_id and userref are mutually exclusive")
+    return Request(
+        *(listing.pair.symbol, side, kind, price),
+        *(_units(fields, "volume", listing.pair.qty_decimals, "volume"), tif, post_only),
+        *(read_client_id(client) if client else "", _userref(userref), stp),
+        *(_expiry(fields, tif, wall), _deadline(fields)),
+    )
+
+
+def _units(fields: Fields, name: str, decimals: int, what: str) -> int:
+    try:
+        value = Decimal(str(fields.get(name, "")))
+    except InvalidOperation:
+        raise bad(what) from None
+    return exact(value, decimals, f"EGeneral:Invalid arguments:{what}")
+
+
+def _userref(value: object) -> int:
+    if value in (None, ""):
+        return 0
+    text = str(value)
+    if not text.lstrip("-").isdigit() or len(text) > 11:
+        raise bad("userref")
+    return read_userref(int(text))
+
+
+def _expiry(fields: Fields, tif: str, wall: int) -> Ns:
+    given = str(fields.get("expiretm") or "0")
+    if tif != "gtd":
+        return Ns(0)
+    if given.startswith("+"):
+        return Ns(wall + _seconds(given[1:], "expiretm"))
+    found = _seconds(given, "expiretm")
+    if not found:
+        raise bad("expiretm")
+    return Ns(found)
+
+
+def _deadline(fields: Fields) -> Ns:
+    given = fields.get("deadline")
+    return Ns(read_stamp(given, "deadline")) if given else Ns(0)
+
+
+def _seconds(text: str, name: str) -> int:
+    try:
+        value = Decimal(text)
+        if not value.is_finite() or abs(value) > 10**12:
+            raise bad(name)
+        return int(value * SECOND)
+    except InvalidOperation:
+        raise bad(name) from None
+
+
+def _describe(request: Request) -> str:
+    return _words(request.side, request.qty, request.pair, request.order_type, request.price)
+
+
+def _words(side: str, qty: int, symbol: str, order_type: str, price: int) -> str:
+    listing = LISTINGS[symbol]
+    at = f"limit {price_text(listing.pair, price)}" if order_type == "limit" else "market"
+    return f"{side} {qty_text(listing.pair, qty)} {listing.alt} @ {at}"
+
+
+def _listing_name(name: str) -> str:
+    listing = find(name)
+    if listing is None:
+        raise Refused("EQuery:Unknown asset pair")
+    return name if name == listing.pair.symbol else listing.rest
+
+
+def _truth(fields: Fields, name: str) -> bool:
+    return str(fields.get(name, "")).lower() in ("true", "1")
+
+
+def _ids(fields: Fields) -> list[str]:
+    found = [name.strip() for name in str(fields.get("txid") or "").split(",") if name.strip()]
+    if not 1 <= len(found) <= _MOST_IDS:
+        raise bad("txid")
+    return found
+
+
+def _chosen(orders: Iterable[Order], fields: Fields) -> list[Order]:
+    """Orders of one cl_ord_id or one userref, or all."""
+    client, userref = fields.get("cl_ord_id"), fields.get("userref")
+    return [
+        order
+        for order in orders
+        if (not client or order.cl_ord_id == client)
+        and (userref in (None, "") or str(order.userref) == str(userref))
+    ]
+
+
+def _in_span(order: Order, which: str, begin: int, end: int) -> bool:
+    opened, closed = begin < order.opened_wall <= end, begin < order.closed_wall <= end
+    match which:
+        case "open":
+            return opened
+        case "close":
+            return closed
+        case _:
+            return opened or closed
+
+
+def _page(rows: list[Any], fields: Fields) -> list[Any]:
+    given = str(fields.get("ofs") or "0")
+    if not (given.isascii() and given.isdigit() and len(given) < 10):
+        raise bad("ofs")
+    return rows[int(given) : int(given) + _PAGE]

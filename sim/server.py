@@ -1,0 +1,242 @@
+"""The simulated exchange on two ports of this machine: WebSockets and REST, public and private."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import secrets
+import signal
+import socket
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from shared import log
+from shared.clock import Clock
+from shared.config import ApiKey, ConfigError, Home, read_key
+from shared.watchdog import Watchdog
+from sim.kraken import HANG_UP, Host, Venue
+
+LOOPBACK: Final = "127.0.0.1"
+_MOST_WAITING: Final = 20_000  # frames that a slow reader may owe us before he is dropped
+_LARGEST_FRAME: Final = 1 << 20
+_LARGEST_BODY: Final = 1 << 20
+_LONGEST_NAP_S: Final = 0.5
+_SHORTEST_NAP_S: Final = 0.0005
+
+
+class PortTaken(Exception):  # noqa: N818 - a state of the machine
+    """Somebody else listens where we should."""
+
+
+def read_or_make_key(home: Home) -> ApiKey:
+    """The account's key, made once by chance; the file appears whole or not at all."""
+    path = home.data / "demo_key.toml"
+    if not path.exists():
+        key = base64.b64encode(secrets.token_bytes(42)).decode()
+        secret = base64.b64encode(secrets.token_bytes(64)).decode()
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f'api_key = "{key}"\napi_secret = "{secret}"\n')
+            file.flush()
+            os.fsync(file.fileno())
+        # A link, unlike a rename, never replaces the key that another start has made meanwhile.
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
+    key_pair = read_key(path)
+    try:
+        base64.b64decode(key_pair.secret, validate=True)
+    except ValueError:
+        raise ConfigError([f"{path}: api_secret is not base64"]) from None
+    return key_pair
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on loopback; PortTaken where that cannot be."""
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((LOOPBACK, port))
+        found.listen(128)
+    except OSError as error:
+        found.close()
+        raise PortTaken(f"port {port} of {LOOPBACK}: {error.strerror}") from None
+    found.setblocking(False)
+    return found
+
+
+async def serve(
+    venue: Venue,
+    clock: Clock,
+    public: socket.socket,
+    private: socket.socket,
+    watchdog: Watchdog | None = None,
+) -> None:
+    """Run the venue on both sockets until SIGTERM or SIGINT."""
+    floor = _Floor(venue, clock, watchdog)
+    servers = [_server(floor, "public"), _server(floor, "private")]
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as group:
+        running = [
+            group.create_task(server.serve(sockets=[sock]))
+            for server, sock in zip(servers, (public, private), strict=True)
+        ]
+        pulse = group.create_task(floor.pulse())
+        await stop.wait()
+        for server in servers:
+            server.should_exit = True
+        await asyncio.wait(running)
+        pulse.cancel()
+    venue.close(clock.now())
+
+
+class _Wire:
+    """What one client is still to be sent."""
+
+    def __init__(self, socket_: WebSocket) -> None:
+        self.socket = socket_
+        self.waiting: deque[str] = deque()
+        self.ready = asyncio.Event()
+
+    def put(self, text: str) -> None:
+        if len(self.waiting) >= _MOST_WAITING:
+            # Nothing may be left out silently: who cannot follow is cut off.
+            self.waiting.clear()
+            text = HANG_UP
+        self.waiting.append(text)
+        self.ready.set()
+
+    async def write(self) -> None:
+        """Send what waits until the line is to be closed."""
+        with suppress(WebSocketDisconnect, RuntimeError):
+            while True:
+                await self.ready.wait()
+                self.ready.clear()
+                while self.waiting:
+                    text = self.waiting.popleft()
+                    if text == HANG_UP:
+                        await self.socket.close(1000)
+                        return
+                    await self.socket.send_text(text)
+
+
+class _Floor:
+    """Carries texts between the sockets and the venue, and lets its time pass."""
+
+    def __init__(self, venue: Venue, clock: Clock, watchdog: Watchdog | None) -> None:
+        self._venue = venue
+        self._clock = clock
+        self._watchdog = watchdog
+        self._wires: dict[int, _Wire] = {}
+        self._woken = asyncio.Event()
+
+    async def pulse(self) -> None:
+        """Advance the venue whenever something is due."""
+        while True:
+            now = self._clock.now()
+            self._venue.advance(now, self._clock.wall())
+            self._deliver()
+            self._announce_end()
+            if self._watchdog is not None:
+                self._watchdog.pet()
+            left = self._clock.real_seconds(self._venue.wake_at() - self._clock.now())
+            self._woken.clear()
+            with suppress(TimeoutError):
+                nap = min(max(left, _SHORTEST_NAP_S), _LONGEST_NAP_S)
+                await asyncio.wait_for(self._woken.wait(), nap)
+
+    async def talk(self, socket_: WebSocket, host: Host) -> None:
+        """One client, from its arrival to its end."""
+        await socket_.accept()
+        conn = self._venue.connect(host, self._clock.now(), self._clock.wall())
+        wire = self._wires[conn] = _Wire(socket_)
+        writer = asyncio.create_task(wire.write())
+        self._deliver()
+        try:
+            while (message := await socket_.receive())["type"] == "websocket.receive":
+                text = message.get("text")
+                if text is None:
+                    text = (message.get("bytes") or b"").decode(errors="replace")
+                self._venue.receive(conn, text, self._clock.now(), self._clock.wall())
+                self._deliver()
+                self._woken.set()
+        finally:
+            self._venue.disconnect(conn)
+            del self._wires[conn]
+            writer.cancel()
+
+    async def rest(self, request: Request) -> Response:
+        """One HTTP request; a private answer takes as long as the exchange is said to take."""
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _LARGEST_BODY:
+                return Response(status_code=413)
+        query = f"?{request.url.query}" if request.url.query else ""
+        path = request.scope["raw_path"].decode("ascii", errors="replace").split("?")[0] + query
+        now = self._clock.now()
+        status, answer = self._venue.rest(
+            request.method, path, dict(request.headers), body, now, self._clock.wall()
+        )
+        self._deliver()
+        self._woken.set()
+        return Response(answer, status, media_type="application/json")
+
+    def _deliver(self) -> None:
+        for conn, text in self._venue.outbox():
+            wire = self._wires.get(conn)
+            if wire is not None:
+                wire.put(text)
+
+    def _announce_end(self) -> None:
+        for market in self._venue.exchange.markets.values():
+            if not market.ended and market.source.next_at() is None:
+                market.ended = True
+                log.get().info("tape_ended", pair=market.pair.symbol, note="quiet from here on")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own idea of signals: there are two of them, and one `serve`."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(floor: _Floor, host: Host) -> _Server:
+    async def talk(socket_: WebSocket) -> None:
+        await floor.talk(socket_, host)
+
+    app = Starlette(
+        routes=[
+            WebSocketRoute("/v2", talk),
+            Route("/{path:path}", floor.rest, methods=["GET", "POST"]),
+        ]
+    )
+    return _Server(
+        uvicorn.Config(
+            app,
+            ws="websockets-sansio",
+            ws_max_size=_LARGEST_FRAME,
+            ws_ping_interval=None,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
