@@ -1,0 +1,176 @@
+"""The view as Prometheus metrics, for all processes of the house.
+
+Rule 1: what is not known is absent. While the strategy is silent its gauges are gone; `process_up`
+and `frame_age_seconds` say why. A last known value would look like a living one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal, InvalidOperation
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from monitor.view import View
+from shared.frames import Beat, Status
+from shared.units import SECOND, Ns, float_price
+
+Labelled = Iterable[tuple[str, float]]
+
+
+class Metrics(Collector):
+    """Asks for the newest view at each scrape; has a registry of its own."""
+
+    def __init__(self, prefix: str, look: Callable[[], tuple[View, Ns]]) -> None:
+        self._prefix = prefix
+        self._look = look
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def text(self) -> bytes:
+        """The exposition text."""
+        return generate_latest(self._registry)
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: which metrics there are depends on what was heard."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        view, now = self._look()
+        return families(view, now, self._prefix)
+
+
+def families(view: View, now: Ns, prefix: str) -> Iterator[Metric]:
+    """All metrics of a view at a moment of house time."""
+    make = _Maker(prefix)
+    processes = {"feed": view.feed, "strategy": view.strategy}
+    up = [(name, float(heard.up(now))) for name, heard in processes.items()]
+    yield make.gauges(
+        "process_up", "1 while frames of the process arrive", "process", [*up, ("monitor", 1.0)]
+    )
+    ages = [(name, heard.silent_ns(now)) for name, heard in processes.items()]
+    yield make.gauges(
+        "frame_age_seconds",
+        "Since the last frame of the process arrived",
+        "process",
+        [(name, age / SECOND) for name, age in ages if age is not None],
+    )
+    lives = [(name, float(heard.lives)) for name, heard in processes.items()]
+    yield make.counters("process_lives", "Starts of the process seen", "process", lives)
+    yield make.counter("bus_frames", "Frames heard", view.wire.frames)
+    yield make.counter("bus_frames_missed", "Frames dropped on the way", view.wire.missed)
+    yield make.counter("bus_messages_strange", "Messages not understood", view.wire.strange)
+    if view.beat is not None and view.feed.up(now):
+        yield from _feed(make, view, view.beat, now)
+    if view.status is not None and view.strategy.up(now):
+        yield from _strategy(make, view.status)
+
+
+def _feed(make: _Maker, view: View, beat: Beat, now: Ns) -> Iterator[Metric]:
+    yield make.gauge(
+        "feed_line_age_seconds", "Since the exchange was heard", (now - beat.heard_at) / SECOND
+    )
+    yield make.gauge(
+        "feed_lag_seconds", "Oldest message that waited in the feed", beat.lag_ns / SECOND
+    )
+    yield make.states("feed_phase", "What the feed does", beat.phase)
+    yield make.counter("feed_connects", "Connections opened", beat.connects)
+    yield make.counter("feed_resubscribes", "Subscriptions repeated", beat.resubscribes)
+    yield make.counter("feed_checksums", "Book checksums verified", beat.checksums)
+    yield make.counter("feed_checksum_faults", "Book checksums failed", beat.checksum_faults)
+    yield make.counter("feed_messages_dropped", "Messages not understood", beat.dropped)
+    books = view.books.items()
+    yield make.gauges(
+        "book_valid",
+        "1 while the book is verified",
+        "pair",
+        [(p, float(b.valid)) for p, b in books],
+    )
+    yield make.gauges(
+        "book_age_seconds",
+        "Since the line of the book was heard",
+        "pair",
+        [(pair, (now - book.heard_at) / SECOND) for pair, book in books],
+    )
+    sound = [(view.pairs[p], b) for p, b in books if p in view.pairs and b.bids and b.asks]
+    for name, levels in (("best_bid", "bids"), ("best_ask", "asks")):
+        prices = [(s.symbol, float_price(s, getattr(b, levels)[0])) for s, b in sound]
+        yield make.gauges(name, "Quote currency", "pair", prices)
+
+
+def _strategy(make: _Maker, status: Status) -> Iterator[Metric]:
+    yield make.states("phase", "Phase of the strategy", status.phase)
+    yield make.states("pause", "Pause state", status.pause)
+    yield make.states("regime", "Market regime", status.regime)
+    yield make.states("private_line", "Private connection to the exchange", status.line)
+    for name, text, value in (
+        ("hold", "1 while the operator holds the strategy", float(status.hold)),
+        ("feed_age_seconds", "Age of the market data as the strategy sees it", status.feed_age_s),
+        ("switch_left_seconds", "Until the dead man's switch fires", status.switch_left_s),
+        ("drawdown_ratio", "Of the peak of equity", status.drawdown_pct),
+        ("orders_open", "Own orders that rest at the exchange", status.orders),
+        ("orders_lost", "Own orders whose fate is unknown", status.lost),
+        ("orders_foreign", "Orders of the account that are not ours", status.foreign_orders),
+        ("rate_used", "Rate counter of the exchange", status.rate_used),
+        ("rate_limit", "Its threshold", status.rate_limit),
+        ("tick_duration_seconds", "Of the last step", status.tick_us / 1e6),
+        ("strategy_uptime_seconds", "Of the strategy", status.uptime_s),
+        ("fee_maker_ratio", "Fee of a maker", status.maker_pct / 100),
+        ("fee_taker_ratio", "Fee of a taker", status.taker_pct / 100),
+    ):
+        yield make.gauge(name, text, value)
+    for name, text, money in (
+        ("equity", "Quote currency, estimated", status.equity),
+        ("ledger_coins", "Sum of the open lots", status.ledger_base),
+        ("ledger_coins_free", "Of these, free of tax", status.free_base),
+        ("ledger_drift", "Balance at the exchange less ledger", status.drift),
+    ):
+        yield make.gauges(name, text, "", _numbers([("", money)]))
+    yield make.counter("fills", "Fills booked in the ledger", status.fills)
+    yield make.gauges("balance", "At the exchange", "asset", _numbers(status.balances))
+    yield make.counters("actions", "What the strategy did", "kind", status.counters)
+    levels = ("info", "warning", "error", "critical")
+    open_now = [(level, float(sum(a == level for a, _ in status.alerts))) for level in levels]
+    yield make.gauges("alerts_open", "Open alerts", "level", open_now)
+    volatility = [(pair.pair, pair.volatility_pct) for pair in status.pairs]
+    yield make.gauges("volatility_ratio", "Annualised", "pair", volatility)
+
+
+class _Maker:
+    """Families with the house's prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def gauge(self, name: str, text: str, value: float) -> Metric:
+        return GaugeMetricFamily(f"{self._prefix}_{name}", text, value=value)
+
+    def counter(self, name: str, text: str, value: float) -> Metric:
+        return CounterMetricFamily(f"{self._prefix}_{name}", text, value=value)
+
+    def gauges(self, name: str, text: str, label: str, values: Labelled) -> Metric:
+        labels = [label] if label else []
+        family = GaugeMetricFamily(f"{self._prefix}_{name}", text, labels=labels)
+        for which, value in values:
+            family.add_metric([which] if label else [], value)
+        return family
+
+    def counters(self, name: str, text: str, label: str, values: Labelled) -> Metric:
+        family = CounterMetricFamily(f"{self._prefix}_{name}", text, labels=[label])
+        for which, value in values:
+            family.add_metric([which], value)
+        return family
+
+    def states(self, name: str, text: str, value: str) -> Metric:
+        return self.gauges(name, f"{text}: 1 for the present one", "state", [(value, 1.0)])
+
+
+def _numbers(values: Iterable[tuple[str, str]]) -> Iterator[tuple[str, float]]:
+    """For graphs only: text that is no number is left out."""
+    for name, text in values:
+        try:
+            yield name, float(Decimal(text))
+        except InvalidOperation:
+            continue

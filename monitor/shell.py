@@ -1,0 +1,184 @@
+"""The monitor's shell: frames in from the bus, pages and metrics out over HTTP on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from msgspec.structs import replace
+from starlette.applications import Starlette
+from structlog.typing import FilteringBoundLogger
+
+from monitor.access import TOKEN_FILE, Access, TokenError, read_token
+from monitor.metrics import Metrics
+from monitor.view import View, hear
+from monitor.web import metrics_app, status_app
+from shared import log
+from shared.bus import Arrival, Gaps, Subscriber
+from shared.config import Config, Home
+from shared.frames import WIRE, decode
+from shared.units import Ns
+from shared.watchdog import Watchdog
+
+PATHS: Final = ("run/feed.pub", "run/strategy.pub")
+PET_S: Final = 1.0
+HTTP_CONNECTIONS: Final = 64
+HTTP_HEAD_BYTES: Final = 16_384
+HTTP_IDLE_S: Final = 10
+HTTP_STOP_S: Final = 2
+
+
+class RefusedError(Exception):
+    """The monitor cannot start as configured; the text says what and how to change it."""
+
+
+class Ears:
+    """Keeps the newest view of what the bus tells."""
+
+    def __init__(self, config: Config) -> None:
+        self._clock = config.make_clock()
+        self._gaps = Gaps()
+        self.view = View()
+
+    def on_frame(self, topic: bytes, payload: bytes) -> None:
+        frame = decode(payload)
+        if frame is None:
+            self._count(strange=1)
+            return
+        if self._gaps.check(topic, frame.boot, frame.seq) is Arrival.OLD:
+            self._count()
+            return
+        self._count(frames=1)
+        self.view = hear(self.view, frame, self._clock.now(), self._clock.wall())
+
+    def look(self) -> tuple[View, Ns, Ns]:
+        return self.view, self._clock.now(), self._clock.wall()
+
+    def look_now(self) -> tuple[View, Ns]:
+        return self.view, self._clock.now()
+
+    def _count(self, frames: int = 0, strange: int = 0) -> None:
+        wire = self.view.wire
+        counted = replace(
+            wire,
+            frames=wire.frames + frames,
+            strange=wire.strange + strange,
+            missed=self._gaps.missed,
+            old=self._gaps.old,
+        )
+        self.view = replace(self.view, wire=counted)
+
+
+async def run(config: Config, home: Home, logger: FilteringBoundLogger, watchdog: Watchdog) -> None:
+    """Watch until SIGTERM or SIGINT; RefusedError where a port or the token file is not to be had.
+
+    The working folder is the home: the bus is reached from there.
+    """
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[None] = loop.create_future()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _settle, stop)
+    loop.set_exception_handler(lambda _loop, told: _break(stop, told.get("exception")))
+    ears = Ears(config)
+    with contextlib.ExitStack() as opened:
+        served = [(opened.enter_context(line), app) for line, app in _offers(config, home, ears)]
+        subscriber = Subscriber(loop, PATHS, [f"{WIRE}/".encode()], ears.on_frame)
+        opened.callback(subscriber.close)
+        logger.info("monitor is up", ports=[line.getsockname()[1] for line, _ in served])
+        async with asyncio.TaskGroup() as tasks:
+            servers = [_server(app) for _, app in served]
+            for server, (line, _) in zip(servers, served, strict=True):
+                tasks.create_task(_serve(server, line))
+            tasks.create_task(_pet(watchdog, stop))
+            await asyncio.wait({stop})
+            for server in servers:
+                server.should_exit = True
+    stop.result()  # What a callback raised, where that was what ended us.
+    logger.info("monitor is down")
+
+
+def _offers(config: Config, home: Home, ears: Ears) -> Iterator[tuple[socket.socket, Starlette]]:
+    """What is served, each with its listening socket, which is the taker's to close."""
+    if config.metrics.enabled:
+        metrics = Metrics(config.metrics.prefix, ears.look_now)
+        yield _listen("metrics.port", "127.0.0.1", config.metrics.port), metrics_app(metrics)
+    if config.web.enabled:
+        access = Access(_token(home.data), config.web.port)
+        site = status_app(ears.look, access, str(home.data / TOKEN_FILE))
+        yield _listen("web.port", config.web.host, config.web.port), site
+
+
+def _token(data: Path) -> str:
+    try:
+        token = read_token(data)
+    except (TokenError, OSError) as error:
+        raise RefusedError(str(error)) from None
+    log.redact(token)
+    return token
+
+
+def _listen(key: str, host: str, port: int) -> socket.socket:
+    """A listening socket; RefusedError with the key to change where the port is not to be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    line = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # After a kill the port is still remembered by the kernel for a minute.
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        line.bind((host, port))
+        line.listen(HTTP_CONNECTIONS)
+    except OSError as error:
+        line.close()
+        text = f"{key}: port {port} of {host} cannot be used ({error.strerror}); choose another"
+        raise RefusedError(text) from None
+    line.setblocking(False)
+    return line
+
+
+def _server(app: Starlette) -> uvicorn.Server:
+    settings = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=HTTP_CONNECTIONS,
+        h11_max_incomplete_event_size=HTTP_HEAD_BYTES,
+        timeout_keep_alive=HTTP_IDLE_S,
+        timeout_graceful_shutdown=HTTP_STOP_S,
+    )
+    return uvicorn.Server(settings)
+
+
+async def _serve(server: uvicorn.Server, line: socket.socket) -> None:
+    # Server.serve would take the process's signals, which are ours; this is the rest of it.
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup(sockets=[line])
+    await server.main_loop()
+    await server.shutdown(sockets=[line])
+
+
+async def _pet(watchdog: Watchdog, stop: asyncio.Future[None]) -> None:
+    while not stop.done():
+        watchdog.pet()
+        await asyncio.wait({stop}, timeout=PET_S)
+
+
+def _settle(stop: asyncio.Future[None]) -> None:
+    if not stop.done():
+        stop.set_result(None)
+
+
+def _break(stop: asyncio.Future[None], error: BaseException | None) -> None:
+    """Crash-only: what a callback raises ends the process. An OSError is a visitor's line."""
+    if error is not None and not isinstance(error, OSError) and not stop.done():
+        stop.set_exception(error)

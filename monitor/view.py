@@ -1,0 +1,138 @@
+"""What everybody is shown: a fold over the frames of feed and strategy, with the times of arrival.
+
+Rule 1: what is not heard is not known. A view says how long a process has been silent, and whoever
+shows it says so beside the last known values, or leaves them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.frames import (
+    Alert,
+    AnyFrame,
+    Beat,
+    Book,
+    Candle,
+    Fill,
+    FillView,
+    Instrument,
+    Status,
+    Trades,
+    Vwap,
+)
+from shared.units import SECOND, Ns, Pair, price_text
+
+Value = TypeVar("Value")
+
+SILENT_AFTER: Final = Ns(3 * SECOND)
+"""Feed and strategy speak each second; after this they count as silent."""
+
+FILLS_KEPT: Final = 50
+ALERTS_KEPT: Final = 30
+PAIRS_KEPT: Final = 50
+
+
+class Heard(Struct, frozen=True):
+    """What was heard of one process: when last (house time), and how often it began anew."""
+
+    at: Ns | None = None  # None: never
+    boot: Ns = Ns(0)
+    lives: int = 0
+
+    def silent_ns(self, now: Ns) -> Ns | None:
+        """How long it has been silent; None where it was never heard."""
+        return None if self.at is None else Ns(now - self.at)
+
+    def up(self, now: Ns) -> bool:
+        return self.at is not None and now - self.at <= SILENT_AFTER
+
+
+class Told(Struct, frozen=True):
+    """An alert and when it came (house wall time)."""
+
+    wall: Ns
+    level: str
+    key: str
+    text: str
+
+
+class Wire(Struct, frozen=True):
+    """What the bus did to our frames, since the monitor's start."""
+
+    frames: int = 0
+    missed: int = 0  # dropped on the way, as the sequence tells
+    old: int = 0  # of an earlier life, or heard before
+    strange: int = 0  # no frames of ours
+
+
+class View(Struct, frozen=True):
+    """Everything the monitor knows."""
+
+    feed: Heard = Heard()
+    strategy: Heard = Heard()
+    beat: Beat | None = None
+    status: Status | None = None
+    pairs: Mapping[str, Pair] = {}
+    books: Mapping[str, Book] = {}
+    fills: tuple[FillView, ...] = ()  # the newest first
+    alerts: tuple[Told, ...] = ()  # the newest first, one for each key
+    wire: Wire = Wire()
+
+
+def hear(view: View, frame: AnyFrame, now: Ns, wall: Ns) -> View:
+    """The view after a frame. now, wall: house time of its arrival."""
+    match frame:
+        case Status() | Fill() | Alert():
+            view = replace(view, strategy=_heard(view.strategy, frame.boot, now))
+        case _:
+            view = replace(view, feed=_heard(view.feed, frame.boot, now))
+    match frame:
+        case Beat():
+            return replace(view, beat=frame)
+        case Status():
+            fills = _newest(frame.last_fills, view.fills)
+            return replace(view, status=frame, fills=fills)
+        case Fill():
+            return replace(view, fills=_newest((frame.fill,), view.fills))
+        case Alert():
+            return replace(view, alerts=_told(view.alerts, frame, wall))
+        case Book():
+            return replace(view, books=_with(view.books, frame.pair, frame))
+        case Instrument():
+            return replace(view, pairs=_with(view.pairs, frame.pair.symbol, frame.pair))
+        case Trades() | Vwap() | Candle():
+            return view
+
+
+def touch(view: View, pair: str) -> tuple[str, str] | None:
+    """Best bid and ask as text; None where there is no valid book of a known pair."""
+    book, spec = view.books.get(pair), view.pairs.get(pair)
+    if book is None or spec is None or not book.valid or not book.bids or not book.asks:
+        return None
+    return price_text(spec, book.bids[0]), price_text(spec, book.asks[0])
+
+
+def _heard(heard: Heard, boot: Ns, now: Ns) -> Heard:
+    return Heard(now, boot, heard.lives + (boot != heard.boot))
+
+
+def _newest(fresh: tuple[FillView, ...], known: tuple[FillView, ...]) -> tuple[FillView, ...]:
+    """Newest first; each execution once, as it was told last."""
+    by_id = {fill.exec_id: fill for fill in (*reversed(known), *reversed(fresh))}
+    return tuple(sorted(by_id.values(), key=lambda fill: fill.time, reverse=True)[:FILLS_KEPT])
+
+
+def _told(known: tuple[Told, ...], alert: Alert, wall: Ns) -> tuple[Told, ...]:
+    others = (told for told in known if told.key != alert.key)
+    return (Told(wall, alert.level, alert.key, alert.text), *others)[:ALERTS_KEPT]
+
+
+def _with(known: Mapping[str, Value], name: str, value: Value) -> Mapping[str, Value]:
+    if name not in known and len(known) >= PAIRS_KEPT:
+        return known
+    return {**known, name: value}

@@ -1,0 +1,88 @@
+"""The exposition text, read back by Prometheus's own parser."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitor.metrics import Metrics
+from monitor.view import View, hear
+from shared.frames import AnyFrame
+from shared.units import SECOND, Ns
+from tests.unit.monitor.frames import NOW, WALL, beat, book, instrument, status
+
+Samples = dict[str, float]
+
+
+def scrape(*frames: AnyFrame, later_s: int = 0) -> Samples:
+    view = View()
+    for frame in frames:
+        view = hear(view, frame, NOW, WALL)
+    text = Metrics("bot", lambda: (view, Ns(NOW + later_s * SECOND))).text().decode()
+    samples: Samples = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = ",".join(sample.labels.values())
+            name = sample.name.removeprefix("bot_") + (f"{{{labels}}}" if labels else "")
+            assert sample.name.startswith("bot_")
+            assert name not in samples
+            samples[name] = sample.value
+    return samples
+
+
+def test_a_whole_house_is_measured() -> None:
+    samples = scrape(instrument(), book(), beat(), status())
+    expected = {
+        "process_up{feed}": 1.0,
+        "process_up{strategy}": 1.0,
+        "process_up{monitor}": 1.0,
+        "frame_age_seconds{strategy}": 0.0,
+        "feed_checksums_total": 510.0,
+        "feed_checksum_faults_total": 3.0,
+        "feed_resubscribes_total": 2.0,
+        "feed_lag_seconds": 0.005,
+        "book_valid{BTC/EUR}": 1.0,
+        "best_bid{BTC/EUR}": 84_999.0,
+        "best_ask{BTC/EUR}": 85_001.0,
+        "phase{trading}": 1.0,
+        "pause{ACTIVE_TRADING}": 1.0,
+        "fills_total": 1.0,
+        "orders_open": 3.0,
+        "actions_total{rejects}": 1.0,
+        "equity": 24_753.21,
+        "drawdown_ratio": 0.0123,
+        "switch_left_seconds": 47.5,
+        "tick_duration_seconds": 0.00018,
+        "ledger_drift": 0.0,
+        "balance{EUR}": 11_500.0,
+        "feed_age_seconds": 0.2,
+        "alerts_open{error}": 0.0,
+        "volatility_ratio{BTC/EUR}": 2.5,
+    }
+    assert {name: samples.get(name) for name in expected} == expected
+
+
+def test_what_is_silent_is_down_and_its_values_are_absent() -> None:
+    samples = scrape(instrument(), book(), beat(), status(), later_s=10)
+    assert samples["process_up{feed}"] == samples["process_up{strategy}"] == 0.0
+    assert samples["frame_age_seconds{strategy}"] == 10.0
+    absent = ("equity", "switch_left_seconds", "best_bid{BTC/EUR}", "fills_total", "phase{trading}")
+    assert not [name for name in absent if name in samples]
+
+
+def test_before_anything_is_heard_only_the_monitor_is_up() -> None:
+    samples = scrape()
+    assert samples["process_up{feed}"] == 0.0
+    assert "frame_age_seconds{feed}" not in samples
+
+
+def test_text_that_is_no_number_is_left_out() -> None:
+    samples = scrape(status(equity="", balances=(("EUR", "1.0"), ("XXX", "?"))))
+    assert "equity" not in samples
+    assert "balance{XXX}" not in samples
+    assert samples["balance{EUR}"] == 1.0
+
+
+def test_an_invalid_book_has_no_price() -> None:
+    samples = scrape(instrument(), beat(), book(valid=False, bids=(), asks=(), why="checksum"))
+    assert samples["book_valid{BTC/EUR}"] == 0.0
+    assert "best_bid{BTC/EUR}" not in samples

@@ -1,0 +1,198 @@
+"""Who is answered, and with what: scripted requests against the two applications."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from monitor.access import Access, TokenError, is_ours, is_own_origin, read_token
+from monitor.metrics import Metrics
+from monitor.view import View, hear
+from monitor.web import metrics_app, status_app
+from tests.unit.monitor.frames import NOW, WALL, status
+
+TOKEN = "a-token-of-more-than-sixteen-characters"
+VIEW = hear(View(), status(), NOW, WALL)
+
+
+class Visitor:
+    """A browser without a network: keeps cookies, follows nothing."""
+
+    def __init__(self, app: Starlette, home: str) -> None:
+        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=home)
+        self.cookies = self._client.cookies
+
+    def get(self, path: str, **how: Any) -> httpx.Response:
+        return asyncio.run(self._client.get(path, **how))
+
+    def post(self, path: str, **how: Any) -> httpx.Response:
+        return asyncio.run(self._client.post(path, **how))
+
+    def delete(self, path: str) -> httpx.Response:
+        return asyncio.run(self._client.delete(path))
+
+
+@pytest.fixture
+def client() -> Visitor:
+    app = status_app(lambda: (VIEW, NOW, WALL), Access(TOKEN, 8080), "/home/x/dashboard_token")
+    return Visitor(app, "http://127.0.0.1:8080")
+
+
+def test_without_the_token_the_page_says_where_it_is(client: Visitor) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 401
+    assert "/home/x/dashboard_token" in answer.text
+    assert "24753" not in answer.text
+    for path in ("/part", "/api/status"):
+        assert client.get(path).status_code == 401
+
+
+def test_the_token_in_the_address_is_exchanged_for_a_cookie(client: Visitor) -> None:
+    answer = client.get("/", params={"token": TOKEN})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert TOKEN not in cookie
+    page = client.get("/")
+    assert page.status_code == 200
+    assert "24753.21" in page.text
+    assert TOKEN not in page.text
+    assert client.get("/part").status_code == 200
+    assert client.get("/api/status").json()["strategy"]["status"]["phase"] == "trading"
+
+
+def test_the_form_takes_the_token_as_well(client: Visitor) -> None:
+    assert client.post("/", data={"token": "wrong"}).status_code == 401
+    assert client.post("/", data={"token": f" {TOKEN} "}).status_code == 303
+    assert client.get("/").status_code == 200
+
+
+def test_a_program_shows_the_token_in_a_header(client: Visitor) -> None:
+    good = {"Authorization": f"Bearer {TOKEN}"}
+    assert client.get("/api/status", headers=good).status_code == 200
+    for bad in (f"Bearer {TOKEN}x", "Bearer ", "Bearer", f"Basic {TOKEN}", TOKEN, "Bearer \xff"):
+        answer = client.get("/api/status", headers=[(b"Authorization", bad.encode("latin-1"))])
+        assert answer.status_code == 401, bad
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        {"params": {"token": "wrong"}},
+        {"params": {"token": ""}},
+        {"params": {"token": "ü" * 50}},
+        {"cookies": {"icryptotrader_8080": "0" * 64}},
+        {"cookies": {"icryptotrader_8080": TOKEN}},
+    ],
+)
+def test_a_wrong_token_opens_nothing(
+    client: Visitor, request_of: dict[str, dict[str, str]]
+) -> None:
+    client.cookies.update(request_of.get("cookies", {}))
+    assert client.get("/", params=request_of.get("params")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", ""]
+)
+def test_another_host_name_is_not_served(client: Visitor, host: str) -> None:
+    headers = {"Host": host, "Authorization": f"Bearer {TOKEN}"}
+    for path in ("/", "/part", "/api/status"):
+        assert client.get(path, headers=headers).status_code == 421
+    assert client.post("/", headers=headers, data={"token": TOKEN}).status_code == 421
+
+
+def test_a_form_of_another_site_is_refused(client: Visitor) -> None:
+    for origin in ("http://evil.example", "null", "https://127.0.0.1.evil.example"):
+        answer = client.post("/", headers={"Origin": origin}, data={"token": TOKEN})
+        assert answer.status_code == 403
+    answer = client.post("/", headers={"Origin": "http://localhost:8080"}, data={"token": TOKEN})
+    assert answer.status_code == 303
+
+
+def test_a_long_form_is_refused(client: Visitor) -> None:
+    assert client.post("/", content=b"token=" + b"x" * 5_000).status_code == 413
+
+
+def test_what_is_not_there_and_what_is_not_allowed(client: Visitor) -> None:
+    assert client.get("/etc/passwd").status_code == 404
+    assert client.post("/api/status").status_code == 405
+    assert client.delete("/").status_code == 405
+
+
+def test_the_policy_allows_the_pages_own_style_and_script_and_nothing_else(
+    client: Visitor,
+) -> None:
+    answer = client.get("/", headers={"Authorization": f"Bearer {TOKEN}"})
+    policy = answer.headers["content-security-policy"]
+    for tag in ("style", "script"):
+        (text,) = re.findall(f"<{tag}>(.*?)</{tag}>", answer.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http:" not in answer.text
+    assert "https:" not in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert " style=" not in answer.text
+
+
+def test_metrics_need_no_token_but_the_right_host() -> None:
+    app = metrics_app(Metrics("bot", lambda: (VIEW, NOW)))
+    client = Visitor(app, "http://127.0.0.1:9090")
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "bot_equity 24753.21" in answer.text
+    assert client.get("/metrics", headers={"Host": "evil.example"}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.1:8080", True),
+        ("LOCALHOST:1", True),
+        ("[::1]:8080", True),
+        ("[::1]", True),
+        ("[::1", False),
+        ("[", False),
+        ("::1", False),
+        ("localhost.evil.example", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_which_host_names_are_ours(host: str | None, ours: bool) -> None:
+    assert is_ours(host) is ours
+    if host:
+        assert is_own_origin(f"http://{host}") is ours
+
+
+def test_the_token_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    token = read_token(tmp_path)
+    path = tmp_path / "dashboard_token"
+    assert len(token) >= 43
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert read_token(tmp_path) == token
+    path.chmod(0o644)
+    with pytest.raises(TokenError, match="chmod 600"):
+        read_token(tmp_path)
+
+
+def test_a_token_that_is_too_short_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "dashboard_token"
+    path.touch(0o600)
+    with pytest.raises(TokenError, match="shorter than 16"):
+        read_token(tmp_path)
