@@ -48,7 +48,8 @@ dt{color:var(--dim)}dd{margin:0;text-align:right;overflow-wrap:anywhere}
 table{width:100%;border-collapse:collapse}
 th{font-weight:400;color:var(--dim);text-align:left}
 th,td{padding:.25rem .6rem .25rem 0;border-top:1px solid var(--line);vertical-align:top}
-thead th{border:0}.n{text-align:right;white-space:nowrap}.why{color:var(--dim)}
+thead th{border:0}.n{text-align:right;white-space:nowrap}.n+.why{padding-left:1rem}
+.why{color:var(--dim)}
 .mid td{text-align:center;color:var(--dim);background:var(--paper)}
 .stale{opacity:.55}ul{margin:0;padding-left:1.1rem}.lost{display:none;color:var(--bad)}
 .gone .lost{display:block}.gone main{opacity:.4}
@@ -57,7 +58,8 @@ input{flex:1;min-width:12rem}code{overflow-wrap:anywhere}
 @media(max-width:40rem){thead{display:none}tr{display:grid;gap:0 .6rem;padding:.35rem 0;
 grid-template-columns:repeat(4,auto);justify-content:space-between;
 border-top:1px solid var(--line)}
-td,th{border:0;padding:0}.why,.mid td{grid-column:1/-1}td:empty,.long{display:none}}
+.grid tr{grid-template-columns:2rem 1fr 1fr 1fr}
+td,th,.n+.why{border:0;padding:0}.why,.mid td{grid-column:1/-1}.extra:empty,.long{display:none}}
 """
 
 SCRIPT: Final = f"""
@@ -115,7 +117,8 @@ def body(view: View, now: Ns, wall: Ns) -> str:
         f"<header><h1>iCryptoTrader</h1><span>{_t(mode)}</span><span>{_time(wall)}</span></header>"
         f'<div class="verdict {state.mood}" role="status">{_t(state.text)}</div>'
     )
-    return head + _strategy(view, now) + _feed(view, now) + _fills(view.fills) + _alerts(view)
+    about = f'<div class="cards">{_feed(view, now)}{_alerts(view)}</div>'
+    return head + _strategy(view, now) + _fills(view.fills) + about
 
 
 def _strategy(view: View, now: Ns) -> str:
@@ -182,7 +185,7 @@ def _pair(view: View, status: Status, pair: PairView) -> str:
     facts += [f"{pair.breaker}" if pair.breaker else ""]
     reasons = "".join(f"<li>{_t(why)}</li>" for why in pair.why)
     return (
-        f"<section><h2>{_t(pair.pair)} <strong>{_t(price)}</strong></h2>"
+        f"<section><h2>{_t(pair.pair)} &ensp; {_t(price)}</h2>"
         f'<p class="dim">{_t(", ".join(filter(None, facts)))}</p>'
         f"{_grid([s for s in status.slots if s.pair == pair.pair], price)}"
         f"{f'<ul>{reasons}</ul>' if reasons else ''}</section>"
@@ -194,21 +197,27 @@ def _grid(slots: Sequence[SlotView], price: str) -> str:
     sells = [slot for slot in slots if slot.side == "sell"]
     buys = [slot for slot in slots if slot.side != "sell"]
     middle = f'<tr class="mid"><td colspan="6">{_t(price)}</td></tr>'
-    rows = _slots(reversed(_by_price(sells))) + middle + _slots(reversed(_by_price(buys)))
+    rows = _slots(reversed(_outwards(sells, 1))) + middle + _slots(_outwards(buys, -1))
     head = '<th>slot</th><th>state</th><th class="n">price</th><th class="n">quantity</th>'
-    head += '<th class="n">filled</th><th>why</th>'
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    head += '<th class="n">filled</th><th class="why">why</th>'
+    return f'<table class="grid"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _by_price(slots: Iterable[SlotView]) -> list[SlotView]:
-    return sorted(slots, key=lambda slot: (_decimal(slot.price), slot.slot))
+def _outwards(slots: Iterable[SlotView], away: int) -> list[SlotView]:
+    """From the market outwards (away: +1 up, -1 down), the empty ones last."""
+
+    def place(slot: SlotView) -> tuple[bool, Decimal, str]:
+        price = _decimal(slot.price)
+        return not price, price * away, slot.slot
+
+    return sorted(slots, key=place)
 
 
 def _slots(slots: Iterable[SlotView]) -> str:
     return "".join(
         f'<tr><td class="{_side(slot.side)}">{_t(slot.slot)}</td><td>{_t(slot.state)}</td>'
         f'<td class="n">{_t(slot.price)}</td><td class="n">{_t(slot.qty)}</td>'
-        f'<td class="n">{_t(slot.filled if _decimal(slot.filled) else "")}</td>'
+        f'<td class="n extra">{_t(slot.filled if _decimal(slot.filled) else "")}</td>'
         f'<td class="why">{_t(slot.why)}</td></tr>'
         for slot in slots
     )
@@ -228,7 +237,7 @@ def _feed(view: View, now: Ns) -> str:
         ("waits for", _t(beat.note or "nothing")),
         ("frames missed by this page", f"{view.wire.missed}"),
     )
-    return f'<div class="cards">{_card("Feed", rows)}</div>'
+    return _card("Feed", rows)
 
 
 def _fills(fills: Sequence[FillView]) -> str:
