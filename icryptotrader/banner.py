@@ -71,8 +71,9 @@ def _grid(config: Config) -> str:
 
 def _account(config: Config) -> str:
     lots = [lot.partition(":") for lot in config.demo.opening_lots]
-    told = ", ".join(f"{qty} BTC of {age} days ago" for age, _, qty in lots) or "no lots"
     quote = config.pair.partition("/")[2]
+    told = ", ".join(f"{worth} {quote} of BTC {age} days old" for age, _, worth in lots)
+    told = told or "no lots"
     return f"{told}; {config.demo.quote_balance} {quote} (or as the last run left it)"
 
 

@@ -10,7 +10,7 @@ import sys
 import traceback
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -147,6 +147,64 @@ def check_capture(
 
 
 @app.command()
+def record(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to.")],
+    home: HomeOption = None,
+    max_mb: Annotated[int, typer.Option(min=1, help="Ends by itself at this size.")] = 1000,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Ends by itself after this time.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite the file.")] = False,
+) -> None:
+    """Store the running feed's frames with their receive times, compressed; Ctrl-C ends it.
+
+    What was stored before a crash stays readable.
+    """
+    from icryptotrader.record import record as store
+
+    place = _home(context, home)
+    try:
+        done = store(
+            place,
+            load(place),
+            output,
+            version("icryptotrader"),
+            most_bytes=max_mb * 1_000_000,
+            seconds=seconds,
+            replace=replace,
+            tell=typer.echo,
+        )
+    except FileExistsError:
+        _refuse([f"{output} exists already: choose another name, or --replace"], 2)
+    except OSError as error:
+        _refuse([f"{output}: {error.strerror or error}"], 1)
+    typer.echo(f"{done.frames} frames, {done.written:,} bytes, {done.missed} missed: {done.why}")
+
+
+@app.command()
+def replay(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A recording (record -o FILE), or a journal.")],
+    speed: Annotated[
+        int, typer.Option(min=1, max=20, help="How many times as fast as it was recorded.")
+    ] = 1,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="In virtual time, as fast as this machine can.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Feed a recording into a strategy and print a summary and a digest of all its commands.
+
+    Two runs of one file and configuration give the same digest. A journal is stepped through to
+    its first difference.
+    """
+    from icryptotrader.replay import replay as play
+
+    raise typer.Exit(play(file, speed, fast, _home(context, home), typer.echo))
+
+
+@app.command()
 def lots(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """The open lots of the ledger, oldest first; needs no running strategy."""
     from icryptotrader.lots import show_lots
@@ -176,7 +234,7 @@ def _home(context: typer.Context, given: str | None) -> Home:
     return find_home(given or said)
 
 
-def _refuse(faults: list[str], code: int) -> None:
+def _refuse(faults: list[str], code: int) -> NoReturn:
     for fault in faults:
         typer.echo(fault, err=True)
     sys.exit(code)

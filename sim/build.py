@@ -32,16 +32,23 @@ def build(
     store: SqliteStore | None = None,
     pairs: Sequence[str] = tuple(LISTINGS),
     switches: Switches = DEFAULT_SWITCHES,
+    source: Source | None = None,
 ) -> Venue:
     """A venue ready to be driven. ConfigError where the configuration cannot be played.
 
     pairs: the markets that are alive; the configured one is always among them. Without a store
-    the account is opened anew and lives in memory only.
+    the account is opened anew and lives in memory only. source: where the configured pair's
+    market comes from, instead of what the configuration says.
     """
     demo = config.demo
     position = store.position(market_name(config)) if store is not None else 0
     markets = {
-        symbol: Market(LISTINGS[symbol], _source(config, symbol), position, wall)
+        symbol: Market(
+            LISTINGS[symbol],
+            source if source is not None and symbol == config.pair else _source(config, symbol),
+            position,
+            wall,
+        )
         for symbol in LISTINGS
         if symbol in pairs or symbol == config.pair
     }
@@ -51,7 +58,7 @@ def build(
     if store is not None and not store.is_new():
         store.load(exchange)
     else:
-        open_account(exchange, config.pair, demo.start_price, demo.quote_balance, lots, wall)
+        open_account(exchange, config.pair, demo.quote_balance, lots, wall)
         for market in markets.values():
             market.open_tape(FIRST_TRADE)
     if store is not None:

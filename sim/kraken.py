@@ -226,7 +226,7 @@ class Venue:
     def _commit(self, now: Ns) -> list[Event]:
         """Make what happened durable and hand over the events."""
         exchange = self.exchange
-        events, exchange.events = exchange.events, []
+        events = exchange.take_events()
         if self._store is None:
             exchange.forget_changes()
             return events

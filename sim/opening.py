@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
 from shared.config import ConfigError
-from shared.units import DAY, Ns, Pair, to_ticks
+from shared.units import DAY, Ns, Pair, price_of, to_ticks
 from sim.exchange import Exchange
 from sim.instruments import ASSETS, round_half_up
 from sim.values import Order, Trade
@@ -16,18 +16,19 @@ FIRST_TRADE: Final = 1_000_000
 
 # Older lots were cheaper: a tenth less for each 200 days, at most a half.
 _DAYS_PER_PART: Final = 2_000
+_COIN_STEP: Final = Decimal("0.0001")
 
 
 def read_lots(texts: tuple[str, ...]) -> list[tuple[int, Decimal]]:
-    """`age_days:btc` as days and coins, oldest first; ConfigError naming the faulty one."""
+    """`age_days:worth` as days and money, oldest first; ConfigError naming the faulty one."""
     lots = []
     for text in texts:
-        days, _, coins = text.partition(":")
+        days, _, worth = text.partition(":")
         try:
-            lot = int(days), Decimal(coins)
+            lot = int(days), Decimal(worth)
         except (ValueError, ArithmeticError):
             raise _bad(text) from None
-        if not (0 < lot[0] <= 20_000 and lot[1].is_finite() and 0 < lot[1] <= 1_000_000):
+        if not (0 < lot[0] <= 20_000 and lot[1].is_finite() and 0 < lot[1] <= 1_000_000_000):
             raise _bad(text)
         lots.append(lot)
     return sorted(lots, reverse=True)
@@ -36,16 +37,20 @@ def read_lots(texts: tuple[str, ...]) -> list[tuple[int, Decimal]]:
 def open_account(
     exchange: Exchange,
     symbol: str,
-    start_price: Decimal,
     quote_balance: Decimal,
     lots: list[tuple[int, Decimal]],
     wall: Ns,
 ) -> None:
-    """Book the past: a deposit before each buy, and what is left to trade with."""
+    """Book the past: a deposit before each buy, and what is left to trade with.
+
+    lots: age in days, and what the coins are worth at the market's opening price.
+    """
     market = exchange.markets[symbol]
     pair = market.pair
     account = exchange.account
-    for number, (age, coins) in enumerate(lots):
+    start_price = price_of(pair, market.last)
+    for number, (age, worth) in enumerate(lots):
+        coins = (worth / start_price).quantize(_COIN_STEP, ROUND_DOWN)
         at = Ns(wall - age * DAY)
         part = max(Decimal("0.5"), 1 - Decimal(age) / _DAYS_PER_PART)
         price = to_ticks(pair, (start_price * part).quantize(Decimal(1)))
@@ -63,24 +68,34 @@ def _buy(exchange: Exchange, pair: Pair, price: int, qty: int, wall: Ns, trade_i
     paid = round_half_up(cost, drop) + fee
     account.post(_deposit_id(exchange), Ns(wall - DAY), "deposit", pair.quote, paid, 0)
     order = Order(
-        *(exchange.mint("O"), pair.symbol, "buy", "limit", price, qty, "gtc", True, "", 0),
+        *(exchange.desk.mint("O"), pair.symbol, "buy", "limit", price, qty, "gtc", True, "", 0),
         *("cancel_newest", Ns(0), wall, wall),
     )
     trade = Trade(
-        *(exchange.mint("T"), order.order_id, pair.symbol, "buy", "limit", price, qty, cost, fee),
+        *(
+            exchange.desk.mint("T"),
+            order.order_id,
+            pair.symbol,
+            "buy",
+            "limit",
+            price,
+            qty,
+            cost,
+            fee,
+        ),
         *(True, trade_id, wall, "", 0, ()),
     )
     trade = account.settle(pair, trade, 0, order)
     order.filled, order.cost, order.fee = qty, cost, trade.fee
     order.status, order.closed_wall = "closed", wall
     order.trades = [trade.exec_id]
-    exchange.enter_past(order, trade)
+    exchange.desk.enter_past(order, trade)
 
 
 def _deposit_id(exchange: Exchange) -> str:
     """The reference of a deposit: no trade's."""
-    return "Q" + exchange.mint("T")[1:]
+    return "Q" + exchange.desk.mint("T")[1:]
 
 
 def _bad(text: str) -> ConfigError:
-    return ConfigError([f'demo.opening_lots: "{text}" is not "age_days:btc", such as "400:0.06"'])
+    return ConfigError([f'demo.opening_lots: "{text}" is not "age_days:worth", such as "400:6000"'])

@@ -66,7 +66,7 @@ class SqliteStore:
         self._put({"market": market})
 
     def save(self, exchange: Exchange, position: int) -> None:
-        account, changes = exchange.account, exchange.changes
+        account, changes = exchange.account, exchange.desk.changes
         database = self._db
         database.execute("BEGIN IMMEDIATE")
         try:
@@ -101,13 +101,13 @@ class SqliteStore:
         account.balances.update(self._db.execute("SELECT asset, units FROM balances"))
         for (body,) in self._db.execute("SELECT body FROM trades ORDER BY rowid"):
             trade = msgspec.json.decode(body, type=Trade)
-            exchange.trades[trade.exec_id] = trade
+            exchange.desk.trades[trade.exec_id] = trade
             if trade.pair in exchange.markets:
                 account.count_volume(exchange.markets[trade.pair].pair, trade)
         for (body,) in self._db.execute("SELECT body FROM orders ORDER BY rowid"):
-            exchange.restore(msgspec.json.decode(body, type=Order))
-        exchange.minted = {"O": int(meta["orders"]), "T": int(meta["executions"])}
-        exchange.places = int(meta["places"])
+            exchange.desk.restore(msgspec.json.decode(body, type=Order))
+        exchange.desk.minted = {"O": int(meta["orders"]), "T": int(meta["executions"])}
+        exchange.desk.places = int(meta["places"])
         exchange.switch_wall = Ns(int(meta["switch_wall"]))
         exchange.system = cast(System, meta["system"])
         for symbol, market in exchange.markets.items():
@@ -126,9 +126,9 @@ def _state(exchange: Exchange, position: int) -> dict[str, str]:
     found = {
         "version": _VERSION,
         "position": str(position),
-        "orders": str(exchange.minted["O"]),
-        "executions": str(exchange.minted["T"]),
-        "places": str(exchange.places),
+        "orders": str(exchange.desk.minted["O"]),
+        "executions": str(exchange.desk.minted["T"]),
+        "places": str(exchange.desk.places),
         "switch_wall": str(exchange.switch_wall),
         "system": exchange.system,
     }

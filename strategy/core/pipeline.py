@@ -185,7 +185,11 @@ class Core:
             return []
         cfg = memory.config.grid
         rules = Rules(
-            pair.hung.anchor.step, cfg.requote_tolerance, int(cfg.requote_age_sec * SECOND)
+            pair.hung.anchor.step,
+            cfg.requote_tolerance,
+            int(cfg.requote_age_sec * SECOND),
+            view.bid,
+            view.ask,
         )
         intents = decide(pair.side(Side.BUY), laid.buys, now, rules)
         return intents + decide(pair.side(Side.SELL), laid.sells, now, rules)

@@ -202,6 +202,12 @@ class Rules(Struct, frozen=True):
     step: float  # ratio between two rungs
     tolerance: float  # of a step
     least_age: int  # ns
+    bid: int  # Ticks
+    ask: int
+
+    def filling(self, slot: Slot) -> bool:
+        """The market stands at its price or beyond: the fill is on its way, so it is let be."""
+        return slot.price >= self.ask if slot.side is Side.BUY else slot.price <= self.bid
 
     def near(self, a: int, b: int) -> bool:
         return abs(a - b) <= self.tolerance * self.step * max(a, b)
@@ -232,7 +238,7 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
     """
     held = [slot for slot in slots if slot.state is not State.EMPTY]
     wanted, unmatched = _match(held, wishes, rules)
-    movable = [s for s in unmatched if s.state is State.LIVE]
+    movable = [s for s in unmatched if s.state is State.LIVE and not rules.filling(s)]
     intents: list[Intent] = []
     # A wish for which no order rests is best served by an order that no wish keeps.
     for slot in movable:
@@ -249,7 +255,7 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
             # Too young to move without a rate penalty: its wish waits for it.
             wanted.pop(0)
     free = [s for s in slots if s.state is State.EMPTY and s.not_before <= now]
-    # Each order in flight or lost holds the place of one wish: never more orders than rungs.
+    # Each order in flight, lost or being filled holds the place of one wish: never more orders than rungs.
     waiting = len(unmatched) - len(movable)
     room = max(0, len(wanted) - waiting)
     intents += [Add(slot, wish) for slot, wish in zip(free, wanted[:room], strict=False)]

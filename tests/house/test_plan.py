@@ -39,7 +39,7 @@ WORLD: Final = {
     "random": set[str](),
     "uuid": set[str](),
     "zmq": {"shared/bus.py"},
-    "sqlite3": {"strategy/ledger/store.py", "sim/store.py"},
+    "sqlite3": {"strategy/ledger/records.py", "strategy/ledger/store.py", "sim/store.py"},
     "subprocess": {"icryptotrader/run.py"},
     "threading": {"shared/log.py", "shared/journal.py", "shared/recording.py"},
     "socket": {
