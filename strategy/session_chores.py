@@ -25,7 +25,7 @@ from strategy.session_mail import Fatal, Note, SessionOut
 
 EVERY: Final = {
     Purpose.PAIRS: DAY,  # precisions and minima move
-    Purpose.KEY: DAY,  # so may permissions
+    Purpose.KEY: NEVER,  # once: what a key may do is settled when it is made
     Purpose.FEES: Ns(60 * MINUTE),  # the tier counts the last thirty days
 }
 
@@ -76,7 +76,7 @@ class Chores:
         if isinstance(outs, Failure):
             return [self.failed(purpose, outs.error, now)]
         self._backoff[purpose] = Backoff()
-        self._due[purpose] = Ns(now + EVERY[purpose])
+        self._due[purpose] = Ns(min(now + EVERY[purpose], NEVER))
         return outs
 
     def failed(self, purpose: Purpose, why: str, now: Ns) -> Note:

@@ -130,4 +130,6 @@ def settings_of(config: Config) -> Settings:
         pairs=config.pairs,
         silence=Ns(int(config.feed.line_silence_sec * SECOND)),
         snapshot=Ns(int(config.feed.snapshot_sec * SECOND)),
+        # HTTP is not faster in a house whose time runs faster.
+        rest_timeout=Ns(10 * SECOND * config.make_clock().speed),
     )
