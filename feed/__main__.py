@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _refuse("the feed cannot publish", str(error), EXIT_TAKEN)
         finally:
             watchdog.stop()
-            log.close()
+    log.close()
     return 0
 
 

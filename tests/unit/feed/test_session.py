@@ -317,6 +317,27 @@ def test_a_wrong_checksum_shows_nothing_and_subscribes_once_anew() -> None:
     assert exchange.sent() == []
 
 
+def test_a_snapshot_that_overtakes_the_unsubscribe_is_shown_only_until_it_is_answered() -> None:
+    exchange = live()
+    exchange.say(book("BTC/EUR", "update", [(850_000, 5)], [], 1))
+    (leaving,) = exchange.sent()
+    out = exchange.say(snapshot("BTC/EUR"))
+    assert published(out, frames.Book)[-1].valid
+    exchange.ack(leaving)
+    frame = published(exchange.out, frames.Book)[-1]
+    assert (frame.valid, frame.why) == (False, "unsubscribed")
+    exchange.wait(1)
+    assert [r["method"] for r in exchange.sent()] == ["subscribe"]
+
+
+def test_an_unsubscribe_that_is_never_answered_is_followed_by_a_subscribe() -> None:
+    exchange = live()
+    exchange.say(book("BTC/EUR", "update", [(850_000, 5)], [], 1))
+    exchange.sent()
+    exchange.wait(5.1)
+    assert [r["method"] for r in exchange.sent()] == ["subscribe"]
+
+
 def test_the_other_pair_goes_on() -> None:
     exchange = live(PAIRS)
     exchange.say(book("BTC/EUR", "update", [(850_000, 5)], [], 1))
