@@ -69,6 +69,9 @@ def run(home: Home, options: Options, screen: Screen) -> int:
         held.release()
 
 
+SPAWN_PAUSE: Final = SECOND
+LONGEST_SPAWN_PAUSE: Final = 5 * SECOND
+
 EXCHANGE_FAILURES: Final = 6
 EXCHANGE_FAILURES_WITHIN: Final = 20 * SECOND
 """The exchange has no startsecs (supervisord.conf says why), so it is given up here."""
@@ -87,6 +90,8 @@ class _House:
         self._supervisord: subprocess.Popen[bytes] | None = None
         self._restarts = 0
         self._stop_asked_at: Ns | None = None
+        self._stop_passed_on = False
+        self._spawned_at = Ns(0)
         self._noted_at = Ns(0)
         self._events = Follower(home.log, "supervisord.log")
         self._lines = Follower(home.log)
@@ -111,6 +116,7 @@ class _House:
         assert self._supervisord is not None
         code = self._supervisord.poll()
         if code is None:
+            self._pass_stop_on()
             return self._is_in_time()
         if self._stop_asked_at is None:
             return self._revive(code)
@@ -120,7 +126,8 @@ class _House:
         command = [sys.executable, "-P", "-m", "icryptotrader.supervisor"]
         self._programs = {}
         self._supervisord = subprocess.Popen(
-            [*command, "-c", str(ROOT / "supervisord.conf")],
+            # The identifier says in a list of processes whose supervisord this is.
+            [*command, "-c", str(ROOT / "supervisord.conf"), "-i", str(self._home.path)],
             env=program_environment(self._home, sys.executable),
             stdin=subprocess.DEVNULL,
             # A terminal's Ctrl-C must reach this process alone: the order of the stop is ours.
@@ -136,7 +143,20 @@ class _House:
             return
         self._stop_asked_at = Clock().now()
         self._screen.show("", f"Stopping ({why}): own orders are cancelled and confirmed first.")
-        if self._supervisord is not None and self._supervisord.poll() is None:
+        self._pass_stop_on()
+
+    def _pass_stop_on(self) -> None:
+        """TERM to supervisord, once; not within a moment of a spawn.
+
+        A TERM that reaches a child of supervisord between fork and exec is lost, and the stop
+        would wait for its time limit.
+        """
+        asked, now = self._stop_asked_at, Clock().now()
+        if asked is None or self._stop_passed_on or self._supervisord is None:
+            return
+        quiet = bool(self._programs) and now - self._spawned_at >= SPAWN_PAUSE
+        if quiet or now - asked >= LONGEST_SPAWN_PAUSE:
+            self._stop_passed_on = True
             self._supervisord.terminate()
 
     def _is_in_time(self) -> bool:
@@ -169,6 +189,8 @@ class _House:
             event = read_event(line)
             if event is None:
                 continue
+            if event.kind == "spawned":
+                self._spawned_at = Clock().now()
             text = say(self._programs, event)
             self._programs = hear(self._programs, event)
             if self._stop_asked_at is None:
@@ -238,6 +260,7 @@ def _wait_for_survivors(home: Home, screen: Screen) -> bool:
             screen.show(f"Waiting for an earlier run to drain: {names} ...")
             told = True
         if signal.sigtimedwait(STOP_SIGNALS, LOOK_EACH_S) is not None:
+            screen.show("Nothing was started; the earlier run is still draining.")
             return False
     return True
 

@@ -116,17 +116,17 @@ def _grid(slots: Iterable[Mapping[str, Any]]) -> RenderableType:
 
 
 def _fills(fills: Iterable[Mapping[str, Any]]) -> RenderableType:
-    table = _table("filled at", "pair", "side", "price", "qty", "cost", "fee", "exec_id")
+    table = _table("filled at", "pair", "side", "price", "qty", "cost", "fee")
     for fill in fills:
-        table.add_row(
-            *_cells(fill, "time", "pair", "side", "price", "qty", "cost", "fee", "exec_id")
-        )
+        when = Text(_say(fill.get("time"))[:19])
+        table.add_row(when, *_cells(fill, "pair", "side", "price", "qty", "cost", "fee"))
     return table
 
 
 def _ledger(data: Mapping[str, Any]) -> str:
     drift = _say(data.get("drift"))
-    parted = "" if drift in ("0", "-") else f", off by {drift}"
+    # "0", "0.00000000" and the dash of an answer without it: the ledger and the exchange agree.
+    parted = f", off by {drift}" if drift.strip("-0.") else ""
     return f"{_say(data.get('ledger_base'))}, free {_say(data.get('free_base'))}{parted}"
 
 
