@@ -49,8 +49,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, folder]
         with subprocess.Popen(command) as sender:
-            times = hop(str(Path(folder) / "feed.pub"))
-            sender.terminate()
+            try:
+                times = hop(str(Path(folder) / "feed.pub"))
+            finally:
+                sender.terminate()
     floor = [_at(times["blocking recv (floor)"], part) for part in (0.5, 0.99)]
     print(f"{'hop of a frame, us':>28}  {'p50':>8}  {'p99':>8}  {'p50/floor':>9}  {'p99/floor':>9}")
     for name, taken in times.items():
