@@ -50,7 +50,7 @@ class Chores:
 
     @property
     def ready(self) -> bool:
-        return bool(self.pairs) and self._key_checked and not self.refused
+        return bool(self.pairs) and self._key_checked
 
     def due(self, now: Ns) -> list[Errand]:
         """What to ask now; each is due again only when it was answered or has failed."""

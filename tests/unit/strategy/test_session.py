@@ -420,6 +420,18 @@ def test_a_fill_is_told_once_over_all_lines() -> None:
     assert of(o.LineUp, outs) == [o.LineUp(())]
 
 
+def test_an_order_that_was_lost_with_its_line_is_told_again() -> None:
+    bench = Bench()
+    bench.up()
+    bench.step(ADD)
+    told = [o.Accepted("add", "g1", "O1")]
+    assert events(bench.step(bench.rows(NEW))) == told
+    bench.step(m.LineClosed(bench.line, "cut"))
+    bench.wait(2 * SECOND)
+    bench.up()
+    assert events(bench.step(bench.rows(NEW))) == told
+
+
 def test_mail_of_a_former_line_is_not_heard() -> None:
     bench = Bench()
     bench.up()

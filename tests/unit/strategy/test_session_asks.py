@@ -129,6 +129,9 @@ def test_the_history_is_paged_to_its_end_oldest_first() -> None:
     assert {each["start"] for each in pages} == {"899"}
     fills = [each for each in told.events if isinstance(each, Filled)]
     assert [each.trade_id for each in fills] == list(range(1, 121))
+    listed = told.events[-1]
+    assert isinstance(listed, Listed)
+    assert listed.until == 2_000  # when its newest page was asked for
 
 
 def test_fills_that_come_while_paging_are_not_missed_and_not_doubled() -> None:

@@ -59,7 +59,7 @@ def test_a_call_without_answer_is_given_up_and_its_late_answer_is_nobodys() -> N
     assert counter.done(first[1]) is None
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(-3_600 * 10**9, 3_600 * 10**9), max_size=20))
 def test_nonces_rise_whatever_the_clock_does(jumps: list[int]) -> None:
     counter, last, now = desk(), 0, 0

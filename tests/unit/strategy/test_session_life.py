@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from typing import TypeVar
 
 import pytest
@@ -43,6 +44,8 @@ class Life:
         self.opening = dict(self.venue.exchange.trades)
         self.settings = m.settings_of(config)
         self.conns: dict[int, int] = {}
+        self.chance = Random(0)
+        self.faulty = False
         self.outs: list[m.SessionOut] = []
         self.begin()
 
@@ -91,6 +94,12 @@ class Life:
             case m.SendText(line, data):
                 self.venue.receive(self.conns[line], data.decode(), self.now, self.wall)
             case m.RestCall(job, request):
+                fault = self.chance.random() if self.faulty else 1.0
+                if fault < 0.1:
+                    # Half of those that bring no answer were carried out all the same.
+                    self.inbox.append(m.RestFailed(job, "cut"))
+                if fault < 0.05:
+                    return
                 status, body = self.venue.rest(
                     request.method,
                     request.path,
@@ -99,7 +108,23 @@ class Life:
                     self.now,
                     self.wall,
                 )
-                self.inbox.append(m.RestDone(job, status, body, self.now))
+                if fault >= 0.1:
+                    broken = b"<html>" if fault < 0.15 else body
+                    self.inbox.append(m.RestDone(job, status, broken, self.now))
+
+    def tamper(self, _conn: int, text: str) -> list[str]:
+        """A bad line: frames are lost, doubled, cut off, or replaced."""
+        match self.chance.randrange(40) if self.faulty else -1:
+            case 0:
+                return []
+            case 1:
+                return [text, text]
+            case 2:
+                return [text[: self.chance.randrange(1, len(text) + 1)]]
+            case 3:
+                return ['{"method":"error","error":"Malformed request","success":false}', text]
+            case _:
+                return [text]
 
     def cut(self) -> None:
         for line in list(self.conns):
@@ -251,3 +276,51 @@ def test_an_exit_takes_what_it_finds_and_its_rest_is_gone(life: Life, below: int
     assert gone[0].filled == sum(each.qty for each in fills)
     assert (gone[0].status == "filled") == (gone[0].filled == 14_000_000)
     assert not life.venue.exchange.open
+
+
+def random_command(life: Life, number: int) -> o.Command:
+    bid, ask = life.touch()
+    name = f"c{life.chance.randrange(max(number, 1))}"
+    deadline = Ns(life.wall + 4 * SECOND)
+    away = life.chance.randrange(0, 3_000)
+    match life.chance.randrange(9):
+        case 0 | 1 | 2:
+            return life.add(f"c{number}", Side.BUY, bid - away, 100_000)
+        case 3 | 4:
+            return life.add(f"c{number}", Side.SELL, ask + away, 100_000)
+        case 5:
+            return o.AmendOrder(name, "BTC/EUR", Ticks(bid - away), Sats(90_000), deadline)
+        case 6:
+            return o.CancelOrder(name)
+        case 7:
+            return o.ArmDeadman(60)
+        case _:
+            return o.AskOrders(Ns(0))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_after_any_faults_every_fill_was_told_once_and_the_list_is_true(
+    tmp_path: Path, seed: int
+) -> None:
+    life = Life(tmp_path, OTHER_ANSWERS if seed % 2 else Switches())
+    life.chance, life.faulty, life.venue.tamper = Random(seed), True, life.tamper
+    for number in range(80):
+        life.run(life.chance.randrange(1, 4) * SECOND, random_command(life, number))
+        if life.chance.random() < 0.03:
+            life.cut()
+    life.faulty = False
+    life.run(3 * MINUTE)
+    asked_from = len(life.outs)
+    life.run(MINUTE, o.AskOrders(Ns(0)))
+
+    turns = [type(each) for each in life.outs if isinstance(each, o.LineUp | o.LineDown)]
+    assert turns == [o.LineUp if number % 2 == 0 else o.LineDown for number in range(len(turns))]
+    assert len(turns) % 2 == 1  # up again
+    assert len(turns) > 1  # the faults were felt
+    told = [each.exec_id for each in of(o.Filled, life.outs)]
+    assert sorted(told) == sorted(life.venue.exchange.trades)
+    listed = of(o.Listed, life.outs[asked_from:])[-1]
+    assert {each.order_id for each in listed.orders} == set(life.venue.exchange.open)
+    for order in listed.orders:
+        true = life.venue.exchange.open[order.order_id]
+        assert (order.price, order.qty, order.filled) == (true.price, true.qty, true.filled)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.kraken import private
@@ -164,6 +164,7 @@ def test_garbage_is_a_value(text: bytes) -> None:
     assert isinstance(private.decode_or_drop(text), Garbage)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_raise(text: bytes) -> None:
     private.decode_or_drop(text)
@@ -178,6 +179,7 @@ KEYS = ["channel", "method", "type", "data", "sequence", "result", "success", "e
 VALUES = JSON | st.sampled_from(["executions", "balances", "status", "add_order", "snapshot"])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES))
 def test_no_frame_raises(body: dict[str, object]) -> None:
     private.decode_or_drop(json.dumps(body).encode())
@@ -186,6 +188,7 @@ def test_no_frame_raises(body: dict[str, object]) -> None:
 ROW_KEYS = ["exec_type", "order_id", "last_qty", "cost", "fees", "timestamp", "trade_id", "side"]
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(ROW_KEYS), JSON))
 def test_no_row_raises(row: dict[str, object]) -> None:
     private.decode_or_drop(frame(**row))
@@ -216,6 +219,7 @@ def test_each_error_text_has_its_verdict(error: str, verdict: Verdict) -> None:
     assert verdict_of(error) is verdict
 
 
+@settings(deadline=None)
 @given(st.integers(0, 250_000_000_000).map(lambda us: us * 1_000 * 10_000))
 def test_a_moment_survives_its_text(wall: int) -> None:
     wall -= wall % 1_000
@@ -229,6 +233,7 @@ def test_nine_decimals_are_kept_and_nonsense_is_none() -> None:
         assert wall_of(text) is None
 
 
+@settings(deadline=None)
 @given(st.decimals())
 def test_what_is_sane_can_be_computed_with(value: Decimal) -> None:
     if is_sane(value):

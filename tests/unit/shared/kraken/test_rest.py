@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.kraken import answers, rest
@@ -239,6 +239,7 @@ RESULTS = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(RESULTS, st.sampled_from(range(len(PARSERS))))
 def test_no_result_raises(result: object, which: int) -> None:
     answer(200, ok(result), PARSERS[which])
@@ -256,6 +257,7 @@ TRADE = {
 }
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(TRADE)), LEAVES)
 def test_no_field_of_a_trade_raises(name: str, value: object) -> None:
     answer(200, ok({"trades": {"T1": {**TRADE, name: value}}}), PARSERS[10])
