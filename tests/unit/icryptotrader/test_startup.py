@@ -17,6 +17,7 @@ from icryptotrader.housetime import Moment
 from icryptotrader.startup import NotReadyError, Options
 from shared.clock import machine_wall
 from shared.config import Home, load
+from shared.process import lock
 from shared.units import SECOND
 
 
@@ -157,7 +158,7 @@ def test_a_second_house_in_one_home_is_refused_by_name(home: Home) -> None:
 
 
 def test_survivors_of_a_killed_run_are_named(home: Home) -> None:
-    held = startup.lock(home.run / "feed.lock")
+    held = lock(home.run / "feed.lock")
     assert list(startup.survivors(home)) == ["feed"]
     held.release()
     assert startup.survivors(home) == {}
