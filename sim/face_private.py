@@ -113,7 +113,7 @@ class PrivateFace:
     def _handle_channel(self, conn: int, ask: Ask, wall: int) -> list[str]:
         channel = (ask.params or {}).get("channel")
         try:
-            if channel in CHANNELS:
+            if isinstance(channel, str) and channel in CHANNELS:
                 raise Refused(PUBLIC_ELSEWHERE)
             if channel not in ("executions", "balances"):
                 raise Refused("Unsupported event")

@@ -31,7 +31,8 @@ from sim.face_private import PrivateFace
 from sim.face_public import PublicFace
 from sim.liquidity import mix
 from sim.rest import Call, Rest
-from sim.rest_private import PrivateMethods
+from sim.rest_account import AccountMethods
+from sim.rest_orders import OrderMethods
 from sim.tokens import Tokens
 from sim.values import Event, Exec, LedgerRow, Refused, System, SystemChanged
 from sim.wire import Ask, malformed, read_ask, refusal, stamp
@@ -92,7 +93,11 @@ class Venue:
         tokens = Tokens(key.secret)
         self._public = PublicFace(exchange, self._send)
         self._private = PrivateFace(exchange, tokens, self._send)
-        self._rest = Rest(exchange, key, PrivateMethods(exchange, tokens, key).table())
+        private = {
+            **AccountMethods(exchange, tokens, key).table(),
+            **OrderMethods(exchange).table(),
+        }
+        self._rest = Rest(exchange, key, private)
         self.tokens = tokens
 
     def position(self, now: Ns) -> int:

@@ -6,7 +6,7 @@ Rule 1: HTTP 200 also for refusals: {"error": [...]} (Kraken REST). Unknown fiel
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -21,12 +21,10 @@ from sim.instruments import ASSETS, find, find_asset, rest_asset, rest_pair
 from sim.limits import Counter
 from sim.market import Market
 from sim.requests import bad
+from sim.rest_fields import Fields, Method, count
 from sim.signing import is_signed
 from sim.values import Refused
 from sim.wire import parse, stamp_s
-
-Fields = Mapping[str, Any]
-Method = Callable[[Fields, int], object]
 
 _PUBLIC: Final = "/0/public/"
 _PRIVATE: Final = "/0/private/"
@@ -40,6 +38,7 @@ _ORDERS: Final = frozenset(
 _MOST_BARS: Final = 720
 _MOST_TRADES: Final = 1_000
 _PUBLIC_BURST: Final = 30
+_SECONDS_UNTIL: Final = 10**12  # a smaller `since` of Trades is meant in seconds
 _LARGEST_NONCE: Final = 1 << 64
 
 
@@ -179,7 +178,7 @@ class Rest:
 
     def _depth(self, fields: Fields, wall: int) -> object:
         name, market = self._one(fields)
-        count = _read_count(fields, "count", 100, 500)
+        levels = count(fields, "count", 100, 500)
         pair, now = market.pair, wall // SECOND
         return {
             name: {
@@ -189,7 +188,7 @@ class Rest:
                         fixed_text(qty // 10 ** (pair.qty_decimals - 3), 3),
                         now,
                     ]
-                    for price, qty in market.view(side, count)
+                    for price, qty in market.view(side, levels)
                 ]
                 for key, side in (("asks", "sell"), ("bids", "buy"))
             }
@@ -197,11 +196,13 @@ class Rest:
 
     def _trades(self, fields: Fields, wall: int) -> object:
         name, market = self._one(fields)
-        count = _read_count(fields, "count", _MOST_TRADES, _MOST_TRADES)
+        most = count(fields, "count", _MOST_TRADES, _MOST_TRADES)
         since = _read_since(fields)
+        if 0 < since < _SECONDS_UNTIL:
+            since *= SECOND
         pair = market.pair
         found = [p for p in market.prints if p.wall > since]
-        found = found[:count] if since else found[-count:]
+        found = found[:most] if since else found[-most:]
         rows = [
             [
                 fixed_text(p.price * 10 ** (5 - pair.price_decimals), 5),
@@ -218,7 +219,7 @@ class Rest:
 
     def _ohlc(self, fields: Fields, wall: int) -> object:
         name, market = self._one(fields)
-        interval = _read_count(fields, "interval", 1, INTERVALS[-1])
+        interval = count(fields, "interval", 1, INTERVALS[-1])
         if interval not in INTERVALS:
             raise bad("interval")
         since = _read_since(fields)
@@ -283,21 +284,16 @@ def _form(text: str) -> dict[str, Any]:
     return {name: values if name.endswith("[]") else values[-1] for name, values in pairs.items()}
 
 
-def _read_count(fields: Fields, name: str, usual: int, most: int) -> int:
-    given = str(fields.get(name, usual))
-    if not (given.isascii() and given.isdigit() and len(given) < 10 and int(given) > 0):
-        raise bad(name)
-    return min(int(given), most)
-
-
 def _read_since(fields: Fields) -> int:
-    """`since` as the method's own unit: seconds for OHLC, ns for Trades (seconds are scaled)."""
+    """`since` as a whole number, in whatever unit it was given."""
     given = str(fields.get("since") or "0")
     try:
-        value = int(Decimal(given))
-    except (ArithmeticError, ValueError):
+        value = Decimal(given)
+    except ArithmeticError:
         raise bad("since") from None
-    return value
+    if not value.is_finite() or value < 0 or value.adjusted() > 20:
+        raise bad("since")
+    return int(value)
 
 
 def _rfc1123(wall: int) -> str:

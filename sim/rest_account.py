@@ -1,23 +1,20 @@
-"""REST's private methods: the account as it is, its history, and orders."""
+"""REST's private methods about the account: what it has, what it may, what it did."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Final
 
 from shared.config import ApiKey
 from shared.units import SECOND, Ns, fixed_text, price_text, qty_text
 from sim.exchange import Exchange
 from sim.instruments import ASSETS, LISTINGS, amount_text, cost_text, find, find_asset
 from sim.reports import average
-from sim.requests import STP_TYPES, bad, exact, read_client_id, read_userref
-from sim.rest import Fields, Method
+from sim.requests import bad
+from sim.rest_fields import Fields, Method, page, truth, wall_of, words
 from sim.tokens import LIFETIME_S, Tokens
-from sim.values import FEES, Order, Refused, Request, Trade, is_order_id
-from sim.wire import read_stamp, stamp_s
+from sim.values import FEES, Order, Refused, Trade
 
-_PAGE: Final = 50
 _MOST_IDS: Final = 50
 _PERMISSIONS: Final = (
     *("query-funds", "query-open-trades", "query-closed-trades", "modify-trades"),
@@ -25,8 +22,8 @@ _PERMISSIONS: Final = (
 )
 
 
-class PrivateMethods:
-    """Each public method of this class is one REST method; `table` names them."""
+class AccountMethods:
+    """Each method is one of REST; `table` names them."""
 
     def __init__(self, exchange: Exchange, tokens: Tokens, key: ApiKey) -> None:
         self._exchange = exchange
@@ -46,15 +43,7 @@ class PrivateMethods:
             "QueryTrades": self._query_trades,
             "Ledgers": self._ledgers,
             "TradeVolume": self._trade_volume,
-            "AddOrder": self._add_order,
-            "AddOrderBatch": self._add_batch,
-            "AmendOrder": self._amend_order,
-            "CancelOrder": self._cancel_order,
-            "CancelAll": self._cancel_all,
-            "CancelAllOrdersAfter": self._cancel_after,
         }
-
-    # The account.
 
     def _token(self, fields: Fields, wall: int) -> object:
         return {"token": self._tokens.issue(wall), "expires": LIFETIME_S}
@@ -122,12 +111,12 @@ class PrivateMethods:
     # History.
 
     def _open_orders(self, fields: Fields, wall: int) -> object:
-        with_trades = _truth(fields, "trades")
+        with_trades = truth(fields, "trades")
         chosen = _chosen(self._exchange.open.values(), fields)
         return {"open": {order.order_id: _order(order, with_trades) for order in chosen}}
 
     def _closed_orders(self, fields: Fields, wall: int) -> object:
-        with_trades = _truth(fields, "trades")
+        with_trades = truth(fields, "trades")
         begin, end = self._span(fields)
         which = str(fields.get("closetime", "both"))
         chosen = [
@@ -136,14 +125,14 @@ class PrivateMethods:
             if order.status != "open" and _in_span(order, which, begin, end)
         ]
         chosen.sort(key=lambda order: order.closed_wall, reverse=True)
-        page = {order.order_id: _order(order, with_trades) for order in _page(chosen, fields)}
-        found: dict[str, object] = {"closed": page}
-        if not _truth(fields, "without_count"):
+        rows = {order.order_id: _order(order, with_trades) for order in page(chosen, fields)}
+        found: dict[str, object] = {"closed": rows}
+        if not truth(fields, "without_count"):
             found["count"] = len(chosen)
         return found
 
     def _query_orders(self, fields: Fields, wall: int) -> object:
-        with_trades = _truth(fields, "trades")
+        with_trades = truth(fields, "trades")
         found = {}
         for order_id in _ids(fields):
             order = self._exchange.orders.get(order_id)
@@ -158,9 +147,9 @@ class PrivateMethods:
             for trade in reversed(list(self._exchange.trades.values()))
             if begin < trade.wall <= end
         ]
-        with_ledgers = _truth(fields, "ledgers")
-        page = {trade.exec_id: _trade(trade, with_ledgers) for trade in _page(chosen, fields)}
-        return {"trades": page, "count": len(chosen)}
+        with_ledgers = truth(fields, "ledgers")
+        rows = {trade.exec_id: _trade(trade, with_ledgers) for trade in page(chosen, fields)}
+        return {"trades": rows, "count": len(chosen)}
 
     def _query_trades(self, fields: Fields, wall: int) -> object:
         trades = self._exchange.trades
@@ -182,7 +171,7 @@ class PrivateMethods:
             and (assets is None or row.asset in assets)
             and kind in ("all", row.kind)
         ]
-        page = {
+        rows = {
             row.ledger_id: {
                 "refid": row.ref_id,
                 "time": row.wall / SECOND,
@@ -194,10 +183,10 @@ class PrivateMethods:
                 "fee": amount_text(row.asset, row.fee),
                 "balance": amount_text(row.asset, row.balance),
             }
-            for row in _page(chosen, fields)
+            for row in page(chosen, fields)
         }
-        found: dict[str, object] = {"ledger": page}
-        if not _truth(fields, "without_count"):
+        found: dict[str, object] = {"ledger": rows}
+        if not truth(fields, "without_count"):
             found["count"] = len(chosen)
         return found
 
@@ -213,93 +202,8 @@ class PrivateMethods:
             elif given in self._exchange.orders:
                 bounds.append(self._exchange.orders[given].opened_wall)
             else:
-                bounds.append(_seconds(given, name))
+                bounds.append(wall_of(given, name))
         return bounds[0], bounds[1]
-
-    # Orders.
-
-    def _add_order(self, fields: Fields, wall: int) -> object:
-        listing_name = str(fields.get("pair") or "")
-        request = _read_order(fields, listing_name, wall)
-        order = self._exchange.add(request, Ns(wall), validate=_truth(fields, "validate"))
-        found: dict[str, object] = {"descr": {"order": _describe(request)}}
-        if order is not None:
-            found["txid"] = [order.order_id]
-        return found
-
-    def _add_batch(self, fields: Fields, wall: int) -> object:
-        rows = fields.get("orders")
-        if not isinstance(rows, list) or not 2 <= len(rows) <= 15:
-            raise bad("orders")
-        if not all(isinstance(row, dict) for row in rows):
-            raise bad("orders")
-        name = str(fields.get("pair") or "")
-        shared = {key: fields[key] for key in ("deadline",) if key in fields}
-        requests = [_read_order({**row, **shared}, name, wall) for row in rows]
-        placed = self._exchange.add_batch(requests, Ns(wall), validate=_truth(fields, "validate"))
-        found: list[dict[str, object]] = []
-        for result, request in zip(placed, requests, strict=True):
-            if isinstance(result, Refused):
-                found.append({"error": result.text})
-            else:
-                found.append({"descr": {"order": _describe(request)}})
-                if result is not None:
-                    found[-1]["txid"] = result.order_id
-        return {"orders": found}
-
-    def _amend_order(self, fields: Fields, wall: int) -> object:
-        order = self._find(fields)
-        pair = LISTINGS[order.pair].pair
-        qty = price = None
-        if fields.get("order_qty") not in (None, ""):
-            qty = _units(fields, "order_qty", pair.qty_decimals, "volume")
-        if fields.get("limit_price") not in (None, ""):
-            price = _units(fields, "limit_price", pair.price_decimals, "price")
-        if qty is None and price is None:
-            raise bad("order_qty or limit_price")
-        amend_id = self._exchange.amend(
-            order,
-            Ns(wall),
-            qty=qty,
-            price=price,
-            post_only=_truth(fields, "post_only"),
-            deadline_wall=_deadline(fields),
-        )
-        return {"amend_id": amend_id}
-
-    def _cancel_order(self, fields: Fields, wall: int) -> object:
-        given = str(fields.get("txid") or "")
-        if given.lstrip("-").isdigit():
-            userref = read_userref(int(given))
-            orders = [o for o in self._exchange.open.values() if o.userref == userref]
-            if not orders:
-                raise Refused("EOrder:Unknown order")
-        else:
-            orders = [self._find(fields)]
-        for order in orders:
-            self._exchange.cancel(order, Ns(wall))
-        return {"count": len(orders)}
-
-    def _cancel_all(self, fields: Fields, wall: int) -> object:
-        return {"count": self._exchange.cancel_all(Ns(wall))}
-
-    def _cancel_after(self, fields: Fields, wall: int) -> object:
-        given = str(fields.get("timeout", ""))
-        if not (given.isascii() and given.isdigit() and len(given) <= 5):
-            raise bad("timeout")
-        due = self._exchange.cancel_after(int(given), Ns(wall))
-        trigger = stamp_s(due) if due else self._exchange.switches.trigger_off
-        return {"currentTime": stamp_s(wall), "triggerTime": trigger}
-
-    def _find(self, fields: Fields) -> Order:
-        order_id, cl_ord_id = fields.get("txid"), fields.get("cl_ord_id")
-        if bool(order_id) == bool(cl_ord_id):
-            raise bad("txid or cl_ord_id")
-        if cl_ord_id:
-            return self._exchange.find(cl_ord_id=read_client_id(cl_ord_id))
-        if not is_order_id(str(order_id)):
-            raise Refused("EOrder:Invalid order")
-        return self._exchange.find(order_id=str(order_id))
 
 
 def _order(order: Order, with_trades: bool) -> dict[str, object]:
@@ -322,7 +226,7 @@ def _order(order: Order, with_trades: bool) -> dict[str, object]:
             "price": price if order.order_type == "limit" else "0",
             "price2": "0",
             "leverage": "none",
-            "order": _words(order.side, order.qty, order.pair, order.order_type, order.price),
+            "order": words(order.side, order.qty, order.pair, order.order_type, order.price),
             "close": "",
         },
         "vol": qty_text(pair, order.qty),
@@ -373,107 +277,11 @@ def _trade(trade: Trade, with_ledgers: bool) -> dict[str, object]:
     return found
 
 
-def _read_order(fields: Fields, pair_name: str, wall: int) -> Request:
-    """A REST order as the engine understands it; numbers are texts here."""
-    listing = find(pair_name)
-    if listing is None:
-        raise Refused("EQuery:Unknown asset pair")
-    side, kind = fields.get("type"), fields.get("ordertype")
-    if side not in ("buy", "sell"):
-        raise bad("type")
-    if kind not in ("limit", "market"):
-        raise bad("ordertype")
-    flags = [flag for flag in str(fields.get("oflags") or "").split(",") if flag]
-    if "fcib" in flags or "viqc" in flags:
-        raise bad("oflags")
-    tif = str(fields.get("timeinforce") or "GTC").lower()
-    if tif not in ("gtc", "gtd", "ioc", "fok"):
-        raise bad("timeinforce")
-    stp = str(fields.get("stptype") or "cancel-newest").replace("-", "_")
-    if stp not in STP_TYPES:
-        raise bad("stptype")
-    if fields.get("leverage") not in (None, "", "none") or _truth(fields, "reduce_only"):
-        raise Refused("EAccount:Invalid permissions")
-    post_only = "post" in flags
-    if post_only and (kind != "limit" or tif in ("ioc", "fok")):
-        raise bad("oflags")
-    price = 0
-    if kind == "limit":
-        price = _units(fields, "price", listing.pair.price_decimals, "price")
-    client, userref = fields.get("cl_ord_id"), fields.get("userref")
-    if client and userref:
-        raise bad("cl_ord_id and userref are mutually exclusive")
-    return Request(
-        *(listing.pair.symbol, side, kind, price),
-        *(_units(fields, "volume", listing.pair.qty_decimals, "volume"), tif, post_only),
-        *(read_client_id(client) if client else "", _userref(userref), stp),
-        *(_expiry(fields, tif, wall), _deadline(fields)),
-    )
-
-
-def _units(fields: Fields, name: str, decimals: int, what: str) -> int:
-    try:
-        value = Decimal(str(fields.get(name, "")))
-    except InvalidOperation:
-        raise bad(what) from None
-    return exact(value, decimals, f"EGeneral:Invalid arguments:{what}")
-
-
-def _userref(value: object) -> int:
-    if value in (None, ""):
-        return 0
-    text = str(value)
-    if not text.lstrip("-").isdigit() or len(text) > 11:
-        raise bad("userref")
-    return read_userref(int(text))
-
-
-def _expiry(fields: Fields, tif: str, wall: int) -> Ns:
-    given = str(fields.get("expiretm") or "0")
-    if tif != "gtd":
-        return Ns(0)
-    if given.startswith("+"):
-        return Ns(wall + _seconds(given[1:], "expiretm"))
-    found = _seconds(given, "expiretm")
-    if not found:
-        raise bad("expiretm")
-    return Ns(found)
-
-
-def _deadline(fields: Fields) -> Ns:
-    given = fields.get("deadline")
-    return Ns(read_stamp(given, "deadline")) if given else Ns(0)
-
-
-def _seconds(text: str, name: str) -> int:
-    try:
-        value = Decimal(text)
-        if not value.is_finite() or abs(value) > 10**12:
-            raise bad(name)
-        return int(value * SECOND)
-    except InvalidOperation:
-        raise bad(name) from None
-
-
-def _describe(request: Request) -> str:
-    return _words(request.side, request.qty, request.pair, request.order_type, request.price)
-
-
-def _words(side: str, qty: int, symbol: str, order_type: str, price: int) -> str:
-    listing = LISTINGS[symbol]
-    at = f"limit {price_text(listing.pair, price)}" if order_type == "limit" else "market"
-    return f"{side} {qty_text(listing.pair, qty)} {listing.alt} @ {at}"
-
-
 def _listing_name(name: str) -> str:
     listing = find(name)
     if listing is None:
         raise Refused("EQuery:Unknown asset pair")
     return name if name == listing.pair.symbol else listing.rest
-
-
-def _truth(fields: Fields, name: str) -> bool:
-    return str(fields.get(name, "")).lower() in ("true", "1")
 
 
 def _ids(fields: Fields) -> list[str]:
@@ -503,10 +311,3 @@ def _in_span(order: Order, which: str, begin: int, end: int) -> bool:
             return closed
         case _:
             return opened or closed
-
-
-def _page(rows: list[Any], fields: Fields) -> list[Any]:
-    given = str(fields.get("ofs") or "0")
-    if not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise bad("ofs")
-    return rows[int(given) : int(given) + _PAGE]
