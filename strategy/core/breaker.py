@@ -27,9 +27,10 @@ class Breaker(Struct, frozen=True):
 
 
 def guard(breaker: Breaker, view: View, now: Ns, cfg: Risk) -> Breaker:
-    """The breaker after this tick; a view that is not fresh changes nothing."""
-    if view.mid <= 0:
-        return breaker
+    """The breaker after this tick; a view that is not fresh neither freezes nor frees."""
+    if not view.fresh:
+        # A calm that nobody saw is none.
+        return msgspec.structs.replace(breaker, calm_since=Ns(0)) if breaker.calm_since else breaker
     if not breaker.frozen:
         if view.move_60s >= cfg.price_velocity_freeze_pct:
             return Breaker(now, Ns(0), breaker.trips + 1)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from shared.config import Grid
 from shared.units import BPS
+
+LEAST_BPS: Final = 1.0
+"""Rungs stand apart even where nothing is charged and nothing else is asked for."""
 
 
 def floor_bps(maker: float, cfg: Grid) -> float:
@@ -15,4 +20,4 @@ def floor_bps(maker: float, cfg: Grid) -> float:
 
 def spacing(maker: float, wanted_bps: float, cfg: Grid) -> float:
     """The step between rungs as a ratio: what is wanted, never below the floor."""
-    return max(wanted_bps, floor_bps(maker, cfg)) / BPS
+    return max(wanted_bps, floor_bps(maker, cfg), LEAST_BPS) / BPS

@@ -60,9 +60,11 @@ def classify(regime: Regime, view: View, now: Ns, cfg: RegimeConfig) -> Regime:
     next_sample = Ns(int(now + cfg.sample_sec * SECOND))
     if not regime.samples:
         return Regime(since=now, slow=price, last=price, next_sample=next_sample, samples=1)
-    keep = 0.5 ** (cfg.sample_sec / cfg.half_life_sec)
+    # A sample is late where the feed was away; its move belongs to all of that time.
+    elapsed = cfg.sample_sec + (now - regime.next_sample) / SECOND
+    keep = 0.5 ** (elapsed / cfg.half_life_sec)
     move = price - regime.last
-    fresh_variance = move * move / cfg.sample_sec
+    fresh_variance = move * move / elapsed
     # Until the window is warm every sample weighs the same, so one jump cannot rule.
     keep = min(keep, 1.0 - 1.0 / (regime.samples + 1))
     measured = msgspec.structs.replace(

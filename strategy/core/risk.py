@@ -69,12 +69,17 @@ def _classify(before: Severity, drawdown: float, cfg: RiskConfig) -> Severity:
         cfg.max_portfolio_drawdown_pct,
         cfg.emergency_drawdown_pct,
     )
-    now = Severity(sum(drawdown >= edge for edge in edges))
+    now = _band(drawdown, edges)
     if now >= before:
         return now
     # Falling back: only once the drawdown is LATCH below the edge that was crossed.
-    kept = Severity(sum(drawdown >= edge - LATCH for edge in edges))
-    return min(before, max(now, kept))
+    return min(before, _band(drawdown + LATCH, edges))
+
+
+def _band(drawdown: float, edges: tuple[float, ...]) -> Severity:
+    """The worst band whose edge is reached; a pause set below PROBLEM still pauses."""
+    reached = [place for place, edge in enumerate(edges, start=1) if drawdown >= edge]
+    return Severity(max(reached, default=0))
 
 
 def pause_of(severity: Severity, tax_locked: bool) -> Pause:
