@@ -122,11 +122,13 @@ class Tape:
             if frame.seq <= last.seq:
                 return
             self.gaps += frame.seq - last.seq - 1
-        if frame.boot != self._boot:
+        stale = time.feed_stale_sec * SECOND
+        if frame.boot != self._boot or self.age(now) > stale:
+            # Another life, or a gap that made us stale: it must prove itself anew.
             self._boot = frame.boot
             self._valid_since = None
         self.book = frame
-        if not tradable(frame) or now - frame.heard_at > time.feed_stale_sec * SECOND:
+        if not tradable(frame) or now - frame.heard_at > stale:
             self._valid_since = None
             return
         if self._valid_since is None:
