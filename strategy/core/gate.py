@@ -6,6 +6,8 @@ nothing of why an order is wished. Cancels and the dead man's switch never pass 
 
 from __future__ import annotations
 
+from collections import deque
+
 from shared.units import MINUTE, Ns, Side
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import Memory, PairMemory
@@ -91,13 +93,15 @@ def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> s
 def throttle(memory: Memory, now: Ns) -> str:
     """Why everything must stop until a person resumes: too many fills, or rejects in a row."""
     limits = memory.config.limits
-    times = memory.fill_times
-    minute = sum(1 for at in times if at > now - MINUTE)
-    if minute > limits.fills_per_minute:
-        return f"{minute} fills within a minute (limits.fills_per_minute)"
-    hour = sum(1 for at in times if at > now - 60 * MINUTE)
-    if hour > limits.fills_per_hour:
-        return f"{hour} fills within an hour (limits.fills_per_hour)"
+    if _more_than(limits.fills_per_minute, memory.fill_times, Ns(now - MINUTE)):
+        return f"over {limits.fills_per_minute} fills within a minute (limits.fills_per_minute)"
+    if _more_than(limits.fills_per_hour, memory.fill_times, Ns(now - 60 * MINUTE)):
+        return f"over {limits.fills_per_hour} fills within an hour (limits.fills_per_hour)"
     if memory.rejects_in_a_row >= limits.rejects_in_a_row:
         return f"{memory.rejects_in_a_row} orders refused in a row (limits.rejects_in_a_row)"
     return ""
+
+
+def _more_than(most: int, times: deque[Ns], since: Ns) -> bool:
+    """Whether more than `most` of these moments, oldest first, are later than `since`."""
+    return len(times) > most and times[-most - 1] > since

@@ -95,6 +95,6 @@ def _hear_counter(memory: Memory, event: orders.RateCounter, now: Ns) -> None:
     pair = memory.pairs.get(event.pair)
     for known in [pair] if pair else list(memory.pairs.values()):
         limiter = known.limiter
-        if pair:
+        if pair and event.counter >= 0:
             limiter = replace(limiter, counter=event.counter, at=now)
         known.limiter = replace(limiter, threshold=event.threshold or limiter.threshold)

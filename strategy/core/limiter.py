@@ -48,12 +48,19 @@ def _by_age(age: int, table: tuple[tuple[int, int], ...]) -> float:
     return 0.0
 
 
-def admit(
-    limiter: Limiter, intents: Sequence[Intent], now: Ns, cfg: RateLimit
-) -> tuple[Limiter, list[Intent]]:
-    """Cancels first and always; adds and amends while the counter stays below the headroom."""
+def charged(limiter: Limiter, intent: Intent, now: Ns, cfg: RateLimit) -> Limiter:
+    """The counter after this intent has left the house."""
+    counter = limiter.value(now, cfg.decay_rate) + cost(intent, now)
+    return Limiter(counter, now, limiter.threshold)
+
+
+def admit(limiter: Limiter, intents: Sequence[Intent], now: Ns, cfg: RateLimit) -> list[Intent]:
+    """Cancels first and always; adds and amends while the counter stays below the headroom.
+
+    Only what leaves is charged (`charged`): the gate may still refuse what is admitted here.
+    """
     if not intents:
-        return limiter, []
+        return []
     most = (limiter.threshold or cfg.max_counter) * cfg.headroom_pct
     counter = limiter.value(now, cfg.decay_rate)
     admitted: list[Intent] = []
@@ -62,4 +69,4 @@ def admit(
         if isinstance(intent, Cancel) or counter + price <= most:
             counter += price
             admitted.append(intent)
-    return Limiter(counter, now, limiter.threshold), admitted
+    return admitted

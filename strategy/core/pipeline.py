@@ -20,7 +20,7 @@ from strategy.core.hedge import hedge
 from strategy.core.inbox import hear_item
 from strategy.core.inventory import confine, share
 from strategy.core.lifecycle import Phase, Turn, turn
-from strategy.core.limiter import admit
+from strategy.core.limiter import admit, charged
 from strategy.core.market import View, observe
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.out import In, Out, Report, Tell
@@ -134,7 +134,7 @@ class Core:
 
         # What we do.
         intents = self._decide(pair, view, laid, now)  #                          10 order decisions
-        pair.limiter, admitted = admit(pair.limiter, intents, now, cfg.rate_limit)  # 11 rate limit
+        admitted = admit(pair.limiter, intents, now, cfg.rate_limit)  #           11 rate limit
         return self._dispatch(pair, admitted, now)  #                             12 dispatch
 
     def _wish(self, pair: PairMemory, view: View, now: Ns) -> Laid | None:
@@ -205,6 +205,7 @@ class Core:
         for intent in intents:
             place = pair.place(intent.slot.name)
             if isinstance(intent, Cancel):
+                pair.limiter = charged(pair.limiter, intent, now, memory.config.rate_limit)
                 pair.slots[place], command = canceled(intent.slot, now)
                 pair.notes[intent.slot.name] = intent.why
                 memory.count("cancels")
@@ -215,6 +216,7 @@ class Core:
                 pair.notes[intent.slot.name] = f"the gate: {why}"
                 memory.count("gated")
                 continue
+            pair.limiter = charged(pair.limiter, intent, now, memory.config.rate_limit)
             price, qty = Ticks(intent.wish.price), Sats(intent.wish.qty)
             if isinstance(intent, Amend):
                 change = AmendOrder(intent.slot.cl_ord_id, pair.name, price, qty, deadline)
