@@ -17,6 +17,10 @@ from strategy.core.out import Out, Stopped, Tell
 
 def drain(memory: Memory, now: Ns) -> list[Out]:
     """The next step of an orderly end; the cancels themselves are the tick's."""
+    if now - memory.stop_asked_at > memory.config.time.drain_sec * SECOND:
+        why = f"not drained in time: {memory.busy()} orders unconfirmed, the switch stays armed"
+        memory.phase = turn(memory.phase, Turn.DRAINED)
+        return [Tell("error", "stopped", why), Stopped(False, why)]
     at_rest = memory.busy() == 0 and not memory.orphans
     confirmed = memory.asking.listed_at > memory.stop_asked_at
     never_out = memory.line != "up" and memory.switch.until == 0
@@ -24,10 +28,6 @@ def drain(memory: Memory, now: Ns) -> list[Out]:
         return _disarm(memory, now)
     if at_rest and not memory.asking.asked_at:
         memory.asking = replace(memory.asking, wanted=True)
-    if now - memory.stop_asked_at > memory.config.time.drain_sec * SECOND:
-        why = f"not drained in time: {memory.busy()} orders unconfirmed, the switch stays armed"
-        memory.phase = turn(memory.phase, Turn.DRAINED)
-        return [Tell("error", "stopped", why), Stopped(False, why)]
     return []
 
 

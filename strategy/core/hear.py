@@ -27,7 +27,7 @@ from shared.units import SECOND, Ns, Side
 from strategy.core import deadman
 from strategy.core.grid import bought, moved_to, sold
 from strategy.core.lifecycle import Turn, turn
-from strategy.core.memory import EXIT_SLOT, PREFIX, Asking, Memory, PairMemory
+from strategy.core.memory import EXIT_SLOT, Asking, Memory, PairMemory, is_ours
 from strategy.core.out import Booked, Out, Tell
 from strategy.core.slots import Input, Slot, State, filled, move
 from strategy.core.view import fill_view
@@ -36,6 +36,8 @@ from strategy.ledger.lots import Disposal, Ignored, Reason
 
 LONGEST_COOL_DOWN_S: Final = 60
 RECENT: Final = 500
+NEVER: Final = "never"
+"""The outcome of an order of which the exchange has never heard."""
 
 ANSWERED_IN: Final[dict[str, tuple[State, ...]]] = {
     # Which states an answer to each method may still concern.
@@ -52,6 +54,8 @@ def line_up(memory: Memory, event: LineUp, now: Ns) -> list[Out]:
     memory.phase = turn(memory.phase, Turn.LINE_UP)
     memory.switch = replace(memory.switch, asked_at=Ns(0))
     memory.asking = Asking()
+    # What was said between two lines nobody heard.
+    lose_all(memory, now)
     return []
 
 
@@ -73,7 +77,8 @@ def lose_all(memory: Memory, now: Ns) -> None:
 def accepted(memory: Memory, event: Accepted, now: Ns) -> list[Out]:
     found = memory.slot_of(event.cl_ord_id)
     if found is None:
-        if event.method == "add" and event.cl_ord_id.startswith(PREFIX):
+        alive = event.cl_ord_id not in memory.gone_at
+        if event.method == "add" and alive and is_ours(event.cl_ord_id):
             # It came to life after we gave it up: nobody owns it, so it is cancelled.
             memory.orphans.setdefault(event.cl_ord_id, Ns(0))
         return []
@@ -112,16 +117,20 @@ def refused(memory: Memory, event: Refused, now: Ns) -> list[Out]:
             pair.limiter = replace(pair.limiter, counter=float(most), at=now)
     found = memory.slot_of(event.cl_ord_id)
     if found is None or event.method not in ANSWERED_IN:
+        if event.verdict is Verdict.GONE and event.cl_ord_id in memory.orphans:
+            # The orphan is over; if it was filled, the history says so.
+            del memory.orphans[event.cl_ord_id]
+            memory.asking = replace(memory.asking, wanted=True)
         return [Tell("warning", f"refused_{event.method}", text)]
     pair, place = found
     slot = pair.slots[place]
     if slot.state not in ANSWERED_IN[event.method]:
         return []
     unsure = event.verdict in (Verdict.UNKNOWN, Verdict.GONE)
-    slot = move(slot, Input.UNSURE if unsure else Input.REJECT, now)
-    if unsure:
+    if unsure or slot.state is State.LIVE:
+        # Refused after all what we believe to stand: the list knows better than either.
         memory.asking = replace(memory.asking, wanted=True)
-    slot = cooled(slot, now)
+    slot = cooled(move(slot, Input.UNSURE if unsure else Input.REJECT, now), now)
     pair.slots[place] = slot
     out: list[Out] = [Tell("info", f"refused_{event.method}", f"{slot.name}: {text}")]
     if slot.state is State.EMPTY:
@@ -139,11 +148,13 @@ def cooled(slot: Slot, now: Ns) -> Slot:
 
 
 def gone(memory: Memory, event: Gone, now: Ns) -> list[Out]:
-    memory.orphans.pop(event.cl_ord_id, None)
-    memory.orphans.pop(event.order_id, None)
+    orphan = memory.orphans.pop(event.cl_ord_id, None)
     found = memory.slot_of(event.cl_ord_id)
     if found is None:
-        return []
+        if not is_ours(event.cl_ord_id):
+            return []
+        _note_end(memory, event.cl_ord_id)
+        return [] if orphan is None else [IntentDone(event.cl_ord_id, event.status, memory.wall)]
     pair, place = found
     before = pair.slots[place]
     if event.filled > before.filled:
@@ -153,11 +164,14 @@ def gone(memory: Memory, event: Gone, now: Ns) -> list[Out]:
     if "post only" in event.reason.lower():
         slot = cooled(slot, now)
         memory.count("post_only")
+    else:
+        slot = replace(slot, rejects=0)
     pair.slots[place] = slot
     out = _forget(memory, event.cl_ord_id, event.status)
     complete = event.status == "filled" or (before.qty > 0 and event.filled >= before.qty)
     if complete and before.name != EXIT_SLOT:
-        pair.hung = moved_to(pair.hung, before.price)
+        # A fill may overtake our amend: what counts is the rung at which it was filled.
+        pair.hung = moved_to(pair.hung, before.traded or before.price)
         out.append(anchor_fact(pair))
     return out
 
@@ -185,7 +199,7 @@ def booked(memory: Memory, event: Filled, now: Ns) -> list[Out]:
         pair, place = found
         slot = pair.slots[place]
         name = slot.name
-        pair.slots[place] = move(filled(slot, event.qty), Input.PART, now)
+        pair.slots[place] = move(filled(slot, event.price, event.qty), Input.PART, now)
     out.append(FillEntry(event, name))
     if name and name != EXIT_SLOT:
         out.append(_match_grid(pair, event))
@@ -215,18 +229,25 @@ def _forget(memory: Memory, cl_ord_id: str, outcome: str) -> list[Out]:
     """The order is over; remember for a while whose it was, for fills that come late."""
     pair_name, place = memory.index.pop(cl_ord_id)
     memory.recent[cl_ord_id] = (pair_name, memory.pairs[pair_name].slots[place].name)
-    memory.gone_at[cl_ord_id] = memory.now
-    for table in (memory.recent, memory.gone_at):
-        while len(table) > RECENT:
-            table.pop(next(iter(table)))
+    while len(memory.recent) > RECENT:
+        memory.recent.pop(next(iter(memory.recent)))
+    if outcome != NEVER:
+        _note_end(memory, cl_ord_id)
     return [IntentDone(cl_ord_id, outcome, memory.wall)]
 
 
-def emptied(memory: Memory, pair: PairMemory, place: int, outcome: str, now: Ns) -> list[Out]:
+def _note_end(memory: Memory, cl_ord_id: str) -> None:
+    """A list that was asked for before this moment may still name the order."""
+    memory.gone_at[cl_ord_id] = memory.now
+    while len(memory.gone_at) > RECENT:
+        memory.gone_at.pop(next(iter(memory.gone_at)))
+
+
+def emptied(memory: Memory, pair: PairMemory, place: int, now: Ns) -> list[Out]:
     """A lost order of which the exchange knows nothing: it never came to be."""
     slot = pair.slots[place]
     pair.slots[place] = move(slot, Input.ABSENT, now)
-    return _forget(memory, slot.cl_ord_id, outcome)
+    return _forget(memory, slot.cl_ord_id, NEVER)
 
 
 def system(memory: Memory, event: System, now: Ns) -> list[Out]:

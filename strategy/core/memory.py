@@ -8,6 +8,7 @@ their own module: the tapes, the slots' list, the lots. Every write stands in th
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
@@ -40,7 +41,12 @@ CURSOR_OVERLAP: Final = Ns(30 * SECOND)
 
 EXIT_SLOT: Final = "x"
 PREFIX: Final = "g"
-"""How our own cl_ord_ids begin; what begins otherwise is somebody else's order."""
+_OURS: Final = re.compile(f"{PREFIX}[0-9a-z]{{7}}[0-9][bs][0-9a-z]+")
+
+
+def is_ours(cl_ord_id: str) -> bool:
+    """Whether an order bears the form of our ids; any other is somebody else's."""
+    return _OURS.fullmatch(cl_ord_id) is not None
 
 
 class Permit(Struct, frozen=True):
@@ -99,6 +105,17 @@ class PairMemory:
     def place(self, name: str) -> int:
         """Where the slot of this name stands in `slots`."""
         return next(i for i, slot in enumerate(self.slots) if slot.name == name)
+
+    def place_for(self, intent: IntentEntry) -> int:
+        """Where an order of an earlier life belongs: a further slot where its own is no more.
+
+        The grid has fewer levels than it had, so no wish keeps that order, and it is cancelled.
+        """
+        for place, slot in enumerate(self.slots):
+            if slot.name == intent.slot and slot.state is State.EMPTY:
+                return place
+        self.slots.append(Slot(f"{intent.side.value[0]}{len(self.slots)}", self.name, intent.side))
+        return len(self.slots) - 1
 
     def set_fees(self, fees: Fees) -> None:
         self.maker, self.taker = float(fees.maker), float(fees.taker)
@@ -173,24 +190,22 @@ class Memory:
         """An order of an earlier life: lost until the exchange speaks about it."""
         pair = self.pairs.get(intent.pair)
         if pair is None:
-            return
-        for place, slot in enumerate(pair.slots):
-            if slot.name == intent.slot and slot.state is State.EMPTY:
-                pair.slots[place] = Slot(
-                    slot.name,
-                    slot.pair,
-                    slot.side,
-                    State.LOST,
-                    cl_ord_id=intent.cl_ord_id,
-                    price=intent.price,
-                    qty=intent.qty,
-                    since=self.now,
-                    deadline=intent.deadline,
-                    exit_order=slot.name == EXIT_SLOT,
-                )
-                self.index[intent.cl_ord_id] = (pair.name, place)
-                return
-        # Fewer levels than in the life that sent it: reconciliation cancels it as an orphan.
+            return  # of a pair that is not traded any more: its order is an orphan
+        place = pair.place_for(intent)
+        slot = pair.slots[place]
+        pair.slots[place] = Slot(
+            slot.name,
+            slot.pair,
+            slot.side,
+            State.LOST,
+            cl_ord_id=intent.cl_ord_id,
+            price=intent.price,
+            qty=intent.qty,
+            since=self.now,
+            deadline=intent.deadline,
+            exit_order=slot.name == EXIT_SLOT,
+        )
+        self.index[intent.cl_ord_id] = (pair.name, place)
 
     def _remember_pair(self, pair: PairMemory, facts: dict[str, str]) -> None:
         anchor = facts.get(f"anchor:{pair.name}")

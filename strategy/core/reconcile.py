@@ -24,7 +24,7 @@ from shared.orders import (
 )
 from shared.units import SECOND, Ns
 from strategy.core import hear
-from strategy.core.memory import CURSOR_OVERLAP, PREFIX, Asking, Memory, PairMemory
+from strategy.core.memory import CURSOR_OVERLAP, Asking, Memory, PairMemory, is_ours
 from strategy.core.out import Out, Tell
 from strategy.core.slots import IN_FLIGHT, Input, Slot, State, move
 from strategy.ledger.entries import Remember
@@ -39,7 +39,12 @@ ORPHAN_AGAIN: Final = Ns(10 * SECOND)
 
 def listed(memory: Memory, event: Listed, now: Ns) -> list[Out]:
     """Hold the exchange's list against our slots."""
-    memory.asking = Asking(wanted=False, listed_at=event.asked_at)
+    if memory.line != "up" or event.asked_at < memory.line_up_at:
+        return []  # the line was cut since: what changed meanwhile nobody heard
+    # Wishes that came up while the answer was on its way are still to be met.
+    memory.asking = replace(
+        memory.asking, asked_at=Ns(0), listed_at=event.asked_at, failures=0, not_before=Ns(0)
+    )
     out: list[Out] = []
     cursor = Ns(max(memory.cursor, event.until - CURSOR_OVERLAP))
     if cursor != memory.cursor:
@@ -49,7 +54,7 @@ def listed(memory: Memory, event: Listed, now: Ns) -> list[Out]:
     foreign: list[str] = []
     for order in event.orders:
         seen[order.cl_ord_id] = None
-        if not order.cl_ord_id.startswith(PREFIX):
+        if not is_ours(order.cl_ord_id):
             foreign.append(order.order_id)
             continue
         _found(memory, order, event.asked_at, now)
@@ -61,6 +66,11 @@ def listed(memory: Memory, event: Listed, now: Ns) -> list[Out]:
         for place, slot in enumerate(pair.slots):
             if slot.state is not State.EMPTY and slot.cl_ord_id not in seen:
                 pair.slots[place] = _missed(memory, slot, event.asked_at, now)
+    memory.orphans = {
+        cl_ord_id: sent_at
+        for cl_ord_id, sent_at in memory.orphans.items()
+        if cl_ord_id in seen or not 0 < sent_at < event.asked_at
+    }
     return out
 
 
@@ -72,15 +82,19 @@ def _found(memory: Memory, order: RestingOrder, asked_at: Ns, now: Ns) -> None:
             memory.orphans.setdefault(order.cl_ord_id, Ns(0))
         return
     pair, place = found
-    pair.slots[place] = adopt(pair.slots[place], order, asked_at, now)
+    pair.slots[place] = adopt(memory, pair.slots[place], order, asked_at)
 
 
-def adopt(slot: Slot, order: RestingOrder, asked_at: Ns, now: Ns) -> Slot:
+def adopt(memory: Memory, slot: Slot, order: RestingOrder, asked_at: Ns) -> Slot:
     """The slot, told by the list what rests in it."""
-    if slot.state in IN_FLIGHT and slot.since >= asked_at:
-        return slot  # the list is older than what we have sent since
-    was = slot.state
-    slot = move(replace(slot, order_id=order.order_id, misses=0), Input.FOUND, now)
+    now, was = memory.now, slot.state
+    if was is not State.LOST and slot.since >= asked_at:
+        return slot  # the list is older than what we have sent or heard since
+    slot = replace(slot, order_id=order.order_id, misses=0)
+    stood = (order.price, order.qty) != (slot.price, slot.qty)
+    if was is State.LOST and slot.was_price and stood and _may_act(memory, slot, asked_at):
+        return slot  # the old order stands, but our amend may still take effect
+    slot = move(slot, Input.FOUND, now)
     if slot.state is not State.LIVE:
         return slot
     return replace(
@@ -96,8 +110,7 @@ def _missed(memory: Memory, slot: Slot, asked_at: Ns, now: Ns) -> Slot:
     """The slot after a list that did not name its order."""
     if slot.state in IN_FLIGHT or slot.since >= asked_at:
         return slot
-    wall_when_asked = memory.wall - (now - asked_at)
-    if slot.deadline and wall_when_asked <= slot.deadline + SKEW_ALLOWANCE:
+    if _may_act(memory, slot, asked_at):
         return slot  # it may still come to life
     misses = slot.misses + 1
     if slot.state is State.LIVE and misses >= MISSES:
@@ -105,9 +118,23 @@ def _missed(memory: Memory, slot: Slot, asked_at: Ns, now: Ns) -> Slot:
     return replace(slot, misses=misses)
 
 
+def _may_act(memory: Memory, slot: Slot, asked_at: Ns) -> bool:
+    """Whether our last request could take effect later than `asked_at`, by either clock.
+
+    The deadline is the exchange's wall time; a step of our wall clock must not shorten it.
+    """
+    if not slot.deadline:
+        return False
+    asked_wall = memory.wall + memory.skew - (memory.now - asked_at)
+    patience = int(memory.config.time.deadline_sec * SECOND) + SKEW_ALLOWANCE
+    young = slot.changed > 0 and asked_at <= slot.changed + patience
+    return young or asked_wall <= slot.deadline + SKEW_ALLOWANCE
+
+
 def looked(memory: Memory, event: Looked, now: Ns) -> list[Out]:
     """The answer to a targeted question about one lost order."""
-    memory.asking = replace(memory.asking, single="", single_at=Ns(0))
+    if event.cl_ord_id == memory.asking.single:
+        memory.asking = replace(memory.asking, single="", single_at=Ns(0))
     found = memory.slot_of(event.cl_ord_id)
     if found is None:
         return []
@@ -116,12 +143,13 @@ def looked(memory: Memory, event: Looked, now: Ns) -> list[Out]:
     if slot.state is not State.LOST:
         return []
     if event.order is not None:
-        pair.slots[place] = adopt(slot, event.order, event.asked_at, now)
+        if memory.line == "up" and event.asked_at >= memory.line_up_at:
+            pair.slots[place] = adopt(memory, slot, event.order, event.asked_at)
         return []
     if event.status:
         ended = Gone(slot.cl_ord_id, slot.order_id, event.status, event.filled)
         return hear.gone(memory, ended, now)
-    return hear.emptied(memory, pair, place, "never", now)
+    return hear.emptied(memory, pair, place, now)
 
 
 def ask_failed(memory: Memory, event: AskFailed, now: Ns) -> list[Out]:

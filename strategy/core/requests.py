@@ -87,6 +87,7 @@ def _explain(memory: Memory, request: Explain, now: Ns) -> Handled:
 
 def _hold(memory: Memory, request: Hold, now: Ns) -> Handled:
     memory.hold = request.reason or "operator"
+    memory.flatten = False
     out: list[Out] = [Remember("hold", memory.hold), _audit(memory, "hold", memory.hold)]
     out.append(Tell("warning", "hold", f"on hold: {memory.hold}"))
     return True, "on hold: own orders are being cancelled, nothing is quoted", {}, out

@@ -115,6 +115,7 @@ class Slot(Struct, frozen=True):
     qty: Sats = Sats(0)  # the total, what has filled included
     filled: Sats = Sats(0)  # executed in all: the larger of what the list and our fills say
     heard: Sats = Sats(0)  # the sum of the fills this life has heard of
+    traded: Ticks = Ticks(0)  # the price of the last of them; 0 while there is none
     was_price: Ticks = Ticks(0)  # what stands at the exchange while an amend is under way
     was_qty: Sats = Sats(0)
     since: Ns = Ns(0)  # when the state was entered
@@ -165,12 +166,14 @@ def move(slot: Slot, what: Input, now: Ns) -> Slot:
         return _emptied(slot, now)
     if after is State.LIVE:
         stands = what is Input.REJECT  # the amend was refused: the old order still stands
+        # Kraken v2, executions: an add may be acknowledged and refused by the engine after that.
+        unproven = stands or slot.state is State.PENDING_NEW
         return msgspec.structs.replace(
             slot,
             state=after,
             since=now,
             misses=0,
-            rejects=slot.rejects if stands else 0,
+            rejects=slot.rejects if unproven else 0,
             price=slot.was_price if stands else slot.price,
             qty=slot.was_qty if stands else slot.qty,
             was_price=Ticks(0),
@@ -190,10 +193,10 @@ def _emptied(slot: Slot, now: Ns) -> Slot:
     )
 
 
-def filled(slot: Slot, qty: int) -> Slot:
+def filled(slot: Slot, price: Ticks, qty: int) -> Slot:
     """A part of the order was executed; the caller moves the state by PART."""
     heard = Sats(slot.heard + qty)
-    return msgspec.structs.replace(slot, heard=heard, filled=max(slot.filled, heard))
+    return msgspec.structs.replace(slot, heard=heard, filled=max(slot.filled, heard), traded=price)
 
 
 class Rules(Struct, frozen=True):
@@ -255,9 +258,10 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
             # Too young to move without a rate penalty: its wish waits for it.
             wanted.pop(0)
     free = [s for s in slots if s.state is State.EMPTY and s.not_before <= now]
-    # Each order in flight, lost or being filled holds the place of one wish: never more orders than rungs.
-    waiting = len(unmatched) - len(movable)
-    room = max(0, len(wanted) - waiting)
+    # Each order in flight, lost, being filled or being cancelled holds the place of one wish:
+    # never more orders than rungs.
+    leaving = sum(isinstance(intent, Cancel) for intent in intents)
+    room = max(0, len(wanted) - (len(unmatched) - len(movable)) - leaving)
     intents += [Add(slot, wish) for slot, wish in zip(free, wanted[:room], strict=False)]
     return intents
 
