@@ -124,8 +124,8 @@ def _log_uncaught(
 ) -> None:
     if not issubclass(kind, KeyboardInterrupt):
         get().critical("uncaught exception", exc_info=(kind, error, trace))
-        if sys.stderr.isatty():
-            # Started by hand: under supervision standard error is a pipe that may block.
+        if _writer is None or sys.stderr.isatty():
+            # Started by hand, or the log is closed: better a pipe that may block than silence.
             sys.stderr.write(redacted("".join(traceback.format_exception(kind, error, trace))))
     flush()
 
