@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
+from monitor.access import read_token
 from shared.config import Config, Home
 from sim.sources import SHAPES
 
@@ -25,7 +26,7 @@ def banner(config: Config, home: Home, tape: str, notes: Sequence[str]) -> list[
     looks = [("home", str(home.path)), ("logs", str(home.log))]
     if config.web.enabled:
         page = LINKS.format(host=_host(config.web.host), port=config.web.port)
-        looks.append(("status page", f"{page}  (token in {home.data / 'dashboard_token'})"))
+        looks.append(("status page", f"{page}/?token={read_token(home.data)}"))
     if config.metrics.enabled:
         page = LINKS.format(host="127.0.0.1", port=config.metrics.port)
         looks.append(("metrics", f"{page}/metrics"))

@@ -45,7 +45,8 @@ class Lines:
         self._unsent: dict[int, asyncio.Queue[bytes]] = {}
 
     def open(self, line: int) -> None:
-        self._tasks[line] = asyncio.ensure_future(self._live(line))
+        task = self._tasks[line] = asyncio.ensure_future(self._live(line))
+        task.add_done_callback(_raise_what_it_raised)
 
     def send(self, line: int, raw: bytes) -> None:
         """In order, as soon as the socket takes it; nothing where the line is gone."""
@@ -103,6 +104,12 @@ class Lines:
             sending.cancel()
             # An orderly close would wait for an answer of a line that may be dead.
             socket.transport.abort()
+
+
+def _raise_what_it_raised(task: asyncio.Task[None]) -> None:
+    """A fault of our own goes to the loop's handler, which ends the process (shared/drive.py)."""
+    if not task.cancelled():
+        task.result()
 
 
 async def _send_all(socket: ClientConnection, unsent: asyncio.Queue[bytes]) -> None:

@@ -10,10 +10,11 @@ import uvloop
 
 from shared import log
 from shared.config import EXIT_BROKEN, EXIT_CONFIG, Config, ConfigError, Home, find_home, load
+from shared.keys import demo_key
 from shared.process import LockHeld, die_with_parent, lock
 from shared.watchdog import Watchdog
 from sim.build import build
-from sim.server import PortTaken, listen, read_or_make_key, serve
+from sim.server import PortTaken, listen, serve
 from sim.store import SqliteStore, StoreError
 
 
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(home: Home, config: Config) -> int:
     demo, clock = config.demo, config.make_clock()
-    key = read_or_make_key(home)
+    key = demo_key(home.data)
     log.redact(key.secret)
     public, private = listen(demo.public_port), listen(demo.private_port)
     store = SqliteStore(home.data / "exchange.sqlite")

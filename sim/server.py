@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import os
-import secrets
 import signal
 import socket
 from collections import deque
@@ -22,7 +19,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from shared import log
 from shared.clock import Clock
-from shared.config import ApiKey, ConfigError, Home, read_key
 from shared.watchdog import Watchdog
 from sim.kraken import HANG_UP, Host, Venue
 
@@ -36,30 +32,6 @@ _SHORTEST_NAP_S: Final = 0.0005
 
 class PortTaken(Exception):  # noqa: N818 - a state of the machine
     """Somebody else listens where we should."""
-
-
-def read_or_make_key(home: Home) -> ApiKey:
-    """The account's key, made once by chance; the file appears whole or not at all."""
-    path = home.data / "demo_key.toml"
-    if not path.exists():
-        key = base64.b64encode(secrets.token_bytes(42)).decode()
-        secret = base64.b64encode(secrets.token_bytes(64)).decode()
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(f'api_key = "{key}"\napi_secret = "{secret}"\n')
-            file.flush()
-            os.fsync(file.fileno())
-        # A link, unlike a rename, never replaces the key that another start has made meanwhile.
-        with suppress(FileExistsError):
-            path.hardlink_to(draft)
-        draft.unlink()
-    key_pair = read_key(path)
-    try:
-        base64.b64decode(key_pair.secret, validate=True)
-    except ValueError:
-        raise ConfigError([f"{path}: api_secret is not base64"]) from None
-    return key_pair
 
 
 def listen(port: int) -> socket.socket:

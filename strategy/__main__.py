@@ -16,6 +16,7 @@ from shared import log
 from shared.bus import BusError
 from shared.config import EXIT_BROKEN, EXIT_CONFIG, Config, ConfigError, find_home, load, read_key
 from shared.journal import JournalWriter
+from shared.keys import demo_key
 from shared.kraken.rest import Signer, make_signer
 from shared.process import LockHeld, die_with_parent, lock
 from shared.units import MINUTE, Ns
@@ -38,7 +39,6 @@ EXIT_TAKEN: Final = 1
 LEDGER: Final = Path("data/ledger.sqlite")
 JOURNAL: Final = Path("data/journal")
 INSTANCE_LOCK: Final = Path("run/strategy.lock")
-DEMO_KEY: Final = Path("data/demo_key.toml")
 PRODUCT: Final = "0.1.0"
 
 CRASHES_MOST: Final = 4
@@ -121,7 +121,7 @@ def _assemble(config: Config, store: Store, signer: Signer, watchdog: Watchdog) 
     journal = JournalWriter(
         JOURNAL, PRODUCT, msgspec.msgpack.encode(config), lambda: take(core.memory)
     )
-    session = Session(settings_of(config), signer, boot)
+    session = Session(settings_of(config), signer)
     trader = Trader(core, session, JournalRecorder(journal))
     log.get().info(
         "strategy_started",
@@ -136,8 +136,9 @@ def _assemble(config: Config, store: Store, signer: Signer, watchdog: Watchdog) 
 
 def _signer(config: Config) -> Signer:
     """The account's key; ConfigError where there is none that can be used."""
-    path = DEMO_KEY if config.mode == "demo" else Path(config.kraken.key_file)
-    key = read_key(path)
+    demo = config.mode == "demo"
+    path = Path(config.kraken.key_file)
+    key = demo_key(Path("data")) if demo else read_key(path)
     log.redact(key.secret)
     try:
         return make_signer(key.key, key.secret)

@@ -91,7 +91,10 @@ def _about_account(memory: Memory, event: orders.Event, now: Ns) -> None:
 
 
 def _hear_counter(memory: Memory, event: orders.RateCounter, now: Ns) -> None:
-    """The exchange's own counter of one pair; its threshold is the account's."""
+    """The exchange's own counter of one pair; its threshold is the account's.
+
+    A counter below 0 means that only the threshold was told.
+    """
     pair = memory.pairs.get(event.pair)
     for known in [pair] if pair else list(memory.pairs.values()):
         limiter = known.limiter

@@ -1,0 +1,46 @@
+"""The demo account's key: made by chance once, by whichever process needs it first."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from shared.config import ApiKey, ConfigError, read_key
+
+DEMO_KEY: Final = "demo_key.toml"
+
+
+def demo_key(data: Path) -> ApiKey:
+    """Read or make the key in this folder; the file (0600) appears whole or not at all.
+
+    ConfigError where it cannot be used.
+    """
+    path = data / DEMO_KEY
+    if not path.exists():
+        _make(path)
+    pair = read_key(path)
+    try:
+        base64.b64decode(pair.secret, validate=True)
+    except (binascii.Error, ValueError):
+        raise ConfigError([f"{path}: api_secret is not base64; delete the file"]) from None
+    return pair
+
+
+def _make(path: Path) -> None:
+    key = base64.b64encode(secrets.token_bytes(42)).decode()
+    secret = base64.b64encode(secrets.token_bytes(64)).decode()
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f'api_key = "{key}"\napi_secret = "{secret}"\n')
+        file.flush()
+        os.fsync(file.fileno())
+    # A link, unlike a rename, never replaces the key that another start has made meanwhile.
+    with suppress(FileExistsError):
+        path.hardlink_to(draft)
+    draft.unlink()
