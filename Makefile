@@ -6,7 +6,7 @@ RUN_LOCK := requirements/run.txt
 DEV_LOCK := requirements/dev.txt
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run setup test check format lock clean
+.PHONY: run setup test check bench format lock clean
 
 run: setup  ## trade on paper: the whole house in the foreground, Ctrl-C ends it
 	@exec $(BIN)/icryptotrader run
@@ -20,6 +20,9 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: $(VENV)/.dev  ## each path beside its floor, as ratios measured in one run
+	@for file in book bus tick ledger; do echo; $(BIN)/python tests/bench/bench_$$file.py; done
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

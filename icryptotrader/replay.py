@@ -192,9 +192,7 @@ def _replay_journal(journal: Journal, say: Say) -> int:
         core = Core(restore(config, journal.head.memory))
         steps, commands, difference = _walk(core, journal)
     except (msgspec.MsgspecError, ValueError) as error:
-        say(
-            f"a journal that this version cannot replay (written by {journal.head.product}): {error}"
-        )
+        say(f"this version cannot replay a journal of {journal.head.product}: {error}")
         return 2
     if journal.torn:
         say(f"the journal ends before its end: {journal.torn}")

@@ -201,9 +201,13 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     def pairs(self) -> tuple[str, ...]:
         return (self.pair,)
 
+    @property
+    def speed(self) -> int:
+        """How many times as fast as the machine's clock the house lives."""
+        return self.demo.speed if self.mode == "demo" else 1
+
     def make_clock(self) -> Clock:
-        speed = self.demo.speed if self.mode == "demo" else 1
-        return Clock(speed, Ns(self.clock.boot_anchor), Ns(self.clock.wall_anchor))
+        return Clock(self.speed, Ns(self.clock.boot_anchor), Ns(self.clock.wall_anchor))
 
 
 class ConfigError(Exception):

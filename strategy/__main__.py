@@ -36,6 +36,9 @@ from strategy.trader import Trader
 EXIT_TAKEN: Final = 1
 """Another strategy works here, or the bus cannot be bound."""
 
+EXIT_CRASHED: Final = 2
+"""An exception that nobody foresaw; its traceback is in the log."""
+
 LEDGER: Final = Path("data/ledger.sqlite")
 JOURNAL: Final = Path("data/journal")
 INSTANCE_LOCK: Final = Path("run/strategy.lock")
@@ -99,6 +102,9 @@ def _live(config: Config, stacks: TextIO) -> int:
         ending = Ending.INVARIANT
         log.get().error("broken_invariant", why=str(error), exc_info=True)
         return EXIT_BROKEN
+    except Exception as error:
+        log.get().error("crashed", why=str(error), exc_info=True)
+        return EXIT_CRASHED
     finally:
         watchdog.stop()
         _record_end(store, clock.wall(), ending)

@@ -17,7 +17,9 @@ from strategy.core.out import Out, Stopped, Tell
 
 def drain(memory: Memory, now: Ns) -> list[Out]:
     """The next step of an orderly end; the cancels themselves are the tick's."""
-    if now - memory.stop_asked_at > memory.config.time.drain_sec * SECOND:
+    # The machine is no faster in a house that lives faster: its own seconds count here.
+    patience = memory.config.time.drain_sec * SECOND * memory.config.speed
+    if now - memory.stop_asked_at > patience:
         why = f"not drained in time: {memory.busy()} orders unconfirmed, the switch stays armed"
         memory.phase = turn(memory.phase, Turn.DRAINED)
         return [Tell("error", "stopped", why), Stopped(False, why)]
