@@ -102,7 +102,7 @@ def _live(config: Config, stacks: TextIO) -> int:
         ending = Ending.INVARIANT
         log.get().error("broken_invariant", why=str(error), exc_info=True)
         return EXIT_BROKEN
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a shell, where it ends the process
         log.get().error("crashed", why=str(error), exc_info=True)
         return EXIT_CRASHED
     finally:
