@@ -271,6 +271,7 @@ class Played:
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
         self._row = 0
+        self._past = 0  # rows that lie before the position sought
         self._pending: list[Hit] = []  # what is left of the bar being walked, last first
         self._bid = tape.price[0]
         self._ask = tape.price[0] + 1
@@ -282,6 +283,7 @@ class Played:
 
     def seek(self, position: int) -> None:
         self._row = bisect_right(self._tape.times, position - START - self._tape.bar_ns)
+        self._past = self._row
         self._pending = []
         if self._row:
             last = self._tape.close if self._tape.bar_ns else self._tape.price
@@ -311,8 +313,7 @@ class Played:
 
     def history(self, seconds: int) -> Iterator[Hit]:
         """Trades before the position sought: those of the tape itself, a restart's case."""
-        end = self._row
-        begin = end
+        begin = end = self._past
         floor = self._tape.times[min(end, len(self._tape) - 1)] - seconds * SECOND
         while begin > 0 and self._tape.times[begin - 1] >= floor:
             begin -= 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,36 +18,13 @@ from sim.books import View
 from sim.exchange import Exchange
 from sim.instruments import LISTINGS, round_half_up
 from sim.market import Market
-from sim.sources import Hit, Quote, Tick
+from sim.sources import Hit, Quote
 from sim.store import SqliteStore
 from sim.values import TIERS, Order, Refused, Request, Switches
+from tests.unit.sim.driving import MID, WALL, Scripted
 
 PAIR = LISTINGS["BTC/EUR"].pair
-WALL = Ns(1_790_000_000 * SECOND)
-MID = 850_000
 DROP = PAIR.price_decimals + PAIR.qty_decimals - 4
-
-
-class Scripted:
-    """A source that tells what it was given."""
-
-    def __init__(self) -> None:
-        self.ticks: list[Tick] = []
-
-    def seek(self, position: int) -> None: ...
-
-    def next_at(self) -> int | None:
-        return self.ticks[0].at if self.ticks else None
-
-    def until(self, position: int) -> Iterator[Tick]:
-        while self.ticks and self.ticks[0].at <= position:
-            yield self.ticks.pop(0)
-
-    def opening(self) -> Quote:
-        return Quote(0, MID, MID + 1)
-
-    def history(self, seconds: int) -> Iterator[Hit]:
-        return iter(())
 
 
 def make(switches: Switches, eur: int = 100_000_000, btc: int = 10_000_000_000) -> Exchange:
@@ -61,7 +37,7 @@ def make(switches: Switches, eur: int = 100_000_000, btc: int = 10_000_000_000) 
 
 
 prices = st.integers(MID - 60, MID + 60)
-qtys = st.integers(1, 40_000_000)
+qtys = st.one_of(st.integers(5_000, 3_000_000), st.integers(1, 40_000_000))
 sides = st.sampled_from(["buy", "sell"])
 requests = st.builds(
     Request,
@@ -70,24 +46,32 @@ requests = st.builds(
     order_type=st.sampled_from(["limit", "limit", "limit", "market"]),
     price=prices,
     qty=qtys,
-    tif=st.sampled_from(["gtc", "gtc", "ioc", "fok", "gtd"]),
+    tif=st.sampled_from(["gtc"] * 6 + ["ioc", "fok", "gtd"]),
     post_only=st.booleans(),
-    cl_ord_id=st.sampled_from(["", "a", "b", "c"]),
+    cl_ord_id=st.sampled_from(["", "", "a", "b"]),
     stp=st.sampled_from(["cancel_newest", "cancel_oldest", "cancel_both"]),
     expire_wall=st.sampled_from([Ns(0), Ns(WALL + 30 * SECOND)]),
 )
-steps = st.one_of(
-    st.tuples(st.just("add"), requests),
-    st.tuples(st.just("amend"), st.integers(0, 9), prices, qtys, st.booleans()),
-    st.tuples(st.just("cancel"), st.integers(0, 9)),
-    st.tuples(st.just("hit"), sides, prices, qtys),
-    st.tuples(st.just("quote"), prices, st.integers(1, 20)),
-    st.tuples(st.just("wait"), st.integers(1, 40)),
+adds = st.tuples(st.just("add"), requests)
+hits = st.tuples(st.just("hit"), sides, prices, st.integers(1, 9_000_000))
+rarely = st.one_of(
     st.tuples(st.just("switch"), st.sampled_from([0, 5, 60])),
-    st.tuples(
-        st.just("cancel_all"),
-    ),
-    st.tuples(st.just("system"), st.sampled_from(["online", "maintenance", "post_only"])),
+    st.tuples(st.just("cancel_all")),
+    st.tuples(st.just("system"), st.sampled_from(["maintenance", "post_only"])),
+    st.tuples(st.just("wait"), st.integers(1, 40)),
+)
+kinds = {
+    "add": adds,
+    "hit": hits,
+    "quote": st.tuples(st.just("quote"), prices, st.integers(1, 20)),
+    "amend": st.tuples(st.just("amend"), st.integers(0, 9), prices, qtys, st.booleans()),
+    "cancel": st.tuples(st.just("cancel"), st.integers(0, 9)),
+    "online": st.tuples(st.just("system"), st.just("online")),
+    "rarely": rarely,
+}
+weights = ["add"] * 8 + ["hit"] * 6 + ["quote"] * 3 + ["amend"] * 4
+steps = st.sampled_from([*weights, "cancel", "online", "online", "rarely"]).flatmap(
+    kinds.__getitem__
 )
 choices = st.builds(
     Switches,
@@ -184,7 +168,7 @@ def check(exchange: Exchange) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(choices, st.lists(steps, max_size=40))
+@given(choices, st.lists(steps, min_size=10, max_size=40))
 def test_money_is_kept_and_no_book_is_crossed(
     switches: Switches, drawn: list[tuple[Any, ...]]
 ) -> None:
@@ -195,7 +179,7 @@ def test_money_is_kept_and_no_book_is_crossed(
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(steps, max_size=30))
+@given(st.lists(steps, min_size=10, max_size=30))
 def test_the_same_requests_give_the_same_events(drawn: list[tuple[Any, ...]]) -> None:
     told = []
     for _ in range(2):
@@ -207,7 +191,7 @@ def test_the_same_requests_give_the_same_events(drawn: list[tuple[Any, ...]]) ->
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(steps, max_size=30))
+@given(st.lists(steps, min_size=10, max_size=30))
 def test_what_was_saved_is_what_is_loaded(drawn: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "exchange.sqlite"

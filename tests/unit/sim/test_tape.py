@@ -1,0 +1,156 @@
+"""Recorded markets: every form of file, what is said of a bad one, and how it is played."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from shared.units import MINUTE, SECOND
+from sim.instruments import LISTINGS
+from sim.sources import Hit, Quote
+from sim.tape import START, Played, Tape, TapeError, read_tape
+
+PAIR = LISTINGS["BTC/USD"].pair
+DATA = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "market"
+HEADER = "time_ms,timestamp,side,price,amount\n"
+
+
+def read(tmp_path: Path, text: str | bytes, name: str = "tape.csv") -> Tape:
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_tape(path, PAIR)
+
+
+def rows(tape: Tape) -> list[tuple[int, int, int, bool]]:
+    return [
+        (at // SECOND, price, qty, bool(buys))
+        for at, price, qty, buys in zip(tape.times, tape.price, tape.qty, tape.buys, strict=True)
+    ]
+
+
+EXPECTED = [(0, 107_494, 400_000, False), (2, 107_497, 3_869_709, True)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER + "1561939203000,x,sell,10749.4,0.004\n1561939205000,x,buy,10749.7,0.03869709\n",
+        "Time,Price,Qty,Side\n2019-07-01T00:00:03Z,10749.4,0.004,s\n"
+        "2019-07-01T00:00:05.000+0000,10749.7,0.03869709,b\n",
+        "1,10749.4,0.004,1,1,1561939203000000,True,True\n"
+        "2,10749.7,0.03869709,1,1,1561939205000000,False,True\n",
+        '{"error":[],"result":{"XXBTZUSD":[["10749.4","0.004",1561939203.0,"s","l","",1],'
+        '["10749.7","0.03869709",1561939205.0,"b","m","",2]],"last":"1"}}',
+    ],
+)
+def test_trades_are_read_in_every_usual_form(tmp_path: Path, text: str) -> None:
+    assert rows(read(tmp_path, text)) == EXPECTED
+
+
+def test_without_a_side_a_rise_is_a_buyer_s_and_a_fall_a_seller_s(tmp_path: Path) -> None:
+    tape = read(tmp_path, "1,100.0,1\n2,101.0,1\n3,101.0,1\n4,100.5,1\n5,100.5,1\n")
+    assert [buys for *_, buys in rows(tape)] == [True, True, True, False, False]
+
+
+def test_packed_files_are_unpacked(tmp_path: Path) -> None:
+    text = HEADER + "1561939203000,x,sell,10749.4,0.004\n1561939205000,x,buy,10749.7,0.03869709\n"
+    assert rows(read(tmp_path, gzip.compress(text.encode()), "tape.csv.gz")) == EXPECTED
+    with zipfile.ZipFile(tmp_path / "made.zip", "w") as archive:
+        archive.writestr("tape.csv", text)
+    assert rows(read_tape(tmp_path / "made.zip", PAIR)) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", "holds no trade and no bar"),
+        (HEADER, "holds no trade and no bar"),
+        ("a,b\n1,2\n", "line 1: the header names neither trades"),
+        ("1,2\n", "line 1: 2 columns without a header"),
+        (HEADER + "1,x,sell,abc,1\n", "line 2: "),
+        (HEADER + "1,x,sell,1,1\n2,x,sell,-1,1\n", "line 3: price -1 is not above 0"),
+        (HEADER + "1,x,sell,1,nan\n", "line 2: "),
+        (HEADER + "1,x,hold,1,1\n", 'line 2: side "hold" is neither buy nor sell'),
+        (HEADER + "1,x,sell\n", "line 2: has only 3 columns"),
+        (HEADER + "9000,x,sell,1,1\n1,x,sell,1,1\n", "line 3: time goes back"),
+        ("1,2,1,3,2,5,1\n", "line 1: open and close must lie between low and high"),
+        ('{"result":5}', "JSON without a list of trades"),
+        ("{", "tape.csv: "),
+        (b"\x1f\x8bxx", "not a readable"),
+        (b"PK\x03\x04xx", "not a readable"),
+        (b"\xff\xfe\x00", "not a readable"),
+    ],
+)
+def test_a_bad_file_is_one_clear_error_with_its_line(
+    tmp_path: Path, text: str | bytes, error: str
+) -> None:
+    with pytest.raises(TapeError) as caught:
+        read(tmp_path, text)
+    assert error in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(TapeError, match="No such file"):
+        read_tape(tmp_path / "none.csv", PAIR)
+
+
+@pytest.mark.parametrize(
+    ("bar", "walk"),
+    [
+        ("60,100.0,103.0,99.0,102.0,4", [1000, 990, 1030, 1020]),
+        ("60,100.0,103.0,98.0,99.0,4", [1000, 1030, 980, 990]),
+    ],
+)
+def test_a_bar_is_walked_inside_its_interval(tmp_path: Path, bar: str, walk: list[int]) -> None:
+    played = Played(read(tmp_path, f"0,100.0,100.0,100.0,100.0,0\n{bar}\n"))
+    hits = [tick for tick in played.until(START + 3 * MINUTE) if isinstance(tick, Hit)]
+    assert [hit.price for hit in hits] == walk, "a bar without volume has no trades"
+    assert all(START + MINUTE < hit.at < START + 2 * MINUTE for hit in hits)
+    assert sum(hit.qty for hit in hits) == 400_000_000
+    assert played.next_at() is None
+
+
+def test_the_touch_follows_the_tape_and_is_never_crossed(tmp_path: Path) -> None:
+    text = HEADER + "".join(
+        f"{at},x,{side},{price},1\n"
+        for at, side, price in [(1, "sell", 100), (2, "buy", 90), (3, "sell", 120), (4, "buy", 0.1)]
+    )
+    played = Played(read(tmp_path, text))
+    for tick in played.until(START + SECOND):
+        if isinstance(tick, Quote):
+            assert 0 < tick.bid < tick.ask
+        else:
+            assert tick.price in (played.opening().bid, played.opening().ask) or tick.price == 1
+
+
+def test_sought_in_the_middle_it_goes_on_there(tmp_path: Path) -> None:
+    text = HEADER + "".join(
+        f"{1561939200000 + at * 1000},x,buy,{100 + at},1\n" for at in range(1, 9)
+    )
+    whole = list(Played(read(tmp_path, text)).until(START + 9 * SECOND))
+    assert len(whole) == 16
+    again = Played(read(tmp_path, text))
+    again.seek(START + 3 * SECOND)
+    rest = list(again.until(START + 9 * SECOND))
+    assert rest == [tick for tick in whole if tick.at > START + 3 * SECOND]
+    assert [hit.price for hit in again.history(3)] == [1_020, 1_030, 1_040]
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "bar_s"),
+    [
+        ("kraken_btcusd_trades_2019-07-01T00.csv.gz", 2_672, 0),
+        ("kraken_btcusd_60m_2013-2023.csv.gz", 70_253, 3_600),
+        ("binance_btcusdt_1m_2019-10-15_2019-11-14.csv.gz", 43_201, 60),
+        ("bitvavo_btceur_1h_2019-12_2024-05.csv.gz", 38_682, 3_600),
+    ],
+)
+def test_real_recordings_are_read(name: str, count: int, bar_s: int) -> None:
+    if not DATA.exists():
+        pytest.skip("the recordings beside the checkout are absent")
+    tape = read_tape(DATA / name, PAIR)
+    assert (len(tape), tape.bar_ns // SECOND) == (count, bar_s)
