@@ -142,7 +142,7 @@ def looked(memory: Memory, event: Looked, now: Ns) -> list[Out]:
     slot = pair.slots[place]
     if slot.state is not State.LOST:
         return []
-    if event.order is not None:
+    if event.status == "open" and event.order is not None:
         if memory.line == "up" and event.asked_at >= memory.line_up_at:
             pair.slots[place] = adopt(memory, slot, event.order, event.asked_at)
         return []
