@@ -58,7 +58,7 @@ def assess(risk: Risk, equity: float, cfg: RiskConfig) -> Risk:
     if equity <= 0.0:
         return risk
     peak = max(risk.peak, equity)
-    drawdown = 1.0 - equity / peak
+    drawdown = (peak - equity) / peak
     return Risk(equity, peak, drawdown, _classify(risk.severity, drawdown, cfg))
 
 

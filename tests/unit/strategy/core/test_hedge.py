@@ -1,0 +1,29 @@
+"""Stage 8: in a drawdown, buy less; never more."""
+
+from __future__ import annotations
+
+import pytest
+
+from strategy.core.hedge import hedge
+from tests.unit.strategy.core.build import CONFIG, make_config, make_plan
+
+ON = make_config(hedge={"enabled": True}).hedge
+
+
+@pytest.mark.parametrize(
+    ("drawdown", "scale"),
+    [(0.0, 1.0), (0.099, 1.0), (0.10, 1.0), (0.125, 0.75), (0.15, 0.5), (0.9, 0.5)],
+)
+def test_buys_shrink_from_the_trigger_to_the_risk_pause(drawdown: float, scale: float) -> None:
+    plan = hedge(make_plan(), drawdown, 0.15, ON)
+    assert plan.buy_scale == scale
+    assert plan.sell_scale == 1.0
+
+
+def test_it_is_off_by_default_and_says_why_when_it_acts() -> None:
+    assert hedge(make_plan(), 0.5, 0.15, CONFIG.hedge) == make_plan()
+    assert "hedge" in hedge(make_plan(), 0.15, 0.15, ON).why[-1]
+
+
+def test_a_trigger_at_the_pause_itself_divides_by_nothing() -> None:
+    assert hedge(make_plan(), 0.2, 0.10, ON).buy_scale == 0.5

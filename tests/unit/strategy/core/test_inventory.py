@@ -1,0 +1,38 @@
+"""Limits of the coins' share as budgets: worst case all buys fill, or all sells."""
+
+from __future__ import annotations
+
+import pytest
+
+from strategy.core.inventory import confine, share
+from tests.unit.strategy.core.build import CONFIG, MID, make_plan, make_view
+
+UNIT = 10**9  # units in one EUR
+RANGE = CONFIG.regime.range_bound
+CHAOS = CONFIG.regime.chaos
+
+
+@pytest.mark.parametrize(
+    ("base", "quote_eur", "buy_eur", "sell_sats"),
+    [
+        (16_000_000, 13_600, 2_720, 3_200_000),  # half in coins: ten percent either way
+        (0, 10_000, 6_000, 0),
+        (20_000_000, 0, 0, 12_000_000),  # all in coins: no buys, sells down to the least share
+        (8_000_000, 10_200, 3_400, 0),  # at the least share: no sells
+        (0, 0, 0, 0),
+    ],
+)
+def test_budgets_end_at_the_limits(base: int, quote_eur: int, buy_eur: int, sell_sats: int) -> None:
+    plan = confine(make_plan(sell_sats=base), make_view(), base, quote_eur * UNIT, RANGE)
+    assert plan.buy_units == pytest.approx(buy_eur * UNIT, abs=UNIT)
+    assert plan.sell_sats == pytest.approx(sell_sats, abs=1)
+
+
+def test_chaos_buys_nothing_beyond_its_small_share() -> None:
+    plan = confine(make_plan(), make_view(), 16_000_000, 13_600 * UNIT, CHAOS)
+    assert plan.buy_units == 0
+
+
+def test_share_of_the_coins() -> None:
+    assert share(16_000_000, 13_600 * UNIT, MID) == pytest.approx(0.5)
+    assert share(0, 0, MID) == 0.0

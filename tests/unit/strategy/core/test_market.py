@@ -1,0 +1,149 @@
+"""Stage 1: what the market is, and how far what we know of it may be trusted."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared import frames
+from shared.units import SECOND, Ns
+from strategy.core.market import Extremes, Freshness, Tape, observe, tradable
+from tests.unit.strategy.core.build import BTC_EUR, CONFIG, MID, make_book
+
+TIME = CONFIG.time
+START = Ns(1_000 * SECOND)
+
+
+def at(seconds: float) -> Ns:
+    return Ns(START + int(seconds * SECOND))
+
+
+def fed(*moments: float, boot: int = 1, first: int = 1) -> Tape:
+    """A tape that heard one fresh book at each moment."""
+    tape = Tape(START)
+    tape.pair = BTC_EUR
+    for number, moment in enumerate(moments, start=first):
+        tape.hear_book(make_book(at(moment), boot=boot, seq=number), at(moment), TIME)
+    return tape
+
+
+@pytest.mark.parametrize(
+    ("moment", "freshness"),
+    [
+        (0.0, Freshness.SETTLING),
+        (1.9, Freshness.SETTLING),
+        (2.0, Freshness.FRESH),
+        (4.9, Freshness.FRESH),
+        (5.0, Freshness.FRESH),
+        (5.1, Freshness.STALE),
+        (12.0, Freshness.STALE),
+        (12.1, Freshness.DEAD),
+    ],
+)
+def test_from_settling_to_dead(moment: float, freshness: Freshness) -> None:
+    heard = [each for each in (0.0, 1.0, 2.0) if each <= moment]
+    assert fed(*heard).freshness(at(moment), TIME) is freshness
+
+
+def test_a_tape_that_never_heard_anything_is_stale_then_dead() -> None:
+    assert fed().freshness(at(1), TIME) is Freshness.STALE
+    assert fed().freshness(at(11), TIME) is Freshness.DEAD
+    assert observe(fed(), at(1), TIME) is None
+
+
+def test_after_a_silence_the_feed_proves_itself_for_two_seconds_again() -> None:
+    """Nothing false was heard, there was merely nothing: that is no reason to trust at once."""
+    tape = fed(0, 1, 2, 3, 8)
+    assert tape.freshness(at(8), TIME) is Freshness.SETTLING
+    tape.hear_book(make_book(at(10), seq=6), at(10), TIME)
+    assert tape.freshness(at(10), TIME) is Freshness.FRESH
+
+
+def test_a_feed_that_republishes_an_old_book_is_stale_and_a_quiet_market_is_not() -> None:
+    tape = fed(0, 1, 2)
+    old = make_book(at(7), seq=9, age=5 * SECOND)
+    tape.hear_book(old, at(7), TIME)
+    assert tape.freshness(at(7), TIME) is Freshness.STALE
+
+
+def test_a_new_life_of_the_feed_must_prove_itself() -> None:
+    tape = fed(0, 1, 2, 3)
+    tape.hear_book(make_book(at(3.5), boot=2, seq=1), at(3.5), TIME)
+    assert tape.freshness(at(3.5), TIME) is Freshness.SETTLING
+
+
+def test_older_lives_and_numbers_are_ignored_and_gaps_are_counted() -> None:
+    tape = fed(0, 1, boot=5, first=7)
+    newest = tape.book
+    for boot, seq in ((4, 99), (5, 8), (5, 1)):
+        tape.hear_book(make_book(at(2), MID + 999, boot=boot, seq=seq), at(2), TIME)
+        assert tape.book is newest
+    tape.hear_book(make_book(at(2), boot=5, seq=12), at(2), TIME)
+    assert tape.gaps == 3
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [
+        ((), (), (850_000,), (1,)),
+        ((850_000,), (1,), (), ()),
+        ((850_000,), (1,), (850_000,), (1,)),  # locked
+        ((850_001,), (1,), (850_000,), (1,)),  # crossed
+    ],
+)
+def test_a_book_that_cannot_be_traded_on_is_never_fresh(
+    sides: tuple[tuple[int, ...], ...],
+) -> None:
+    tape = fed(0, 1, 2)
+    book = frames.Book(Ns(1), 9, at(3), at(3), "BTC/EUR", True, "", *sides, Ns(0))
+    assert not tradable(book)
+    tape.hear_book(book, at(3), TIME)
+    assert tape.freshness(at(3), TIME) is Freshness.STALE
+    view = observe(tape, at(3), TIME)
+    assert view is not None
+    assert not view.fresh
+
+
+def test_the_view_has_the_price_and_the_largest_move_of_a_minute() -> None:
+    tape = fed(0, 1, 2)
+    for second, mid in ((3, MID * 102 // 100), (4, MID * 101 // 100)):
+        tape.hear_book(make_book(at(second), mid, seq=10 + second), at(second), TIME)
+    view = observe(tape, at(4), TIME)
+    assert view is not None
+    assert (view.bid, view.ask) == (MID * 101 // 100 - 5, MID * 101 // 100 + 5)
+    assert view.move_60s == pytest.approx(0.01)
+    assert tape.move(at(100), MID * 101 / 100) == 0.0
+    assert tape.move(at(100), 0) == 0.0
+
+
+def test_the_average_price_is_taken_from_the_feeds_present_life_only() -> None:
+    tape = fed(0, boot=2)
+    windows = (frames.VwapWindow(60, 85_100.5, 10**8, 3), frames.VwapWindow(300, 1.0, 1, 1))
+    tape.hear_vwap(frames.Vwap(Ns(1), 1, at(0), at(0), "BTC/EUR", windows))
+    assert tape.vwap == 0.0
+    tape.hear_vwap(frames.Vwap(Ns(2), 1, at(0), at(0), "BTC/EUR", windows))
+    view = observe(tape, at(0), TIME)
+    assert view is not None
+    assert view.vwap == 851_005.0
+
+
+def test_the_feeds_instrument_is_newer_than_what_rest_said() -> None:
+    tape = Tape(START)
+    other = frames.Instrument(Ns(1), 1, at(0), at(0), BTC_EUR)
+    tape.hear_instrument(other)
+    tape.hear_pair(BTC_EUR)
+    assert tape.pair is other.pair
+
+
+def test_a_tape_is_its_state() -> None:
+    tape = fed(0, 1, 2)
+    copy = Tape(Ns(0))
+    copy.become(tape.state())
+    assert copy.state() == tape.state()
+    assert observe(copy, at(4), TIME) == observe(tape, at(4), TIME)
+
+
+def test_the_newest_value_stands_until_the_next_however_old_it_is() -> None:
+    extremes = Extremes(Ns(60 * SECOND))
+    assert extremes.of(at(0)) is None
+    extremes.add(at(0), 5.0)
+    assert extremes.of(at(1_000)) == (5.0, 5.0)

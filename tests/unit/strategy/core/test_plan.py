@@ -1,0 +1,104 @@
+"""The Plan's ceilings, and laying it as prices."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+import pytest
+
+from shared.units import Side
+from strategy.core.plan import Anchor, Laid, Plan, lay
+from tests.unit.strategy.core.build import BTC_EUR, MID, STEP, make_plan, rung
+
+ANCHOR = Anchor(float(MID), STEP)
+TOUCH = (MID - 5, MID + 5)
+
+
+def laid(plan: Plan, **changes: Any) -> Laid:
+    values: dict[str, Any] = {"touch": TOUCH, "floors": [], "filled": {}, "anchor": ANCHOR}
+    values |= changes
+    return lay(plan, values["anchor"], BTC_EUR, values["touch"], values["floors"], values["filled"])
+
+
+def reasons(found: Laid, side: Side) -> list[tuple[int, str]]:
+    return [(k, why) for missing, k, why in found.missing if missing is side]
+
+
+def test_a_ceiling_once_set_binds_all_that_follow() -> None:
+    plan = make_plan().capped("tax", sell=1).capped("more", sell=4)
+    assert (plan.sell_levels, plan.sell_most) == (1, 1)
+    assert plan.why == ("tax",)
+
+
+def test_budgets_only_shrink_and_never_below_nothing() -> None:
+    plan = make_plan().budgeted("less", buy_units=-5).budgeted("more", buy_units=7)
+    assert plan.buy_units == 0
+    assert plan.why == ("less",)
+
+
+def test_scales_only_shrink() -> None:
+    plan = make_plan().scaled("half", buy=0.5).scaled("double", buy=2.0, sell=2.0)
+    assert (plan.buy_scale, plan.sell_scale) == (0.5, 1.0)
+
+
+def test_rungs_stand_on_the_lattice_rounded_away_from_the_middle() -> None:
+    found = laid(make_plan())
+    assert [w.price for w in found.buys] == [int(rung(-k)) for k in range(1, 6)]
+    assert [w.price for w in found.sells] == [ceil(rung(k)) for k in range(1, 6)]
+    assert all(w.price * w.qty <= 500 * 10**9 for w in (*found.buys, *found.sells))
+    assert found.missing == ()
+
+
+def test_a_moved_centre_keeps_the_prices_of_the_other_rungs() -> None:
+    before = laid(make_plan())
+    after = laid(make_plan(), anchor=Anchor(float(MID), STEP, -1), touch=(843_000, 843_500))
+    assert [w.price for w in after.buys[:4]] == [w.price for w in before.buys[1:]]
+    assert [w.price for w in after.sells[1:]] == [w.price for w in before.sells[:4]]
+
+
+@pytest.mark.parametrize(
+    ("plan", "buys", "why"),
+    [
+        (make_plan(buy_units=1_200 * 10**9), 2, "no funds left for it"),
+        (make_plan(buy_units=0), 0, "no funds left for it"),
+        (make_plan(notional=4 * 10**9), 0, "below the pair's least quantity"),
+    ],
+)
+def test_what_does_not_fit_is_missing_with_its_reason(plan: Plan, buys: int, why: str) -> None:
+    found = laid(plan)
+    assert len(found.buys) == buys
+    assert {each for _, each in reasons(found, Side.BUY)} == {why}
+    assert len(found.buys) + len(reasons(found, Side.BUY)) == 5
+
+
+def test_a_rung_at_or_through_the_touch_is_dropped_not_asserted() -> None:
+    ask = int(rung(-2))
+    found = laid(make_plan(), touch=(ask - 10, ask))
+    assert [k for k, _ in reasons(found, Side.BUY)] == [1, 2]
+    bid = int(rung(1)) + 1
+    found = laid(make_plan(), touch=(bid, bid + 10))
+    assert reasons(found, Side.SELL) == [(1, "at or through the bid")]
+
+
+def test_coins_bound_the_sells() -> None:
+    found = laid(make_plan(sell_sats=1_200_000))
+    assert len(found.sells) == 2
+    assert reasons(found, Side.SELL)[0][1] == "no coins left that may be sold"
+
+
+def test_what_an_order_has_filled_already_is_paid_for() -> None:
+    """Else its rung would lose its place in the queue with the very fill that it waited for."""
+    first = laid(make_plan()).buys[0]
+    tight = make_plan(buy_units=first.price * (first.qty // 2), buy_levels=1)
+    assert laid(tight).buys == ()
+    paid = {(Side.BUY, int(first.price)): first.qty // 2 + 1}
+    assert laid(tight, filled=paid).buys == (first,)
+
+
+def test_a_sell_stays_above_the_buy_it_answers() -> None:
+    below = int(rung(1))
+    found = laid(make_plan(), floors=[(int(rung(3)), 100_000_000)])
+    assert [k for k, _ in reasons(found, Side.SELL)] == [1, 2]
+    found = laid(make_plan(), floors=[(below, 588_000), (int(rung(2)), 588_000)])
+    assert len(found.sells) == 5
