@@ -7,6 +7,7 @@ costs no memory, stays where it is while the touch wanders, and is the same in e
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Final
 
 from shared.units import Pair
@@ -20,6 +21,7 @@ _SIZES: Final = (
 _HIDDEN: Final = 5  # one place of so many is empty at first
 _REACH: Final = 14  # how many places from the touch the small changes happen
 _MOST_CHANGES: Final = 512
+_MOST_KNOWN: Final = 16_384
 
 
 def mix(value: int) -> int:
@@ -38,6 +40,7 @@ class Liquidity:
         self._scale = int(10 ** (pair.price_decimals + pair.qty_decimals))
         self._step = max(2, bid // 25_000)
         self._changed: dict[int, int] = {}  # place -> Sats; what differs from the lattice
+        self._known: dict[int, tuple[int, int]] = {}  # what the salt says, computed once
         self._pokes = 0
         self.bid = bid
         self.ask = ask
@@ -112,32 +115,40 @@ class Liquidity:
         yield from self._above(self.ask)
 
     def _below(self, price: int) -> Iterator[tuple[int, int]]:
+        changed = self._changed
         for place in range(price // self._step, 0, -1):
-            at = self._price(place)
-            if at < price and (qty := self._qty(place)):
+            at, usual = self._level(place)
+            if at < price and (qty := changed.get(place, usual)):
                 yield at, qty
 
     def _above(self, price: int) -> Iterator[tuple[int, int]]:
-        place = price // self._step
-        while True:
-            at = self._price(place)
-            if at > price and (qty := self._qty(place)):
+        changed = self._changed
+        for place in count(price // self._step):
+            at, usual = self._level(place)
+            if at > price and (qty := changed.get(place, usual)):
                 yield at, qty
-            place += 1
 
     def _next(self, levels: Iterator[tuple[int, int]]) -> tuple[int, int]:
         # The lowest bid of all is one tick: a market without any bid does not occur.
         return next(levels, (1, self._fresh_qty(1)))
 
     def _price(self, place: int) -> int:
-        return place * self._step + mix(place ^ self._salt) % self._step
+        return self._level(place)[0]
 
     def _qty(self, place: int) -> int:
-        changed = self._changed.get(place)
-        if changed is not None:
-            return changed
-        dice = mix(place * 31 ^ self._salt)
-        return 0 if dice % _HIDDEN == 0 else self._size(dice >> 4, place * self._step)
+        return self._changed.get(place, self._level(place)[1])
+
+    def _level(self, place: int) -> tuple[int, int]:
+        """Price and usual quantity of a place, from the salt alone."""
+        found = self._known.get(place)
+        if found is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            price = place * self._step + mix(place ^ self._salt) % self._step
+            dice = mix(place * 31 ^ self._salt)
+            qty = 0 if dice % _HIDDEN == 0 else self._size(dice >> 4, place * self._step)
+            found = self._known[place] = price, qty
+        return found
 
     def _touch_qty(self, price: int) -> int:
         place = price // self._step

@@ -138,13 +138,8 @@ class Market:
         is never crossed nor locked.
         """
         sign = 1 if side == "sell" else -1
-        resting = self.own[side]
         background = self.liquidity.asks() if side == "sell" else self.liquidity.bids()
         facing = self.own["buy" if side == "sell" else "sell"]
-        if not resting and not facing:
-            for price, qty in background:
-                yield price, qty, 0
-            return
         limit = facing[0].price * sign if facing else None
         ours = self._own_levels(side)
         index = 0
@@ -164,6 +159,9 @@ class Market:
 
     def view(self, side: str, depth: int) -> list[Level]:
         """The best levels of a side as everybody sees them."""
+        if not self.own["buy"] and not self.own["sell"]:
+            book = self.liquidity
+            return list(islice(book.asks() if side == "sell" else book.bids(), depth))
         return [(price, qty + own) for price, qty, own in islice(self.levels(side), depth)]
 
     def poke(self, position: int) -> bool:
