@@ -11,7 +11,7 @@ from collections import deque
 from shared.units import MINUTE, Ns, Side
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import Memory, PairMemory
-from strategy.core.slots import Add, Amend, State
+from strategy.core.slots import Add, Amend, Slot, State, Wish
 
 
 def refuse(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns) -> str:
@@ -60,10 +60,20 @@ def _refuse_price(memory: Memory, pair: PairMemory, intent: Add | Amend) -> str:
     for reference in (view.mid, view.vwap or view.mid):
         if abs(wish.price / reference - 1.0) > limits.collar_pct:
             return "outside the price collar"
+    for slot in pair.slots:
+        if slot.side is not wish.side and slot.state is not State.EMPTY and _meets(slot, wish):
+            return "would meet an order of our own"
     if intent.slot.name == "x":
         return ""
     crosses = wish.price >= view.ask if wish.side is Side.BUY else wish.price <= view.bid
     return "would cross the book" if crosses else ""
+
+
+def _meets(other: Slot, wish: Wish) -> bool:
+    """Whether the two could trade with each other, whichever amend is still under way."""
+    if wish.side is Side.BUY:
+        return wish.price >= other.low_price
+    return wish.price <= other.high_price
 
 
 def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> str:

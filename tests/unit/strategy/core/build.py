@@ -12,7 +12,7 @@ from shared.orders import Filled
 from shared.units import DAY, SECOND, Ns, Pair, Sats, Side, Ticks, cost_of
 from strategy.core.market import Freshness, View
 from strategy.core.memory import Memory, Start
-from strategy.core.plan import Anchor, Plan
+from strategy.core.plan import Plan
 from strategy.core.slots import Slot, State
 from strategy.ledger.lots import Lots
 
@@ -70,8 +70,8 @@ PINNED: dict[str, dict[str, Any]] = {
         "sample_sec": 60,
         "range_bound": {
             "btc_target_pct": 0.5,
-            "btc_max_pct": 0.6,
-            "btc_min_pct": 0.4,
+            "btc_max_pct": 0.8,
+            "btc_min_pct": 0.2,
             "grid_levels": 5,
             "order_size_scale": 1.0,
         },
@@ -144,11 +144,10 @@ def make_book(
     now: int, mid: int = MID, *, boot: int = 1, seq: int = 1, valid: bool = True, age: int = 0
 ) -> frames.Book:
     heard = Ns(now - age)
-    sides: tuple[tuple[int, ...], ...] = ((mid - 5,), (10**8,), (mid + 5,), (10**8,))
-    if not valid:
-        sides = ((), (), (), ())
+    bids, asks, qtys = ((mid - 5,), (mid + 5,), (10**8,)) if valid else ((), (), ())
+    why = "" if valid else "checksum"
     return frames.Book(
-        Ns(boot), seq, heard, heard, "BTC/EUR", valid, "" if valid else "checksum", *sides, Ns(0)
+        Ns(boot), seq, heard, heard, "BTC/EUR", valid, why, bids, qtys, asks, qtys, Ns(0)
     )
 
 
@@ -187,5 +186,6 @@ def make_slot(name: str, state: State = State.EMPTY, **fields: Any) -> Slot:
     return Slot(name, "BTC/EUR", side, state, **fields)
 
 
-def rung(k: int, base: float = MID, step: float = STEP) -> float:
-    return Anchor(base, step).price(k)
+def rung(k: float, base: float = MID, step: float = STEP) -> float:
+    """Where a rung, or a place between two, stands in Ticks."""
+    return float(base * (1.0 + step) ** k)

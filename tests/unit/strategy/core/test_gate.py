@@ -124,6 +124,27 @@ def test_prices_and_sizes(intent: Add, why: str) -> None:
     assert verdict(ready(), intent) == why
 
 
+def test_an_order_of_our_own_is_never_met() -> None:
+    """A sell whose fill is on its way stands below the market; a buy above it would be our own."""
+    memory = ready()
+    put(memory, make_slot("s1", State.LOST, price=Ticks(MID), was_price=Ticks(MID - 2_000)))
+    assert verdict(memory, add(MID - 2_000)) == "would meet an order of our own"
+    assert verdict(memory, add(MID - 2_001)) == ""
+    memory = ready()
+    put(memory, make_slot("b1", State.LIVE, price=Ticks(MID + 2_000)))
+    assert verdict(memory, add(MID + 2_000, side=Side.SELL)) == "would meet an order of our own"
+    assert verdict(memory, add(MID + 2_001, side=Side.SELL)) == ""
+
+
+def test_an_exit_waits_until_our_own_buys_are_out_of_its_way() -> None:
+    memory = ready()
+    put(memory, make_slot("b1", State.CANCEL_PENDING, price=Ticks(MID - 3_000)))
+    intent = add(MID - 4_000, side=Side.SELL, slot=EXIT_SLOT)
+    assert verdict(memory, intent) == "would meet an order of our own"
+    put(memory, make_slot("b1"))
+    assert verdict(memory, intent) == ""
+
+
 def test_steps_of_the_pair() -> None:
     memory = ready()
     set_view(memory, pair=replace(BTC_EUR, price_step=5, qty_step=1_000))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from strategy.core.inventory import confine, share
 from tests.unit.strategy.core.build import CONFIG, MID, make_plan, make_view
 
 UNIT = 10**9  # units in one EUR
-RANGE = CONFIG.regime.range_bound
+RANGE = msgspec.structs.replace(CONFIG.regime.range_bound, btc_min_pct=0.4, btc_max_pct=0.6)
 CHAOS = CONFIG.regime.chaos
 
 

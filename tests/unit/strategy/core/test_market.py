@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from shared import frames
@@ -94,7 +95,9 @@ def test_a_book_that_cannot_be_traded_on_is_never_fresh(
     sides: tuple[tuple[int, ...], ...],
 ) -> None:
     tape = fed(0, 1, 2)
-    book = frames.Book(Ns(1), 9, at(3), at(3), "BTC/EUR", True, "", *sides, Ns(0))
+    book = msgspec.structs.replace(
+        make_book(at(3), seq=9), bids=sides[0], bid_qtys=sides[1], asks=sides[2], ask_qtys=sides[3]
+    )
     assert not tradable(book)
     tape.hear_book(book, at(3), TIME)
     assert tape.freshness(at(3), TIME) is Freshness.STALE

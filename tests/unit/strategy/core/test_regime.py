@@ -19,7 +19,7 @@ START = Ns(1_000 * SECOND)
 def walk(mids: Iterable[float], each: float = 60.0, regime: Regime | None = None) -> Regime:
     """One view each `each` seconds, beginning where the regime's last sample ended."""
     regime = regime or Regime()
-    now = regime.next_sample or START
+    now = int(regime.next_sample or START)
     for mid in mids:
         regime = classify(regime, make_view(mid), Ns(now), CFG)
         now += int(each * SECOND)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from strategy.core.skew import tilt
 from tests.unit.strategy.core.build import CONFIG, make_plan
 
-RANGE = CONFIG.regime.range_bound  # 40 to 60 %, target 50 %
+RANGE = msgspec.structs.replace(CONFIG.regime.range_bound, btc_min_pct=0.4, btc_max_pct=0.6)
 
 
 @pytest.mark.parametrize(
