@@ -33,7 +33,8 @@ def banner(config: Config, home: Home, tape: str, notes: Sequence[str]) -> list[
     public, private = config.demo.public_port, config.demo.private_port
     looks += [
         ("exchange", f"ws://127.0.0.1:{public}/v2 public, ws://127.0.0.1:{private}/v2 private"),
-        ("", f"REST http://127.0.0.1:{public} and :{private}, key {home.data / 'demo_key.toml'}"),
+        ("", f"REST http://127.0.0.1:{public} and :{private}"),
+        ("", f"a key for other clients: {home.data / 'guest_key.toml'}"),
         ("ask it", "strategy-ctl status   (orders, lots, hold, resume, explain b1, ...)"),
         ("stop it", "Ctrl-C: own orders are cancelled and confirmed first"),
     ]

@@ -1,4 +1,8 @@
-"""The demo account's key: made by chance once, by whichever process needs it first."""
+"""The demo account's keys: made by chance once, by whichever process needs one first.
+
+One key for the strategy, one for guests: a nonce must rise for each key, so two programs that
+shared one would refuse each other (KRAKEN.md 6.2).
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,15 @@ from typing import Final
 from shared.config import ApiKey, ConfigError, read_key
 
 DEMO_KEY: Final = "demo_key.toml"
+GUEST_KEY: Final = "guest_key.toml"
 
 
-def demo_key(data: Path) -> ApiKey:
+def demo_key(data: Path, name: str = DEMO_KEY) -> ApiKey:
     """Read or make the key in this folder; the file (0600) appears whole or not at all.
 
     ConfigError where it cannot be used.
     """
-    path = data / DEMO_KEY
+    path = data / name
     if not path.exists():
         _make(path)
     pair = read_key(path)

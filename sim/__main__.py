@@ -10,7 +10,7 @@ import uvloop
 
 from shared import log
 from shared.config import EXIT_BROKEN, EXIT_CONFIG, Config, ConfigError, Home, find_home, load
-from shared.keys import demo_key
+from shared.keys import GUEST_KEY, demo_key
 from shared.process import LockHeld, die_with_parent, lock
 from shared.watchdog import Watchdog
 from sim.build import build
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = load(home, given.config)
     except ConfigError as error:
-        return _refuse(*error.faults)
+        return _refuse(*error.faults, logged=False)
     # Its mode knows demo alone today; whoever adds another finds that it needs no exchange.
     if str(config.mode) == "live":
         return 0
@@ -54,11 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(home: Home, config: Config) -> int:
     demo, clock = config.demo, config.make_clock()
-    key = demo_key(home.data)
-    log.redact(key.secret)
+    key, guest = demo_key(home.data), demo_key(home.data, GUEST_KEY)
+    for known in (key, guest):
+        log.redact(known.secret)
     public, private = listen(demo.public_port), listen(demo.private_port)
     store = SqliteStore(home.data / "exchange.sqlite")
-    venue = build(config, key, clock.now(), clock.wall(), store=store)
+    venue = build(config, key, clock.now(), clock.wall(), store=store, guests=(guest,))
     log.get().info(
         "exchange_ready",
         public=f"ws://127.0.0.1:{demo.public_port}/v2",
@@ -80,10 +81,11 @@ def _run(home: Home, config: Config) -> int:
     return 0
 
 
-def _refuse(*faults: str) -> int:
+def _refuse(*faults: str, logged: bool = True) -> int:
     for fault in faults:
         sys.stderr.write(f"exchange: {fault}\n")
-        log.get().error("refused", fault=fault)
+        if logged:
+            log.get().error("refused", fault=fault)
     return EXIT_CONFIG
 
 

@@ -33,12 +33,13 @@ def build(
     pairs: Sequence[str] = tuple(LISTINGS),
     switches: Switches = DEFAULT_SWITCHES,
     source: Source | None = None,
+    guests: Sequence[ApiKey] = (),
 ) -> Venue:
     """A venue ready to be driven. ConfigError where the configuration cannot be played.
 
     pairs: the markets that are alive; the configured one is always among them. Without a store
     the account is opened anew and lives in memory only. source: where the configured pair's
-    market comes from, instead of what the configuration says.
+    market comes from, instead of what the configuration says. guests: keys of other clients.
     """
     demo = config.demo
     position = store.position(market_name(config)) if store is not None else 0
@@ -72,6 +73,7 @@ def build(
         position=position,
         latency_ns=demo.latency_ms * MILLISECOND,
         store=store,
+        guests=guests,
     )
 
 

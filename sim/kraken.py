@@ -19,7 +19,7 @@ Rule 3: all that leaves passes `_send`, the one place where a fault can be put i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 from msgspec import Struct
@@ -76,9 +76,12 @@ class Venue:
         position: int = 0,
         latency_ns: int = 0,
         store: Store | None = None,
+        guests: Sequence[ApiKey] = (),
     ) -> None:
+        """guests: further keys of the same account, each with a nonce of its own."""
         self.exchange = exchange
         self.tamper: Tamper | None = None
+        self.witness: Callable[[list[Event]], None] | None = None  # told what happened, as it does
         self._store = store
         self._begin = now
         self._position = position
@@ -94,10 +97,10 @@ class Venue:
         self._public = PublicFace(exchange, self._send)
         self._private = PrivateFace(exchange, tokens, self._send)
         private = {
-            **AccountMethods(exchange, tokens, key).table(),
+            **AccountMethods(exchange, tokens).table(),
             **OrderMethods(exchange).table(),
         }
-        self._rest = Rest(exchange, key, private)
+        self._rest = Rest(exchange, (key, *guests), private)
         self.tokens = tokens
 
     def position(self, now: Ns) -> int:
@@ -232,6 +235,8 @@ class Venue:
         """Make what happened durable and hand over the events."""
         exchange = self.exchange
         events = exchange.take_events()
+        if self.witness is not None and events:
+            self.witness(events)
         if self._store is None:
             exchange.forget_changes()
             return events

@@ -6,7 +6,7 @@ Rule 1: HTTP 200 also for refusals: {"error": [...]} (Kraken REST). Unknown fiel
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -51,12 +51,23 @@ class Call(Struct, frozen=True):
     body: bytes
 
 
+class _Holder:
+    """One API key: its nonce rises and its calls are counted apart from any other's."""
+
+    def __init__(self, key: ApiKey, decay: float) -> None:
+        self.secret = key.secret
+        self.nonce = 0
+        self.counter = Counter(decay)
+
+
 class Rest:
     """Both halves of the REST interface over one exchange."""
 
-    def __init__(self, exchange: Exchange, key: ApiKey, private: Mapping[str, Method]) -> None:
+    def __init__(
+        self, exchange: Exchange, keys: Sequence[ApiKey], private: Mapping[str, Method]
+    ) -> None:
         self._exchange = exchange
-        self._key = key
+        self._holders = {key.key: _Holder(key, exchange.tier.rest_decay) for key in keys}
         self._private = private
         self._public: Mapping[str, Method] = {
             "Time": self._time,
@@ -68,8 +79,6 @@ class Rest:
             "Trades": self._trades,
             "OHLC": self._ohlc,
         }
-        self._nonce = 0
-        self._counter = Counter(exchange.tier.rest_decay)
         self._visits = Counter(1.0)
 
     def handle(self, call: Call, wall: int) -> tuple[int, bytes]:
@@ -95,30 +104,31 @@ class Rest:
         if not path.startswith(_PRIVATE) or name not in self._private:
             raise Refused("EGeneral:Unknown method")
         fields = _read_body(call)
-        self._authenticate(call, fields)
-        self._count(name, wall)
+        self._count(self._authenticate(call, fields), name, wall)
         return self._private[name](fields, wall)
 
-    def _authenticate(self, call: Call, fields: Fields) -> None:
-        if call.headers.get("api-key") != self._key.key:
+    def _authenticate(self, call: Call, fields: Fields) -> _Holder:
+        holder = self._holders.get(call.headers.get("api-key", ""))
+        if holder is None:
             raise Refused("EAPI:Invalid key")
         nonce = str(fields.get("nonce", ""))
         signature = call.headers.get("api-sign", "")
-        if not is_signed(self._key.secret, call.path, nonce, call.body, signature):
+        if not is_signed(holder.secret, call.path, nonce, call.body, signature):
             raise Refused("EAPI:Invalid signature")
         if not (nonce.isascii() and nonce.isdigit() and len(nonce) <= 20):
             raise Refused("EAPI:Invalid nonce")
-        if not self._nonce < int(nonce) < _LARGEST_NONCE:
+        if not holder.nonce < int(nonce) < _LARGEST_NONCE:
             raise Refused("EAPI:Invalid nonce")
-        self._nonce = int(nonce)
+        holder.nonce = int(nonce)
+        return holder
 
-    def _count(self, name: str, wall: int) -> None:
+    def _count(self, holder: _Holder, name: str, wall: int) -> None:
         if name in _ORDERS:
             return  # The trading counter counts these.
         cost = 2 if name in _HISTORY else 1
-        if self._counter.look(wall) + cost > self._exchange.tier.rest_max:
+        if holder.counter.look(wall) + cost > self._exchange.tier.rest_max:
             raise Refused("EAPI:Rate limit exceeded")
-        self._counter.charge(cost, wall)
+        holder.counter.charge(cost, wall)
 
     # Public methods.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from shared.config import ApiKey
 from shared.units import SECOND, Ns, fixed_text, price_text, qty_text
 from sim.exchange import Exchange
 from sim.instruments import ASSETS, LISTINGS, amount_text, cost_text, find, find_asset
@@ -25,10 +24,9 @@ _PERMISSIONS: Final = (
 class AccountMethods:
     """Each method is one of REST; `table` names them."""
 
-    def __init__(self, exchange: Exchange, tokens: Tokens, key: ApiKey) -> None:
+    def __init__(self, exchange: Exchange, tokens: Tokens) -> None:
         self._exchange = exchange
         self._tokens = tokens
-        self._key = key
 
     def table(self) -> Mapping[str, Method]:
         return {
@@ -51,7 +49,6 @@ class AccountMethods:
     def _key_info(self, fields: Fields, wall: int) -> object:
         return {
             "api_key_name": "simulated",
-            "api_key": self._key.key,
             "nonce": str(fields.get("nonce", "")),
             "nonce_window": "0",
             "permissions": list(_PERMISSIONS),

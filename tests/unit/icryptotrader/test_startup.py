@@ -177,5 +177,5 @@ def test_the_banner_says_what_trades_and_where_to_look(home: Home) -> None:
     text = "\n".join(banner(ready.config, home, ready.tape, ["a note"]))
     for said in ("seed 42", "volatility 250 %", "maker 0.12 %", "400 days", "39 bps", "BTC/EUR"):
         assert said in text
-    for place in ("/?token=", "/metrics", "demo_key.toml", "strategy-ctl status", "a note"):
+    for place in ("/?token=", "/metrics", "guest_key.toml", "strategy-ctl status", "a note"):
         assert place in text
