@@ -47,6 +47,7 @@ class Kraken(Struct, frozen=True, forbid_unknown_fields=True):
     private_url: str
     rest_url: str
     key_file: str
+    cancel_key_file: str
 
 
 class Feed(Struct, frozen=True, forbid_unknown_fields=True):

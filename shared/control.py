@@ -66,12 +66,28 @@ class Flatten(Request, frozen=True, forbid_unknown_fields=True, tag="flatten"):
     word: Annotated[str, Meta(max_length=16)]  # "flatten", typed again
 
 
+class Kill(Request, frozen=True, forbid_unknown_fields=True, tag="kill"):
+    """Cancel every order of the account, foreign ones too, and halt until resumed."""
+
+    reason: Reason
+    word: Annotated[str, Meta(max_length=16)]  # "kill", typed again
+
+
 class Shutdown(Request, frozen=True, forbid_unknown_fields=True, tag="shutdown"):
     """Drain and stop."""
 
 
 AnyRequest = (
-    AskStatus | AskOrderList | AskLots | Explain | Hold | Resume | CancelOrders | Flatten | Shutdown
+    AskStatus
+    | AskOrderList
+    | AskLots
+    | Explain
+    | Hold
+    | Resume
+    | CancelOrders
+    | Flatten
+    | Kill
+    | Shutdown
 )
 
 

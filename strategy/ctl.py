@@ -28,6 +28,7 @@ from shared.control import (
     Explain,
     Flatten,
     Hold,
+    Kill,
     Reason,
     Reply,
     Resume,
@@ -152,12 +153,7 @@ def flatten(
 
     The word `flatten` must be typed again.
     """
-    if word is None:
-        if not sys.stdin.isatty():
-            _end(USAGE, 'flatten: type the word again: --yes "flatten"', json=json)
-        word = typer.prompt("This sells. Type the word flatten to go on")
-    if word != "flatten":
-        _end(USAGE, "flatten: the word was not typed; nothing was done", json=json)
+    word = _typed("flatten", word, "This sells.", json=json)
     _ask(context, home, Flatten(*_head(), word=word), json=json)
 
 
@@ -174,9 +170,39 @@ def explain(
 
 
 @app.command()
+def kill(
+    context: typer.Context,
+    reason: ReasonArgument,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    word: Annotated[
+        str | None, typer.Option("--yes", metavar="kill", help="The word, for scripts.")
+    ] = None,
+) -> None:
+    """Cancel every order of the account, foreign ones too, and halt; survives a restart.
+
+    The word `kill` must be typed again. Without a strategy that answers: `bot-kill`.
+    """
+    short = _short(reason, LONGEST_REASON, "REASON")
+    word = _typed("kill", word, "This cancels every order of the account.", json=json)
+    _ask(context, home, Kill(*_head(), reason=short, word=word), json=json)
+
+
+@app.command()
 def shutdown(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """Drain and stop: own orders cancelled and confirmed, the ledger closed, the house ended."""
     _ask(context, home, Shutdown(*_head()), json=json)
+
+
+def _typed(word: str, given: str | None, warning: str, *, json: bool) -> str:
+    """The word as it was typed again; without it nothing is done."""
+    if given is None:
+        if not sys.stdin.isatty():
+            _end(USAGE, f'{word}: type the word again: --yes "{word}"', json=json)
+        given = typer.prompt(f"{warning} Type the word {word} to go on")
+    if given != word:
+        _end(USAGE, f"{word}: the word was not typed; nothing was done", json=json)
+    return given
 
 
 def _ask(

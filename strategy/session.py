@@ -268,6 +268,11 @@ class Session:
                     self._out.append(AskFailed("too many questions wait"))
             case AddOrder() | AmendOrder():
                 self._place(command)
+            case CancelAll():
+                # Both ways at once: a line that died unnoticed must not hold up a kill.
+                if self._line.phase is Phase.UP:
+                    self._obey_by_line(command)
+                self._obey_by_rest(command)
             case _ if self._line.phase is Phase.UP:
                 self._obey_by_line(command)
             case _:

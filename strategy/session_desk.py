@@ -20,6 +20,9 @@ MOST_QUEUED: Final = 200
 LOCKOUT: Final = Ns(15 * MINUTE)
 """Kraken REST: how long `EGeneral:Temporary lockout` is reported to last."""
 
+MAKE_WAY: Final = Ns(SECOND // 2)
+"""How long a call under way may hold up the cancelling of everything."""
+
 NEVER: Final = Ns(2**62)
 
 # Kraken REST, limits: (most, decay per second) by the account's trading threshold. Each account
@@ -89,7 +92,7 @@ class Desk:
         if errand.purpose is Purpose.ARM:
             queue[:] = [each for each in queue if each.purpose is not Purpose.ARM]
         if errand not in queue:
-            queue.append(errand)
+            queue.insert(0 if errand.purpose is Purpose.CANCEL_ALL else len(queue), errand)
         return True
 
     def take(self, now: Ns, wall: Ns) -> tuple[UnderWay, Request] | None:
@@ -119,7 +122,7 @@ class Desk:
     def overdue(self, now: Ns) -> UnderWay | None:
         """Give up the call under way if its time is over."""
         found = self._under_way
-        if found is None or now < found.sent_at + self._timeout:
+        if found is None or now < self._patience_ends(found):
             return None
         self._under_way = None
         return found
@@ -150,12 +153,20 @@ class Desk:
 
     def wake_at(self, now: Ns) -> Ns:
         if self._under_way is not None:
-            return Ns(self._under_way.sent_at + self._timeout)
+            return self._patience_ends(self._under_way)
         if self._urgent:
             return self.locked_until
         if self._queue:
             return max(self._free_at(now), self.locked_until)
         return NEVER
+
+    def _patience_ends(self, call: UnderWay) -> Ns:
+        """A kill does not wait for a call that hangs; one given up cannot arrive any more.
+
+        Its nonce is lower than that of the cancel which overtakes it.
+        """
+        killing = self._urgent[:1] and self._urgent[0].purpose is Purpose.CANCEL_ALL
+        return Ns(call.sent_at + (min(MAKE_WAY, self._timeout) if killing else self._timeout))
 
     def _slow(self, now: Ns) -> None:
         self._slow_until = Ns(now + (5 * SECOND << min(self._slow_failures, 4)))

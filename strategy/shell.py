@@ -19,7 +19,7 @@ import httpx
 from msgspec.structs import replace
 from structlog.typing import FilteringBoundLogger
 
-from shared import control, frames
+from shared import control, frames, haltflag
 from shared.bus import ControlServer, Publisher, Subscriber
 from shared.clock import Clock, perf
 from shared.config import Config
@@ -29,7 +29,7 @@ from shared.orders import Clock as ClockEvent
 from shared.process import crash_point
 from shared.units import SECOND, Ns
 from shared.watchdog import Watchdog
-from strategy.core.out import Answer, Booked, Report, StopAsked, Stopped, Tell
+from strategy.core.out import Answer, Booked, Flagged, Report, StopAsked, Stopped, Tell, Unflag
 from strategy.ledger.store import Store
 from strategy.session_mail import (
     Chance,
@@ -49,6 +49,7 @@ from strategy.trader import Commit, In, Out, Trader
 
 STRATEGY_LOCK: Final = Path("run/strategy.pub.lock")
 CONNECT_LIMIT: Final = Ns(10 * SECOND)
+DATA: Final = Path("data")
 COLLECT_EACH: Final = 3000
 """Steps between two garbage collections: what a step makes is freed by reference counts."""
 
@@ -116,6 +117,7 @@ class Shell:
         self._asked: dict[str, Callable[[bytes], None]] = {}
         self._rest_tasks: set[asyncio.Task[None]] = set()
         self._steps = 0
+        self._flag_told = False
 
     async def run(self) -> None:
         """Until the core has stopped; the working folder is the home folder.
@@ -136,6 +138,7 @@ class Shell:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.mailbox.put, StopAsked(f"signal {number.name}"))
         self.mailbox.put(Chance(random.random()))
+        self._watch_flag()
         async with httpx.AsyncClient(base_url=rest_url(self.config), trust_env=False) as self._http:
             try:
                 await drive(self._timed, self.mailbox, self.clock, self._post, self._done)
@@ -153,6 +156,7 @@ class Shell:
 
     def _done(self) -> bool:
         self._watchdog.pet()
+        self._watch_flag()
         self._steps += 1
         if self._steps == COLLECT_EACH:
             # Start-up is over: what it made stays, and is not looked at again.
@@ -162,6 +166,20 @@ class Shell:
         elif self._steps % COLLECT_EACH == 0:
             gc.collect()
         return self.stopped is not None
+
+    def _watch_flag(self) -> None:
+        """Once a step, which is at least once a second: is the halt flag up?"""
+        if not self._flag_told and (why := haltflag.read_flag(DATA)) is not None:
+            self._flag_told = True
+            self.mailbox.put(Flagged(why))
+
+    def _lower_flag(self) -> None:
+        self._flag_told = False
+        try:
+            haltflag.lower_flag(DATA)
+        except OSError as error:
+            # It stays up and halts us again at once, which is the safe side.
+            self._log.error("halt_flag_stays", why=error.strerror)
 
     # What comes in.
 
@@ -249,6 +267,8 @@ class Shell:
                 respond = self._asked.pop(reply.request_id, None)
                 if respond is not None:
                     respond(control.encode_reply(reply))
+            case Unflag():
+                self._lower_flag()
             case Stopped(clean, why):
                 self._log.info("stopped", clean=clean, why=why)
                 self.stopped = out

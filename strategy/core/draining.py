@@ -23,7 +23,7 @@ def drain(memory: Memory, now: Ns) -> list[Out]:
         why = f"not drained in time: {memory.busy()} orders unconfirmed, the switch stays armed"
         memory.phase = turn(memory.phase, Turn.DRAINED)
         return [Tell("error", "stopped", why), Stopped(False, why)]
-    at_rest = memory.busy() == 0 and not memory.orphans
+    at_rest = memory.busy() == 0 and not memory.orphans and memory.kill.stage != "cancelling"
     confirmed = memory.asking.listed_at > memory.stop_asked_at
     never_out = memory.line != "up" and memory.switch.until == 0
     if at_rest and (confirmed or never_out):
@@ -34,7 +34,7 @@ def drain(memory: Memory, now: Ns) -> list[Out]:
 
 
 def _disarm(memory: Memory, now: Ns) -> list[Out]:
-    if memory.foreign or memory.switch.until == 0:
+    if memory.foreign or memory.switch.until == 0 or memory.kill.stage:
         why = "foreign orders rest: the switch stays armed" if memory.foreign else "drained"
         memory.phase = turn(memory.phase, Turn.DRAINED)
         return [Tell("info", "stopped", why), Stopped(True, why)]
@@ -45,7 +45,9 @@ def _disarm(memory: Memory, now: Ns) -> list[Out]:
 
 
 def switch_wanted(memory: Memory) -> bool:
-    """Whether the switch is to be kept armed: always, until draining begins to disarm it."""
+    """Whether the switch is to be kept armed: until killed, or draining begins to disarm it."""
+    if memory.kill.stage:
+        return False
     if memory.line != "up" or memory.phase is Phase.STOPPED or memory.disarming:
         return False
     return memory.phase is not Phase.DRAINING or memory.busy() > 0 or memory.switch.until > 0

@@ -267,4 +267,6 @@ def switch_fired(memory: Memory, now: Ns) -> list[Out]:
     memory.asking = replace(memory.asking, wanted=True)
     lose_all(memory, now)
     memory.count("switch_fired")
+    if memory.kill.stage:
+        return [Tell("info", "switch", "the dead man's switch has run out, as a kill leaves it")]
     return [Tell("critical", "switch", "the dead man's switch has run out: syncing anew")]

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from shared import control, frames, orders
 from shared.units import Ns
-from strategy.core import deadman, hear, reconcile, requests
+from strategy.core import deadman, hear, killing, reconcile, requests
 from strategy.core.memory import Memory
-from strategy.core.out import In, Out, StopAsked
+from strategy.core.out import Flagged, In, Out, StopAsked
 
 
 def hear_item(memory: Memory, item: In, now: Ns) -> list[Out]:
@@ -31,6 +31,9 @@ def hear_item(memory: Memory, item: In, now: Ns) -> list[Out]:
             memory.count("tape_frames")
         case StopAsked():
             requests.stop(memory, now)
+        case Flagged(why):
+            # Up since before, and known: what it asked for is done or under way.
+            return [] if memory.kill.stage else killing.kill(memory, killing.Who.FLAG, why, now)
         case control.Request():
             return requests.answer(memory, item, now)
         case _:

@@ -133,6 +133,15 @@ class Asking(Struct, frozen=True):
     single_at: Ns = Ns(0)
 
 
+class Kill(Struct, frozen=True):
+    """Where the kill switch stands. stage: "" (not killed), "cancelling", "done"."""
+
+    stage: str = ""
+    begun_at: Ns = Ns(0)
+    sent_at: Ns = Ns(0)  # the last CancelAll
+    tries: int = 0
+
+
 class Memory:
     """The account, its pairs, and what we are waiting for."""
 
@@ -150,6 +159,7 @@ class Memory:
         self.phase = Phase.STARTING
         self.hold = start.facts.get("hold", "")
         self.halt = start.halted or start.facts.get("halt", "")
+        self.kill = Kill(start.facts.get("kill", ""), begun_at=start.boot)
         self.flatten = False
         self.stop_asked_at = Ns(0)
         self.disarming = Ns(0)  # when the switch was last asked to be disarmed
@@ -258,7 +268,7 @@ class Memory:
     def digest(self) -> str:
         """A fingerprint of all that decides: two runs that agree here will act alike."""
         parts: list[object] = [
-            self.phase, self.hold, self.halt, self.flatten, self.line, self.system,
+            self.phase, self.hold, self.halt, self.kill, self.flatten, self.line, self.system,
             self.switch, self.asking, self.cursor, self.ids, self.risk, self.fills,
             self.lots.digest(), sorted(self.balances.items()), self.rejects_in_a_row,
         ]  # fmt: skip

@@ -49,6 +49,16 @@ class StopAsked(Struct, frozen=True, tag=True):
     why: str
 
 
-Out = Entry | Command | Answer | Report | Tell | Booked | Stopped
+class Unflag(Struct, frozen=True):
+    """A person has resumed: the halt flag is to be lowered."""
 
-In = Event | AnyRequest | StopAsked | Instrument | Book | Trades | Vwap | Candle | Beat
+
+class Flagged(Struct, frozen=True, tag=True):
+    """In: the halt flag is up."""
+
+    why: str
+
+
+Out = Entry | Command | Answer | Report | Tell | Booked | Stopped | Unflag
+
+In = Event | AnyRequest | StopAsked | Flagged | Instrument | Book | Trades | Vwap | Candle | Beat

@@ -10,7 +10,7 @@ from typing import Final
 
 from shared.orders import AddOrder, AmendOrder, ArmDeadman
 from shared.units import MINUTE, SECOND, Ns, Sats, Side, Ticks
-from strategy.core import deadman, exits, hear, reconcile
+from strategy.core import deadman, exits, hear, killing, reconcile
 from strategy.core.advice import advise
 from strategy.core.breaker import guard
 from strategy.core.draining import drain, switch_wanted
@@ -98,13 +98,15 @@ class Core:
             out += hear.switch_fired(memory, now)
         for pair in memory.pairs.values():
             out += reconcile.time_out(memory, pair, now)
+        out += killing.carry_on(memory, now)
         if switch_wanted(memory) and deadman.due(memory.switch, now, memory.config.ws):
             memory.switch = deadman.asked(memory.switch, now)
             out.append(ArmDeadman(memory.config.ws.cancel_after_timeout_sec))
         out += reconcile.ask(memory, now)
         if memory.phase is Phase.SYNCING and not syncing_for(memory):
             memory.phase = turn(memory.phase, Turn.SYNCED)
-            out.append(Tell("info", "phase", "in sync with the exchange: trading"))
+            does = "halted" if memory.halt else "trading"
+            out.append(Tell("info", "phase", f"in sync with the exchange: {does}"))
         why = throttle(memory, now)
         if why and not memory.halt:
             memory.halt = why
@@ -175,6 +177,8 @@ class Core:
         """Stage 10: wishes against slots; nothing but cancels where nothing may be added."""
         memory = self.memory
         pair.notes = {}
+        if memory.kill.stage == "cancelling":
+            return []  # CancelAll has asked for all of it
         if memory.clear_once or not (pair.permit.buy or pair.permit.sell):
             why = _first(pair.permit.why) or "cancel-all"
             intents: list[Intent] = [

@@ -16,15 +16,17 @@ from shared.control import (
     Explain,
     Flatten,
     Hold,
+    Kill,
     Reply,
     Resume,
     Shutdown,
 )
 from shared.units import Ns
-from strategy.core import view
+from strategy.core import killing, view
 from strategy.core.lifecycle import Phase, Turn, turn
+from strategy.core.memory import Kill as Killed
 from strategy.core.memory import Memory
-from strategy.core.out import Answer, Out, Tell
+from strategy.core.out import Answer, Out, Tell, Unflag
 from strategy.ledger.entries import AuditEntry, Remember
 
 REPLIES_KEPT: Final = 64
@@ -97,11 +99,12 @@ def _resume(memory: Memory, request: Resume, now: Ns) -> Handled:
     if not (memory.hold or memory.halt or memory.flatten):
         return True, "nothing to resume: neither on hold nor halted", {}, []
     memory.hold, memory.halt, memory.flatten = "", "", False
+    memory.kill = Killed()
     memory.rejects_in_a_row = 0
     memory.fill_times.clear()
-    for key in ("hold", "halt"):
+    for key in ("hold", "halt", "kill"):
         memory.alerts.pop(key, None)
-    out: list[Out] = [Remember("hold", ""), Remember("halt", "")]
+    out: list[Out] = [Remember("hold", ""), Remember("halt", ""), Remember("kill", ""), Unflag()]
     out.append(_audit(memory, "resume", request.reason))
     return True, "resumed", {}, out
 
@@ -124,6 +127,13 @@ def _flatten(memory: Memory, request: Flatten, now: Ns) -> Handled:
     out: list[Out] = [Remember("hold", "flatten"), _audit(memory, "flatten", "")]
     out.append(Tell("warning", "hold", "flatten: selling what is free of tax, then on hold"))
     return True, f"selling {free / 1e8:.8f} that are free of tax, then on hold", {}, out
+
+
+def _kill(memory: Memory, request: Kill, now: Ns) -> Handled:
+    if request.word != "kill":
+        return False, 'type the word "kill" to confirm', {}, []
+    out = killing.kill(memory, killing.Who.OPERATOR, request.reason, now)
+    return True, "every order of the account is being cancelled; halted until you resume", {}, out
 
 
 def _shutdown(memory: Memory, request: Shutdown, now: Ns) -> Handled:
@@ -155,5 +165,6 @@ HANDLERS: Final[dict[type[Any], Callable[[Memory, Any, Ns], Handled]]] = {
     Resume: _resume,
     CancelOrders: _cancel_all,
     Flatten: _flatten,
+    Kill: _kill,
     Shutdown: _shutdown,
 }

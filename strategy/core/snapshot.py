@@ -23,7 +23,7 @@ from strategy.core.grid import Hung, Unmatched
 from strategy.core.lifecycle import Phase
 from strategy.core.limiter import Limiter
 from strategy.core.market import TapeState
-from strategy.core.memory import Asking, Memory, PairMemory, Start
+from strategy.core.memory import Asking, Kill, Memory, PairMemory, Start
 from strategy.core.regime import Regime
 from strategy.core.risk import Pause, Risk
 from strategy.core.slots import Slot
@@ -53,6 +53,7 @@ class AccountState(Struct, frozen=True):
     phase: Phase
     hold: str
     halt: str
+    kill: Kill
     flatten: bool
     stop_asked_at: Ns
     disarming: Ns

@@ -190,7 +190,7 @@ def syncing_for(memory: Memory) -> list[str]:
         found.append(f"{memory.lost()} orders of which nothing certain is known")
     if not memory.balances:
         found.append("balances")
-    if not memory.switch.covers(memory.now, memory.config.ws):
+    if not memory.kill.stage and not memory.switch.covers(memory.now, memory.config.ws):
         found.append("the dead man's switch to be armed")
     for pair in memory.pairs.values():
         if pair.maker is None:

@@ -326,13 +326,22 @@ def test_while_the_line_is_down_safety_goes_by_rest_and_orders_are_refused() -> 
     outs = bench.step(ADD, o.ArmDeadman(60), o.CancelOrder("g1"), o.CancelAll())
     assert events(outs) == [
         o.Refused("add", "g1", "the line is down", o.Verdict.NOT_DONE),
+        o.Accepted("cancel_all", ""),
         o.Armed(bench.now, 60),
         o.Accepted("cancel", "g1"),
-        o.Accepted("cancel_all", ""),
     ]
     bench.rest["CancelOrder"] = TimeoutError("no answer")
     outs = bench.step(o.CancelOrder("g2"))
     assert events(outs) == [o.Refused("cancel", "g2", "no answer", o.Verdict.UNKNOWN)]
+
+
+def test_a_kill_goes_by_line_and_by_rest_at_once() -> None:
+    bench = Bench()
+    bench.up()
+    bench.calls.clear()
+    outs = bench.step(o.CancelAll())
+    assert b'"cancel_all"' in of(m.SendText, outs)[0].data
+    assert [name for name, _ in bench.calls] == ["CancelAll"]
 
 
 @pytest.mark.parametrize("channel", ["executions", "balances"])

@@ -148,3 +148,21 @@ def test_the_queue_is_bounded() -> None:
         for name in names
     ]
     assert taken.count(True) == 200
+
+
+def test_a_kill_waits_half_a_second_for_a_call_that_hangs_and_goes_first() -> None:
+    counter = desk()
+    counter.put(ASK, Ns(0))
+    hanging = take(counter, 0)
+    assert hanging is not None
+    counter.put(arm(60), Ns(0))
+    counter.put(Errand(Purpose.CANCEL_ALL, rest.CANCEL_ALL), Ns(0))
+    assert counter.wake_at(Ns(0)) == SECOND // 2
+    assert counter.overdue(Ns(SECOND // 2 - 1)) is None
+    given_up = counter.overdue(Ns(SECOND // 2))
+    assert given_up is not None
+    assert given_up.errand == ASK
+    taken = take(counter, SECOND // 2)
+    assert taken is not None
+    assert taken[0].purpose is Purpose.CANCEL_ALL
+    assert nonce_of(taken[2]) > nonce_of(hanging[2])

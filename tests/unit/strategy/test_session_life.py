@@ -255,8 +255,8 @@ def test_the_switch_and_cancels_work_by_rest_while_the_line_is_down(life: Life) 
     life.run(SECOND, life.add("a1", Side.BUY, bid - 20_000, 100_000))
     life.cut()
     life.cut()
-    outs = life.run(100 * MILLISECOND, o.CancelOrder("a1"), o.ArmDeadman(60), o.CancelAll())
-    outs += life.run(SECOND)
+    outs = life.run(100 * MILLISECOND, o.CancelOrder("a1"), o.ArmDeadman(60))
+    outs += life.run(SECOND, o.CancelAll())
     done = [each.method for each in of(o.Accepted, outs)]
     assert done == ["cancel", "cancel_all"]
     assert of(o.Armed, outs)

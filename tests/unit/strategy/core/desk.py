@@ -249,7 +249,9 @@ class Desk:
                 status = "open" if found else status
                 return [orders.Looked(self.now, cl_ord_id, found, status, Sats(filled))]
             case orders.CancelAll():
-                raise AssertionError("only kill sends it")
+                assert self.memory.kill.stage, "only kill sends it"
+                ended = [self._end(name, "canceled") for name in list(self.resting)]
+                return [*ended, orders.Accepted("cancel_all", "")]
 
     def _add(self, add: orders.AddOrder) -> list[In]:
         assert add.cl_ord_id not in self.resting
