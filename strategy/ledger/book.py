@@ -1,0 +1,420 @@
+"""The tax book: every disposal in EUR, cut by FIFO over the lots of each wallet and coin.
+
+Rule 1: a queue for each account and asset, oldest acquisition first; what arrives from an own
+wallet stands where its date puts it (BMF 2025, Rn. 54, 61 f.).
+Rule 2: each gross and each fee is converted once, at the rate of its own German day (BFH IX R
+62/10), and rounded half up to cents; parts are cut from it by cumulative rounding, so that they
+always add up to it.
+Rule 3: coins sold of which no purchase is known cost 0 and are taxable: a cost is never invented.
+Rule 4: foreign currency received for coins is an asset of its own with a queue of its own
+(§ 23 (1) s. 1 Nr. 2 s. 3 EStG); its disposals stand apart, so both totals can be told.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from datetime import date
+from decimal import Context, Decimal
+from functools import lru_cache
+from typing import Final
+
+from msgspec import Struct
+
+from shared.units import SECOND, Ns, Side
+from strategy.ledger.events import (
+    Arrived,
+    Departed,
+    Exchanged,
+    Moved,
+    Origin,
+    TaxEvent,
+    Units,
+    cents_share,
+    euro_cents,
+    quantity_of,
+    units_of,
+    with_proofs,
+)
+from strategy.ledger.rates import EURO, Looked, Rates
+from strategy.ledger.tax import anniversary, berlin_day
+
+CURRENCIES: Final = ("AUD", "CAD", "CHF", "GBP", "JPY", "USD")
+"""Foreign money, as far as Kraken trades coins against it and the ECB has a rate."""
+
+_EXACT: Final = Context(prec=60)
+_HOUR: Final = 3600 * SECOND
+
+
+class BookError(Exception):
+    """An event cannot be valued: one sentence, with the remedy."""
+
+
+class Basis(Struct, frozen=True):
+    """Where a lot comes from.
+
+    id: the acquisition's. qty: how much it brought. money: what that cost in `currency`, fees in
+    that currency included. doubtful: nothing proves the date or the cost.
+    """
+
+    id: str
+    account: str
+    asset: str
+    wall: Ns
+    seq: int
+    qty: Units
+    currency: str
+    money: Decimal
+    rate: Looked
+    origin: Origin
+    doubtful: bool
+    manual: bool
+
+
+class OpenLot(Struct, frozen=True):
+    """What is left of a lot, and where: quantity and cost in euro cents."""
+
+    account: str
+    basis: Basis
+    qty: Units
+    cost: int
+
+
+class Row(Struct, frozen=True):
+    """The piece of one lot that one fill disposed of; money in euro cents.
+
+    label: the fill's id, with "#fee" for coins kept as a fee, "#USD" for money spent. basis: None
+    where no acquisition is known. money: the proceeds of the whole in the fill's currency, of which
+    this is the part from the second to the third of the fourth number. costs: Werbungskosten.
+    currency_leg: the asset is foreign money, not a coin.
+    """
+
+    label: str
+    sale: Exchanged
+    rate: Looked
+    basis: Basis | None
+    asset: str
+    qty: Units
+    money: tuple[Decimal, int, int, int]
+    proceeds: int
+    cost: int
+    costs: int
+    taxable: bool
+    currency_leg: bool
+
+    @property
+    def gain(self) -> int:
+        return self.proceeds - self.cost - self.costs
+
+    @property
+    def provisional(self) -> bool:
+        """Valued at a rate that stands in for one not yet known: not fit for a final report."""
+        return self.rate.provisional or (self.basis is not None and self.basis.rate.provisional)
+
+    @property
+    def year(self) -> int:
+        return day_of(self.sale.wall).year
+
+
+class _Lot:
+    """A lot in its queue: `taken` of `qty` are gone. What is gone cost its cumulative share."""
+
+    __slots__ = ("basis", "cost", "qty", "taken")
+
+    def __init__(self, basis: Basis, qty: int, cost: int) -> None:
+        self.basis = basis
+        self.qty = qty
+        self.cost = cost
+        self.taken = 0
+
+
+class _Queue:
+    """The lots of one account and asset: those before `head` are gone."""
+
+    __slots__ = ("head", "lots")
+
+    def __init__(self) -> None:
+        self.lots: list[_Lot] = []
+        self.head = 0
+
+    def put(self, lot: _Lot) -> None:
+        if not self.lots or _key(self.lots[-1]) <= _key(lot):
+            self.lots.append(lot)
+        else:
+            self.lots.insert(bisect_right(self.lots, _key(lot), lo=self.head, key=_key), lot)
+
+    def take(self, qty: int) -> Iterator[tuple[_Lot | None, int, int]]:
+        """(lot, from, to) for each piece, in the lot's own units; no lot for what is not there."""
+        while qty > 0 and self.head < len(self.lots):
+            lot = self.lots[self.head]
+            first = lot.taken
+            lot.taken = min(lot.qty, first + qty)
+            if lot.taken == lot.qty:
+                self.head += 1
+            qty -= lot.taken - first
+            yield lot, first, lot.taken
+        if qty > 0:
+            yield None, 0, qty
+
+
+def _key(lot: _Lot) -> tuple[int, int, str]:
+    return lot.basis.wall, lot.basis.seq, lot.basis.id
+
+
+class Book:
+    """The book of one person. Feed it events in order, or use `keep`."""
+
+    def __init__(self, rates: Rates, *, track_currencies: bool = True) -> None:
+        self.rows: list[Row] = []
+        self.notes: list[str] = []
+        self._rates = rates
+        self._track = track_currencies
+        self._queues: dict[tuple[str, str], _Queue] = {}
+
+    def feed(self, event: TaxEvent) -> None:
+        """Book one event. BookError where it cannot be valued; then nothing of it was booked."""
+        match event:
+            case Exchanged():
+                self._exchange(event)
+            case Moved():
+                self._move(event)
+            case Departed():
+                if self._is_kept(event.asset):
+                    for _ in self._queue(event).take(event.qty + event.network_fee):
+                        # The pieces leave with their cost: no gain, no loss (Rn. 54).
+                        pass
+            case Arrived():
+                if self._is_kept(event.asset):
+                    self._arrive(event)
+
+    def open_lots(self, account: str = "", asset: str = "") -> list[OpenLot]:
+        """What is left, by account and asset in the order of first use, first to go first."""
+        return [
+            OpenLot(
+                of,
+                lot.basis,
+                Units(lot.qty - lot.taken),
+                lot.cost - cents_share(lot.cost, lot.taken, lot.qty),
+            )
+            for (of, what), queue in self._queues.items()
+            if account in ("", of) and asset in ("", what)
+            for lot in queue.lots[queue.head :]
+        ]
+
+    def _queue(self, event: TaxEvent) -> _Queue:
+        return self._queues.setdefault((event.account, event.asset), _Queue())
+
+    def _is_kept(self, asset: str) -> bool:
+        return asset != EURO and (self._track or asset not in CURRENCIES)
+
+    # Trades.
+
+    def _exchange(self, event: Exchanged) -> None:
+        if not self._is_kept(event.asset):
+            return
+        rate = self._rate(event.currency, event.wall, event.id)
+        gross = euro_cents(event.gross, rate.value)
+        in_coins, in_money, fees = self._fees(event, rate)
+        if event.side is Side.BUY:
+            money = _EXACT.add(event.gross, in_money)
+            self._put(_basis(event, event.asset, event.qty - in_coins, money, rate), gross + fees)
+            self._spend(event, rate, money, gross + euro_cents(in_money, rate.value))
+            return
+        # Coins kept as a fee: a disposal at the sale's price, and Werbungskosten of the same
+        # value (BMF 2025, Rn. 59 f.).
+        kept = _EXACT.divide(
+            _EXACT.multiply(event.gross, Decimal(in_coins)), Decimal(int(event.qty))
+        )
+        kept_cents = euro_cents(kept, rate.value)
+        self._dispose(event, event.id, rate, event.qty, event.gross, gross, fees + kept_cents)
+        self._dispose(event, f"{event.id}#fee", rate, in_coins, kept, kept_cents, 0)
+        if event.currency in CURRENCIES and self._track:
+            got = _EXACT.subtract(event.gross, in_money)
+            self._put(
+                _basis(event, event.currency, units_of(got), got, rate),
+                gross - euro_cents(in_money, rate.value),
+            )
+
+    def _fees(self, event: Exchanged, rate: Looked) -> tuple[int, Decimal, int]:
+        """Fee in units of the asset, in the trade's currency, and all money fees in euro cents."""
+        in_coins, in_money, cents = 0, Decimal(0), 0
+        for asset, amount in event.fees:
+            if asset == event.asset:
+                in_coins += units_of(amount)
+            elif asset == event.currency:
+                in_money = _EXACT.add(in_money, amount)
+                cents += euro_cents(amount, rate.value)
+            elif asset == EURO or asset in CURRENCIES:
+                cents += euro_cents(amount, self._rate(asset, event.wall, event.id).value)
+            else:
+                self.notes.append(f"{event.id}: the fee of {amount} {asset} is not valued")
+        return in_coins, in_money, cents
+
+    def _dispose(
+        self,
+        event: Exchanged,
+        label: str,
+        rate: Looked,
+        qty: int,
+        money: Decimal,
+        proceeds: int,
+        costs: int,
+        asset: str = "",
+    ) -> None:
+        """Take `qty` from the queue; proceeds and Werbungskosten go along by quantity (Rn. 57)."""
+        what = asset or event.asset
+        queue = self._queues.setdefault((event.account, what), _Queue())
+        currency_leg, done = what in CURRENCIES, 0
+        sold_on = day_of(event.wall)
+        for lot, first, last in queue.take(qty):
+            to = done + last - first
+            share = cents_share(proceeds, to, qty) - cents_share(proceeds, done, qty)
+            cost = 0
+            if lot is not None:
+                cost = cents_share(lot.cost, last, lot.qty) - cents_share(lot.cost, first, lot.qty)
+            elif currency_leg:
+                # Money of unknown origin: neither gain nor loss can be claimed of it.
+                cost = share
+            if lot is None:
+                self.notes.append(
+                    f"{label}: no acquisition is known of {quantity_of(last - first)} {what}"
+                )
+            self.rows.append(
+                Row(
+                    label=label,
+                    sale=event,
+                    rate=rate,
+                    basis=None if lot is None else lot.basis,
+                    asset=what,
+                    qty=Units(last - first),
+                    money=(money, done, to, qty),
+                    proceeds=share,
+                    cost=cost,
+                    costs=cents_share(costs, to, qty) - cents_share(costs, done, qty),
+                    # § 23 (1) s. 1 Nr. 2 EStG: "not more than one year", by the calendar.
+                    taxable=lot is None or sold_on <= last_taxable_day(lot.basis.wall),
+                    currency_leg=currency_leg,
+                )
+            )
+            done = to
+
+    def _spend(self, event: Exchanged, rate: Looked, money: Decimal, cents: int) -> None:
+        """Foreign money paid for coins: the careful view is a disposal of it (TAX.md 5, low)."""
+        if event.currency in CURRENCIES and self._track:
+            label = f"{event.id}#{event.currency}"
+            self._dispose(event, label, rate, units_of(money), money, cents, 0, event.currency)
+
+    # Other ways in and out.
+
+    def _move(self, event: Moved) -> None:
+        if not self._is_kept(event.asset):
+            return
+        queue = self._queue(event)
+        target = self._queues.setdefault((event.to, event.asset), _Queue())
+        for lot, first, last in list(queue.take(event.qty)):
+            if lot is None:
+                self._put(self._unknown(event, last - first), 0)
+                continue
+            cost = cents_share(lot.cost, last, lot.qty) - cents_share(lot.cost, first, lot.qty)
+            moved = _Lot(lot.basis, last - first, cost)
+            target.put(moved)
+        for _ in queue.take(event.network_fee):
+            # Not settled; default: no disposal, not deductible, its cost leaves with it (TAX.md 4).
+            pass
+
+    def _arrive(self, event: Arrived) -> None:
+        wall = event.wall if event.acquired is None else event.acquired
+        currency = event.asset if event.asset in CURRENCIES else EURO
+        rate = self._rate(currency, wall, event.id)
+        if event.cost_eur is not None:
+            cost = euro_cents(event.cost_eur, Decimal(1))
+        elif currency != EURO:
+            # Money that came in is worth what it is worth that day, unless the user says more.
+            cost = euro_cents(quantity_of(event.qty), rate.value)
+        else:
+            cost = 0
+        doubtful = event.cost_eur is None or (
+            event.acquired is None and event.origin is Origin.DEPOSIT
+        )
+        basis = Basis(
+            event.id, event.account, event.asset, wall, event.seq, event.qty, EURO,
+            Decimal(cost).scaleb(-2, _EXACT), Looked(day_of(wall), Decimal(1), rate.provisional),
+            event.origin, doubtful, event.manual,
+        )  # fmt: skip
+        if doubtful and event.asset not in CURRENCIES:
+            self.notes.append(
+                f"{event.id}: {quantity_of(event.qty)} {event.asset} came as a {event.origin} "
+                "without proof of date or cost"
+            )
+        self._put(basis, cost)
+
+    def _unknown(self, event: Moved, qty: int) -> Basis:
+        self.notes.append(f"{event.id}: more {event.asset} was moved than the book knows")
+        return Basis(
+            event.id, event.to, event.asset, event.wall, event.seq, Units(qty), EURO, Decimal(0),
+            Looked(day_of(event.wall), Decimal(1), False), Origin.DEPOSIT, True, event.manual,
+        )  # fmt: skip
+
+    def _put(self, basis: Basis, cost: int) -> None:
+        if basis.qty > 0:
+            queue = self._queues.setdefault((basis.account, basis.asset), _Queue())
+            queue.put(_Lot(basis, basis.qty, cost))
+
+    def _rate(self, currency: str, wall: Ns, name: str) -> Looked:
+        found = self._rates.look_up(currency, day_of(wall))
+        if found is None:
+            raise BookError(
+                f"{name}: no rate of the ECB for {currency} on {day_of(wall)}: "
+                "icryptotrader tax rates FILE reads them in"
+            )
+        return found
+
+
+def keep(events: Iterable[TaxEvent], rates: Rates, *, track_currencies: bool = True) -> Book:
+    """The book of all these events, in whatever order they are given."""
+    book = Book(rates, track_currencies=track_currencies)
+    for event in with_proofs(events):
+        book.feed(event)
+    return book
+
+
+def nets(rows: Iterable[Row], *, currency_legs: bool) -> dict[int, int]:
+    """Gains less losses of the taxable parts by tax year, in euro cents; years of free ones are 0.
+
+    currency_legs: whether disposals of foreign money count too.
+    """
+    found: dict[int, int] = {}
+    for row in rows:
+        if currency_legs or not row.currency_leg:
+            found[row.year] = found.get(row.year, 0) + (row.gain if row.taxable else 0)
+    return found
+
+
+def day_of(wall: Ns) -> date:
+    """The German day of a moment."""
+    return _day_of_hour(wall // _HOUR)
+
+
+def last_taxable_day(acquired: Ns) -> date:
+    """The anniversary of an acquisition, by its German day."""
+    return _last_taxable(acquired // _HOUR)
+
+
+@lru_cache(maxsize=65_536)
+def _day_of_hour(hour: int) -> date:
+    # German days turn on a full hour of UTC.
+    return berlin_day(Ns(hour * _HOUR))
+
+
+@lru_cache(maxsize=65_536)
+def _last_taxable(hour: int) -> date:
+    return anniversary(_day_of_hour(hour))
+
+
+def _basis(event: Exchanged, asset: str, qty: int, money: Decimal, rate: Looked) -> Basis:
+    # Money that coins were sold for bears the sale's id behind its own name.
+    name = f"{asset}:{event.id}" if asset in CURRENCIES else event.id
+    return Basis(
+        name, event.account, asset, event.wall, event.seq, Units(qty), event.currency, money, rate,
+        Origin.PURCHASE, False, event.manual,
+    )  # fmt: skip
