@@ -74,6 +74,10 @@ class Account:
         following, next_maker, next_taker = FEES[index + 1]
         return FeeTier(maker, taker, least, following, next_maker, next_taker)
 
+    def fix_rates(self, maker: int, taker: int) -> None:
+        """Another fee tier from now on, whatever was traded; rates in 10⁻⁶."""
+        self._fixed, self._base_volume = (maker, taker), None
+
     def needed(self, pair: Pair, order: Order, price: int, rate: int) -> tuple[str, int]:
         """The asset and the ledger units that the rest of an order may cost at this price."""
         if order.side == "sell":

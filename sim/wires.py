@@ -36,6 +36,9 @@ class Hop(Struct, frozen=True):
     ordered: bool = True
 
 
+Ways = tuple[Sequence[Hop], Sequence[Hop]]
+
+
 class Answer(Struct, frozen=True):
     """What becomes of one REST call.
 
@@ -55,7 +58,9 @@ class Fate(Protocol):
 
     def inbound(self, owner: Owner, conn: int, text: str) -> Sequence[Hop]: ...
 
-    def outbound(self, owner: Owner, conn: int, text: str) -> Sequence[Hop]: ...
+    def outbound(self, owner: Owner, conn: int, text: str) -> Ways:
+        """What goes on to the exchange, and what is answered without it."""
+        ...
 
     def connecting(self, owner: Owner) -> str:
         """Why a connection cannot be made; "" where it can."""
@@ -84,8 +89,8 @@ class Steady:
     def inbound(self, owner: Owner, conn: int, text: str) -> Sequence[Hop]:
         return (Hop(text),)
 
-    def outbound(self, owner: Owner, conn: int, text: str) -> Sequence[Hop]:
-        return (Hop(text),)
+    def outbound(self, owner: Owner, conn: int, text: str) -> Ways:
+        return (Hop(text),), ()
 
     def connecting(self, owner: Owner) -> str:
         return ""
@@ -184,12 +189,16 @@ class Wires:
         if wire is None:
             return
         self.note(raw)
-        for hop in self.fate.outbound(owner, wire.conn, raw.decode()):
-            if not wire.dead:
-                at = self.now + hop.delay
-                if hop.ordered:
-                    at = wire.free_out = max(at, wire.free_out)
-                self._at(at, self._arrive(wire.conn, hop.text))
+        if wire.dead:
+            return
+        there, back = self.fate.outbound(owner, wire.conn, raw.decode())
+        for hop in there:
+            at = self.now + hop.delay
+            if hop.ordered:
+                at = wire.free_out = max(at, wire.free_out)
+            self._at(at, self._arrive(wire.conn, hop.text))
+        for hop in back:
+            self.tell(wire, hop)
 
     def _arrive(self, conn: int, text: str) -> Callable[[], None]:
         return lambda: self.venue.receive(conn, text, self.now, self.wall)

@@ -37,7 +37,7 @@ LEDGER_FOR_CORE: Final = {
 WORLD: Final = {
     "time": {"shared/clock.py"},
     # The jitter of a reconnect is drawn where the line is, and handed in as a value.
-    "random": {"feed/shell.py", "strategy/shell.py"},
+    "random": {"feed/shell.py", "strategy/shell.py", "sim/faults.py"},
     "uuid": set[str](),
     "zmq": {"shared/bus.py"},
     "sqlite3": {"strategy/ledger/records.py", "strategy/ledger/store.py", "sim/store.py"},

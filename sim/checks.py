@@ -1,0 +1,458 @@
+"""What must hold in a simulated run: after every step, at the exchange, and at rest.
+
+Rule 1: a check looks from outside: at what travels, at the exchange's truth and at the ledger. It
+reads the strategy's own memory only where it says what the strategy believes.
+Rule 2: a check that fails raises Violation with its number and the moment; nothing is repaired.
+
+Numbers I1 to I28 are the invariants of the project's reliability catalogue.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from shared import frames
+from shared.kraken.checksum import book_checksum
+from shared.orders import Filled
+from shared.units import SECOND, Ns, Side
+from sim.instruments import ASSETS
+from sim.values import Event, Exec, Trade
+from sim.world import World
+from strategy import session_mail as mail
+from strategy.core.lifecycle import Phase
+from strategy.core.memory import is_ours
+from strategy.core.slots import State
+from strategy.ledger.entries import FillEntry, Remember
+from strategy.ledger.lots import Lots
+from strategy.trader import Commit, In, Out
+
+SWITCH_GRACE: Final = Ns(10 * SECOND)
+COVER_S: Final = 14.9
+BOOKS_KEPT: Final = 400
+REFUSALS_MOST: Final = 6
+REFUSALS_WITHIN: Final = Ns(10 * SECOND)
+SETTLED_AFTER: Final = Ns(20 * SECOND)
+SILENT_FOR: Final = Ns(16 * SECOND)
+
+
+class Violation(Exception):  # noqa: N818 - what a run found, not an error of the simulator
+    """`check` names what did not hold."""
+
+    def __init__(self, check: str, text: str) -> None:
+        super().__init__(f"{check}: {text}")
+        self.check = check
+
+
+class Asked(Struct, frozen=True):
+    """A request about an order that waits for its answer."""
+
+    line: int
+    req_id: int
+    cl_ord_id: str
+    at: Ns
+
+
+class Expectation(Struct, frozen=True):
+    """What an injected fault must lead to, by when; void once a later upheaval hides it."""
+
+    fault: str
+    what: str
+    due: Ns
+    upheaval: int
+    holds: Callable[[], bool]
+
+
+class Checks:
+    """Watches one World. `asserted` counts, by fault, what it had to lead to and did."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.asserted: dict[str, int] = {}
+        self.upheavals = 0  # what makes a single fault's consequence impossible to judge
+        self.troubled_at = world.now
+        self.declared: dict[str, int] = {}  # what the owner moved in and out, by asset
+        self.foreign_trade_at = Ns(-(10**18))
+        self._expected: list[Expectation] = []
+        self._asked: dict[str, Asked] = {}  # by slot
+        self._arms: dict[tuple[int, int], Ns] = {}
+        self._covered_until = Ns(0)
+        self._book: frames.Book | None = None
+        self._feed_good_at = world.now
+        self._system = ""
+        self._checksums: deque[int] = deque(maxlen=BOOKS_KEPT)
+        self._refusals: dict[str, deque[Ns]] = {}
+        self._truth = Lots(world.config.pair.partition("/")[0])
+        self._fills_seen = 0
+        self._unprotected_since: Ns | None = None
+        self._orphan_since: dict[str, Ns] = {}
+        self._lives = 0
+        for trade in world.exchange.trades.values():
+            self._book_truth(trade)
+        world.watcher = self
+        world.venue.witness = self.happened
+
+    def fail(self, check: str, text: str) -> None:
+        at = (self.world.now - 1_000 * SECOND) / SECOND
+        raise Violation(check, f"{text} (at {at:.3f} s)")
+
+    # What faults must lead to.
+
+    def upheave(self) -> None:
+        """Something happened that hides what single faults lead to."""
+        self.upheavals += 1
+        self.troubled_at = self.world.now
+
+    def expect(self, fault: str, what: str, within: int, holds: Callable[[], bool]) -> None:
+        due = Ns(self.world.now + within)
+        self._expected.append(Expectation(fault, what, due, self.upheavals, holds))
+
+    def confirm(self, fault: str) -> None:
+        """What this fault must lead to was seen."""
+        self.asserted[fault] = self.asserted.get(fault, 0) + 1
+
+    def _judge(self, now: Ns) -> None:
+        kept: list[Expectation] = []
+        for each in self._expected:
+            if each.upheaval != self.upheavals:
+                continue
+            if each.holds():
+                self.confirm(each.fault)
+            elif now > each.due:
+                self.fail(each.fault, f"did not happen: {each.what}")
+            else:
+                kept.append(each)
+        self._expected = kept
+
+    # What the strategy does.
+
+    def stepped(self, now: Ns, inbox: Sequence[In], out: Sequence[Out]) -> None:
+        """Hold a step's letters against what the strategy had been told when it wrote them."""
+        if self.world.lives != self._lives:
+            self._begin_life()
+        for item in inbox:
+            if isinstance(item, frames.Book):
+                self._hear_book(item)
+            elif isinstance(item, mail.Text):
+                self._hear_text(item)
+            elif isinstance(item, mail.LineClosed):
+                self._asked.clear()
+        facts = self.world.ledger.facts
+        halted = facts.get("halt", "") or facts.get("hold", "")
+        for each in out:
+            match each:
+                case Commit(entries):
+                    for entry in entries:
+                        if isinstance(entry, FillEntry):
+                            self._check_fill(entry.fill)
+                        elif isinstance(entry, Remember) and entry.key in ("halt", "hold"):
+                            facts = {**facts, entry.key: entry.value}
+                            halted = facts.get("halt", "") or facts.get("hold", "")
+                case mail.SendText(line, data):
+                    self._check_letter(now, line, data, halted)
+                case mail.CloseLine():
+                    self._asked.clear()
+                case _:
+                    pass
+        if self._expected:
+            self._judge(now)
+
+    def _begin_life(self) -> None:
+        self._lives = self.world.lives
+        self._asked.clear()
+        self._arms.clear()
+        self._refusals.clear()
+        self._covered_until = Ns(0)
+        self._book = None
+        self._system = ""
+
+    def _hear_book(self, book: frames.Book) -> None:
+        last = self._book
+        if last is None or (book.boot, book.seq) > (last.boot, last.seq):
+            self._book = book
+
+    def _hear_text(self, item: mail.Text) -> None:
+        text = item.data
+        if text.startswith(b'{"channel":"status"'):
+            found: Any = msgspec.json.decode(text)
+            self._system = found["data"][0]["system"]
+        elif text.startswith((b'{"method"', b'{"error"')):
+            self._hear_answer(item.line, text)
+        elif text.startswith(b'{"channel":"executions"') and self._asked:
+            # An event that names the order says what the answer would have said.
+            for slot, asked in list(self._asked.items()):
+                if asked.cl_ord_id.encode() in text:
+                    del self._asked[slot]
+
+    def _hear_answer(self, line: int, text: bytes) -> None:
+        found: Any = msgspec.json.decode(text)
+        req_id = found.get("req_id", 0)
+        sent_at = self._arms.pop((line, req_id), None)
+        if sent_at is not None and found["success"]:
+            timeout = self.world.config.ws.cancel_after_timeout_sec * SECOND
+            self._covered_until = max(self._covered_until, Ns(sent_at + timeout))
+        for slot, asked in list(self._asked.items()):
+            if (asked.line, asked.req_id) == (line, req_id):
+                del self._asked[slot]
+                if not found["success"] and found["method"] == "add_order":
+                    self._refused(slot)
+
+    def _refused(self, slot: str) -> None:
+        """I24: a slot that is refused rests, longer each time."""
+        times = self._refusals.setdefault(slot, deque())
+        times.append(self.world.now)
+        while times and times[0] < self.world.now - REFUSALS_WITHIN:
+            times.popleft()
+        if len(times) >= REFUSALS_MOST:
+            self.fail("I24", f"slot {slot} was refused {len(times)} times within 10 s")
+
+    def _check_fill(self, fill: Filled) -> None:
+        trade = self.world.exchange.trades.get(fill.exec_id)
+        if trade is None:
+            self.fail("I4", f"fill {fill.exec_id} is booked and never happened")
+            return
+        fee = sum((amount for _, amount in fill.fees), Decimal(0))
+        booked = (fill.side.value, int(fill.qty), int(fill.price), fee.scaleb(4))
+        if booked != (trade.side, trade.qty, trade.price, Decimal(trade.fee)):
+            self.fail("I4", f"fill {fill.exec_id} is booked as {booked}, and was {trade}")
+
+    # What it sends.
+
+    def _check_letter(self, now: Ns, line: int, data: bytes, halted: str) -> None:
+        method = data[11 : data.index(b'"', 11)]
+        if method == b"cancel_all_orders_after":
+            found: Any = msgspec.json.decode(data)
+            if found["params"]["timeout"]:
+                self._arms[line, found["req_id"]] = now
+            else:
+                self._covered_until = Ns(0)
+        if method not in (b"add_order", b"amend_order", b"cancel_order"):
+            return
+        found = msgspec.json.decode(data)
+        params = found["params"]
+        named = params.get("cl_ord_id", "")
+        cl_ord_id = named[0] if isinstance(named, list) else named
+        slot, side = self.world.ledger.owners.get(cl_ord_id) or self._coming(cl_ord_id)
+        if method != b"cancel_order":
+            self._check_order(now, params, slot, side, halted)
+        if slot:
+            self._check_flight(now, slot, Asked(line, found["req_id"], cl_ord_id, now), method)
+
+    def _coming(self, cl_ord_id: str) -> tuple[str, Side]:
+        """The slot of an order whose intent stands in this very step's commit."""
+        trader = self.world.trader
+        found = trader.core.memory.slot_of(cl_ord_id) if trader is not None else None
+        if found is None:
+            return "", Side.BUY
+        pair, place = found
+        return pair.slots[place].name, pair.slots[place].side
+
+    def _check_flight(self, now: Ns, slot: str, asked: Asked, method: bytes) -> None:
+        before = self._asked.get(slot)
+        patience = self.world.config.time.ack_sec * SECOND
+        if before is not None and before.line == asked.line and now - before.at < patience:
+            self.fail("flight", f"{method.decode()} about slot {slot}, which is in flight")
+        self._asked[slot] = asked
+
+    def _check_order(
+        self, now: Ns, params: dict[str, Any], slot: str, side: Side, halted: str
+    ) -> None:
+        book, leaving = self._book, slot == "x"
+        if halted and not (leaving and halted == "flatten"):
+            self.fail("I18", f"an order leaves while halted or held: {halted}")
+        if self._system != "online":
+            self.fail("F86", f"an order leaves while the exchange is {self._system or 'unknown'}")
+        left = (self._covered_until - now) / SECOND
+        if left < COVER_S:
+            self.fail("I3", f"an order leaves and the switch covers it for {left:.1f} s only")
+        if book is None or not book.valid or not book.bids or not book.asks:
+            self.fail("I14", "an order leaves on an invalid book")
+            return
+        age = (now - book.heard_at) / SECOND
+        if age > self.world.config.time.feed_stale_sec:
+            self.fail("I15", f"an order leaves on a book of {age:.1f} s ago")
+        if "limit_price" not in params:
+            return
+        decimals = self.world.exchange.markets[self.world.config.pair].pair.price_decimals
+        price = round(float(params["limit_price"]) * 10**decimals)
+        if not leaving:
+            crosses = price >= book.asks[0] if side is Side.BUY else price <= book.bids[0]
+            if crosses:
+                self.fail("I11", f"{side} at {price} crosses {book.bids[0]} / {book.asks[0]}")
+        middle = (book.bids[0] + book.asks[0]) / 2
+        if abs(price / middle - 1.0) > self.world.config.limits.collar_pct + 1e-9:
+            self.fail("I12", f"{side} at {price} is far from {middle}")
+
+    # What the feed says.
+
+    def genuine(self, text: str) -> None:
+        """A book message as the exchange made it, before anything happened to it."""
+        start = text.rindex('"checksum":') + 11
+        end = start
+        while text[end].isdigit():
+            end += 1
+        self._checksums.append(int(text[start:end]))
+
+    def published(self, now: Ns, frame: frames.FeedFrame) -> None:
+        """I14: a valid book is two-sided, not crossed, and one that the exchange had."""
+        if not isinstance(frame, frames.Book):
+            return
+        if not frame.valid:
+            if frame.bids or frame.asks:
+                self.fail("I14", "an invalid book has levels")
+            return
+        self._feed_good_at = now
+        if not frame.bids or not frame.asks or frame.bids[0] >= frame.asks[0]:
+            self.fail("I14", f"published as valid: {frame.bids[:1]} / {frame.asks[:1]}")
+        checksum = book_checksum(
+            zip(frame.asks, frame.ask_qtys, strict=True),
+            zip(frame.bids, frame.bid_qtys, strict=True),
+        )
+        if checksum not in self._checksums:
+            self.fail("I14", "published as valid: a book that the exchange never had")
+
+    # What happens at the exchange.
+
+    def happened(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, Exec):
+                self._hear_exec(event)
+
+    def _hear_exec(self, event: Exec) -> None:
+        order = event.order
+        owner = self.world.ledger.owners.get(order.cl_ord_id)
+        if event.trade is not None:
+            self._book_truth(event.trade)
+            if owner is None:
+                self.foreign_trade_at = self.world.now
+            elif not event.trade.maker and owner[0] != "x":
+                self.fail("I11", f"{order.cl_ord_id} of slot {owner[0]} took")
+        if owner is None or event.kind not in ("new", "amended"):
+            return
+        exchange = self.world.exchange
+        if event.kind == "new":
+            if not exchange.switch_wall:
+                self.fail("I3", f"{order.cl_ord_id} was accepted while the switch is off")
+            rivals = [
+                other.cl_ord_id
+                for other in exchange.open.values()
+                if other is not order and self.world.ledger.owners.get(other.cl_ord_id) == owner
+            ]
+            if rivals:
+                self.fail("I1", f"slot {owner[0]} has {order.cl_ord_id} and {rivals}")
+        if order.side == "sell" and order.status == "open":
+            self._check_free()
+
+    def _check_free(self) -> None:
+        """I8: all our resting sells together stay within the coins that are free of tax."""
+        if self.world.now - self.foreign_trade_at < SETTLED_AFTER * 3:
+            return  # the owner sold coins under our orders: they are judged at rest
+        safety = self.world.config.tax.holding_safety_days
+        free = self._truth.free_prefix(self.world.wall, safety)
+        resting = sum(order.left for order in self.ours() if order.side == "sell")
+        if resting > free:
+            self.fail("I8", f"sells of {resting} sats rest, {free} are free of tax")
+
+    def _book_truth(self, trade: Trade) -> None:
+        decimals = 4
+        self._truth.book(
+            Filled(
+                trade.exec_id, trade.order_id, trade.cl_ord_id, trade.pair, Side(trade.side),
+                trade.price, trade.qty, Decimal(trade.cost),  # type: ignore[arg-type]
+                (("EUR", Decimal(trade.fee).scaleb(-decimals)),), trade.wall, trade.trade_id,
+                trade.maker,
+            )
+        )  # fmt: skip
+
+    def ours(self) -> list[Any]:
+        """The orders of ours that rest at the exchange."""
+        owners = self.world.ledger.owners
+        return [o for o in self.world.exchange.open.values() if o.cl_ord_id in owners]
+
+    # At every moment.
+
+    def turned(self, now: Ns) -> None:
+        exchange = self.world.exchange
+        off = not exchange.switch_wall and exchange.system == "online"
+        if off and exchange.open and self.ours():
+            self.fail("I3", "orders of ours rest while the switch is off")
+        if self.world.trader is None and exchange.open and exchange.system == "online":
+            gone_for = now - self.world.died_at
+            limit = self.world.config.ws.cancel_after_timeout_sec * SECOND + SWITCH_GRACE
+            if gone_for > limit and self.ours():
+                self.fail("I2", f"orders of ours rest {gone_for / SECOND:.0f} s after the end")
+
+    def each_second(self, now: Ns) -> None:
+        """Slower looks: a silent feed empties the book, nothing of ours stays unowned."""
+        world = self.world
+        trader = world.trader
+        calm = now - self.troubled_at > SETTLED_AFTER and trader is not None
+        if calm and now - self._feed_good_at > SILENT_FOR and world.exchange.system == "online":
+            assert trader is not None
+            if trader.core.memory.phase is Phase.TRADING and self.ours():
+                feed_age = trader.core.memory.pairs[world.config.pair].tape.age(now)
+                if feed_age > SILENT_FOR:
+                    self.fail("I15", "orders of ours rest on a feed that is long silent")
+        if self._expected:
+            self._judge(now)
+
+    # At rest.
+
+    def unrest(self) -> str:
+        """What is not in order yet; "" once all has come right (I4 to I6, liveness)."""
+        world, trader = self.world, self.world.trader
+        if trader is None or world.feed is None:
+            return "a process is down"
+        memory = trader.core.memory
+        if memory.phase is not Phase.TRADING:
+            return f"phase is {memory.phase}"
+        if memory.halt or memory.hold:
+            return f"halted or held: {memory.halt or memory.hold}"
+        states = [slot.state for slot in memory.all_slots()]
+        if any(state not in (State.EMPTY, State.LIVE) for state in states):
+            return "orders are in flight or lost"
+        believed = sorted(s.cl_ord_id for s in memory.all_slots() if s.state is State.LIVE)
+        resting = sorted(
+            order.cl_ord_id for order in world.exchange.open.values() if is_ours(order.cl_ord_id)
+        )
+        if believed != resting:
+            return f"we believe {believed}, and {resting} rest"
+        if memory.orphans:
+            return "orphans are being cancelled"
+        if world.ledger.fills.keys() != world.exchange.trades.keys():
+            missing = world.exchange.trades.keys() - world.ledger.fills.keys()
+            return f"not booked: {sorted(missing)}"
+        if not world.exchange.switch_wall:
+            return "the switch is off"
+        return self._unrest_of_market(memory)
+
+    def _unrest_of_market(self, memory: Any) -> str:
+        pair = memory.pairs[self.world.config.pair]
+        if pair.view is None or not pair.view.fresh:
+            return "the book is not fresh"
+        live = {s.cl_ord_id for s in memory.all_slots() if s.state is State.LIVE}
+        if live != set(self.world.ledger.intents):
+            return f"intents {sorted(set(self.world.ledger.intents) ^ live)} are of no slot"
+        return ""
+
+    def at_rest(self) -> None:
+        """I5 to I7, once nothing is on its way."""
+        world, trader = self.world, self.world.trader
+        assert trader is not None
+        coin = world.config.pair.partition("/")[0]
+        lots = world.ledger.lots(coin)
+        left = [(lot.exec_id, lot.left) for lot in lots.open_lots()]
+        if left != [(lot.exec_id, lot.left) for lot in self._truth.open_lots()]:
+            self.fail("I7", "the lots do not follow from the exchange's trades")
+        if trader.core.memory.lots.digest() != lots.digest():
+            self.fail("I20", "the lots in memory are not those of the ledger")
+        balance = world.exchange.account.balances[coin]
+        sats = balance // 10 ** (ASSETS[coin].decimals - 8)
+        external = self.declared.get(coin, 0)
+        if lots.total() + external != sats:
+            self.fail("I6", f"lots {lots.total()} + external {external} are not balance {sats}")
