@@ -34,6 +34,7 @@ SETTINGS: Final = """
 [demo]
 public_port = {ports[0]}
 private_port = {ports[1]}
+{demo}
 [web]
 port = {ports[2]}
 [metrics]
@@ -49,14 +50,17 @@ LOOK_EACH_S: Final = 0.1
 class House:
     """`icryptotrader run` in a folder of its own. A context manager; see the methods.
 
-    settings: TOML on top of the defaults. args: more options of `icryptotrader run`.
+    settings: TOML on top of the defaults, demo: more lines of its [demo]. args: more options of
+    `icryptotrader run`.
     """
 
-    def __init__(self, folder: Path, settings: str = "", args: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, settings: str = "", args: tuple[str, ...] = (), demo: str = ""
+    ) -> None:
         self.home = Home(folder / "home")
         self.console = folder / "console.txt"
         self._config = folder / "settings.toml"
-        self._config.write_text(settings + SETTINGS.format(ports=free_ports(4)))
+        self._config.write_text(settings + SETTINGS.format(ports=free_ports(4), demo=demo))
         self._args = args
         self._run: subprocess.Popen[bytes] | None = None
         self._last_nonce = 0

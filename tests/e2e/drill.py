@@ -1,0 +1,199 @@
+"""The long drill: paper trading while every process is killed and stopped at random.
+
+    python tests/e2e/drill.py --minutes 30 --seed 1
+
+Each few seconds one program, or two of them, supervisord or `run` itself is ended by SIGKILL or
+stopped for a while by SIGSTOP. About each two minutes, and at the end, the house is left in peace
+until it trades, and the ledger is held against the exchange. One line sums it up; exit code 1
+where anything was violated. Not a test: it takes as long as it is told to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.e2e import truth  # noqa: E402 - found by the line above
+from tests.e2e.harness import PROGRAMS, House  # noqa: E402
+
+SETTINGS: Final = """
+[limits]
+fills_per_minute = 60
+fills_per_hour = 2000
+"""
+
+PEACE_S: Final = 120.0
+"""How long a house in peace may take until it trades and agrees with the exchange."""
+
+CALM_EACH_S: Final = 120.0
+SUPERVISORD_KILLS: Final = 4
+"""`run` starts supervisord again five times at most."""
+
+MOST_ORDERS: Final = 10
+"""Five rungs on each side, and never a second order for one of them."""
+
+
+class Drill:
+    """One house, its tormentor, and what was found."""
+
+    def __init__(self, house: House, seed: int) -> None:
+        self.house = house
+        self.violations: list[str] = []
+        self.done: Counter[str] = Counter()
+        self.calms = 0
+        self.most_orders = 0
+        self._chance = random.Random(seed)
+        self._actions: tuple[tuple[int, Callable[[], None]], ...] = (
+            (10, self._kill_one),
+            (3, self._kill_two),
+            (4, self._freeze),
+            (1, self._kill_supervisord),
+            (1, self._kill_run),
+        )
+
+    def torment(self, minutes: float) -> None:
+        """Until the time is up; ends in peace."""
+        deadline = time.monotonic() + minutes * 60
+        calm_at = time.monotonic() + CALM_EACH_S
+        self.calm()
+        while time.monotonic() < deadline:
+            self._watch_for(self._chance.uniform(0.5, 14.0))
+            weights, actions = zip(*self._actions, strict=True)
+            self._chance.choices(actions, weights)[0]()
+            if time.monotonic() > calm_at:
+                self.calm()
+                calm_at = time.monotonic() + CALM_EACH_S
+        self.calm()
+
+    def calm(self) -> None:
+        """Leave the house in peace; what does not come right by itself is a violation."""
+        self.calms += 1
+        deadline = time.monotonic() + PEACE_S
+        faults = ["nothing was looked at"]
+        while faults and time.monotonic() < deadline:
+            faults = self._faults()
+            time.sleep(0.3)
+        for fault in faults:
+            self.violated(f"not right within {PEACE_S:.0f} s of peace: {fault}")
+
+    def _faults(self) -> list[str]:
+        house = self.house
+        status = house.status()
+        if status.get("phase") != "trading":
+            return [f"phase {status.get('phase')!r}, waits for {status.get('waits_for')}"]
+        faults = []
+        if float(status["drift"]):
+            faults.append(f"drift {status['drift']}")
+        faults += truth.books_differ(truth.as_booked(house), truth.as_kept(house))
+        return faults + truth.slots_differ(status["slots"], truth.resting(house))
+
+    def _watch_for(self, seconds: float) -> None:
+        """Let time pass; the exchange must never hold more orders than the grid has rungs."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            count = len(truth.resting(self.house))
+            if count > MOST_ORDERS:
+                self.violated(f"{count} orders rest at once")
+            self.most_orders = max(self.most_orders, count)
+            if self.house.ended() is not None:
+                self.violated(f"the house ended by itself: {self.house.ended()}")
+                raise SystemExit(1)
+            time.sleep(0.25)
+
+    # What is done to it.
+
+    def _signal(self, name: str, number: signal.Signals) -> bool:
+        pid = self.house.pid(name)
+        if not pid:
+            return False
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return False
+        self.done[f"{number.name[3:].lower()} {name}"] += 1
+        return True
+
+    def _kill_one(self) -> None:
+        self._signal(self._chance.choice(PROGRAMS), signal.SIGKILL)
+
+    def _kill_two(self) -> None:
+        for name in self._chance.sample(PROGRAMS, 2):
+            self._signal(name, signal.SIGKILL)
+
+    def _freeze(self) -> None:
+        name = self._chance.choice(PROGRAMS)
+        length = self._chance.choice((0.3, 1.0, 3.0, 8.0, 16.0))
+        if self._signal(name, signal.SIGSTOP):
+            pid = self.house.pid(name)
+            self._watch_for(length) if name != "exchange" else time.sleep(length)
+            os.kill(pid, signal.SIGCONT)
+
+    def _kill_supervisord(self) -> None:
+        if self.done["kill supervisord"] < SUPERVISORD_KILLS:
+            self._signal("supervisord", signal.SIGKILL)
+
+    def _kill_run(self) -> None:
+        self.house.kill("run")
+        self.done["kill run"] += 1
+        self.done["kill supervisord"] = 0
+        self.house.start()
+
+    def violated(self, what: str) -> None:
+        print(f"VIOLATED: {what}", flush=True)
+        self.violations.append(what)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--speed", type=int, default=8)
+    parser.add_argument("--volatility", type=float, default=5.0, help="of the market: 2.5 = 250 %%")
+    parser.add_argument("--home", type=Path, help="kept afterwards; default: a temporary folder")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        place = given.home or Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        args = ("--speed", str(given.speed), "--seed", str(given.seed))
+        return _drill(House(place, SETTINGS, args, f"volatility_pct = {given.volatility}"), given)
+
+
+def _drill(house: House, given: argparse.Namespace) -> int:
+    drill = Drill(house, given.seed)
+    with house:
+        drill.torment(given.minutes)
+        code = house.stop()
+        if code != 0:
+            drill.violated(f"the stop was not in order: {code}\n{house.tail()}")
+        trades = truth.as_kept(house)
+        takers = [name for name, (*_, maker) in trades.items() if not maker]
+        faults = [f"{name} was a taker's" for name in takers]
+        faults += [f"{order.cl_ord_id} rests" for order in truth.resting(house)]
+        for fault in faults + truth.ledger_faults(house, trades):
+            drill.violated(fault)
+    fills = len(trades) - house.opening_lots()
+    done = ", ".join(f"{what} x{count}" for what, count in sorted(drill.done.items()))
+    print(
+        f"{given.minutes:g} minutes at speed {given.speed}: {sum(drill.done.values())} blows "
+        f"({done}), {drill.calms} times in peace, {fills} own fills, at most "
+        f"{drill.most_orders} orders, {len(drill.violations)} violations"
+    )
+    return 1 if drill.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
