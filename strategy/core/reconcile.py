@@ -176,7 +176,8 @@ def ask(memory: Memory, now: Ns) -> list[Out]:
         out.append(AskOrders(memory.cursor))
     if asking.single and now - asking.single_at > ANSWER_WITHIN:
         asking = replace(asking, single="")
-    doubtful = None if asking.single else _doubtful(memory)
+    waits = bool(asking.single) or now < asking.not_before
+    doubtful = None if waits else _doubtful(memory)
     if doubtful is not None:
         asking = replace(asking, single=doubtful.cl_ord_id, single_at=now)
         out.append(AskOrder(doubtful.cl_ord_id))
