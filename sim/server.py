@@ -83,12 +83,13 @@ class _Wire:
         self.socket = socket_
         self.waiting: deque[str] = deque()
         self.ready = asyncio.Event()
+        self.overrun = asyncio.Event()
 
     def put(self, text: str) -> None:
         if len(self.waiting) >= _MOST_WAITING:
             # Nothing may be left out silently: who cannot follow is cut off.
-            self.waiting.clear()
-            text = HANG_UP
+            self.overrun.set()
+            return
         self.waiting.append(text)
         self.ready.set()
 
@@ -115,10 +116,14 @@ class _Floor:
         self._watchdog = watchdog
         self._wires: dict[int, _Wire] = {}
         self._woken = asyncio.Event()
+        self._fault: BaseException | None = None  # of ours, while a client was being served
 
     async def pulse(self) -> None:
         """Advance the venue whenever something is due."""
         while True:
+            if self._fault is not None:
+                # uvicorn logs what a handler raises and goes on; a broken engine must not.
+                raise self._fault
             now = self._clock.now()
             self._venue.advance(now, self._clock.wall())
             self._deliver()
@@ -136,20 +141,34 @@ class _Floor:
         await socket_.accept()
         conn = self._venue.connect(host, self._clock.now(), self._clock.wall())
         wire = self._wires[conn] = _Wire(socket_)
-        writer = asyncio.create_task(wire.write())
         self._deliver()
+        tasks = [
+            asyncio.create_task(self._listen(conn, socket_)),
+            asyncio.create_task(wire.write()),
+            asyncio.create_task(wire.overrun.wait()),
+        ]
         try:
-            while (message := await socket_.receive())["type"] == "websocket.receive":
-                text = message.get("text")
-                if text is None:
-                    text = (message.get("bytes") or b"").decode(errors="replace")
-                self._venue.receive(conn, text, self._clock.now(), self._clock.wall())
-                self._deliver()
-                self._woken.set()
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if (fault := task.exception()) is not None:
+                    self._break(fault)
         finally:
+            if wire.overrun.is_set():
+                log.get().warning("slow_reader_dropped", host=host, waiting=len(wire.waiting))
             self._venue.disconnect(conn)
             del self._wires[conn]
-            writer.cancel()
+            for task in tasks:
+                task.cancel()
+
+    async def _listen(self, conn: int, socket_: WebSocket) -> None:
+        """What one client says, until he hangs up."""
+        while (message := await socket_.receive())["type"] == "websocket.receive":
+            text = message.get("text")
+            if text is None:
+                text = (message.get("bytes") or b"").decode(errors="replace")
+            self._venue.receive(conn, text, self._clock.now(), self._clock.wall())
+            self._deliver()
+            self._woken.set()
 
     async def rest(self, request: Request) -> Response:
         """One HTTP request; a private answer takes as long as the exchange is said to take."""
@@ -161,12 +180,21 @@ class _Floor:
         query = f"?{request.url.query}" if request.url.query else ""
         path = request.scope["raw_path"].decode("ascii", errors="replace").split("?")[0] + query
         now = self._clock.now()
-        status, answer = self._venue.rest(
-            request.method, path, dict(request.headers), body, now, self._clock.wall()
-        )
+        wall = self._clock.wall()
+        headers = dict(request.headers)
+        try:
+            status, answer = self._venue.rest(request.method, path, headers, body, now, wall)
+        except Exception as fault:
+            self._break(fault)
+            raise
         self._deliver()
         self._woken.set()
         return Response(answer, status, media_type="application/json")
+
+    def _break(self, fault: BaseException) -> None:
+        """Let the pulse end the process: what broke here may have broken the account."""
+        self._fault = self._fault or fault
+        self._woken.set()
 
     def _deliver(self) -> None:
         for conn, text in self._venue.outbox():
@@ -208,6 +236,7 @@ def _server(floor: _Floor, host: Host) -> _Server:
             ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
+            log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=1,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -37,7 +38,8 @@ class House:
         self.public, self.private = _free_port(), _free_port()
         self.config = home / "test.toml"
         self.config.write_text(
-            f"[demo]\npublic_port = {self.public}\nprivate_port = {self.private}\nlatency_ms = 0\n"
+            f"[demo]\npublic_port = {self.public}\nprivate_port = {self.private}\n"
+            "latency_ms = 0\nspeed = 5\n"
         )
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -119,6 +121,7 @@ def _run(house: House, talk: Callable[[Any, Heard], Awaitable[None]]) -> None:
             key=house.key["api_key"],
             secret=house.key["api_secret"],
             callback=heard.take,
+            no_public=True,
             rest_url=f"http://127.0.0.1:{house.private}",
             ws_url=f"ws://127.0.0.1:{house.public}",
             auth_ws_url=f"ws://127.0.0.1:{house.private}",
@@ -265,6 +268,25 @@ def test_a_killed_exchange_comes_back_with_orders_trades_and_money(house: House)
     assert house.stop() == 0
     house.start()
     assert account() == before
+
+
+def test_who_never_reads_is_dropped_and_the_others_are_served(house: House) -> None:
+    ping = b'{"method":"ping"}'
+    frame = b"\x81" + bytes([0x80 | len(ping)]) + bytes(4) + ping
+    with socket.create_connection(("127.0.0.1", house.public)) as deaf:
+        deaf.settimeout(30)
+        deaf.sendall(
+            b"GET /v2 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        dropped = house.home / "log" / "exchange.jsonl"
+        deadline = time.monotonic() + 60
+        while b"slow_reader_dropped" not in dropped.read_bytes():
+            assert time.monotonic() < deadline
+            with contextlib.suppress(OSError):
+                deaf.sendall(frame * 2_000)
+        market = kraken_spot.Market(url=f"http://127.0.0.1:{house.public}")
+        assert market.get_system_status()["status"] == "online"
 
 
 def test_a_port_in_use_is_said_in_one_line_and_ends_with_78(house: House, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -83,9 +84,14 @@ def trade(exchange: Exchange, at_s: int, taker: str, price: int, qty: int) -> No
     exchange.advance(at, Ns(WALL + at))
 
 
+@cache
+def _shipped() -> Config:
+    return load(Home(Path("/nonexistent")))
+
+
 def default_config(**demo: Any) -> Config:
     """The configuration as it is shipped, with changes to its [demo]."""
-    config = load(Home(Path("/nonexistent")))
+    config = _shipped()
     return replace(config, demo=replace(config.demo, **{"latency_ms": 0, **demo}))
 
 
