@@ -56,6 +56,16 @@ class Resume(Request, frozen=True, forbid_unknown_fields=True, tag="resume"):
     reason: Reason
 
 
+class AskReconcile(Request, frozen=True, forbid_unknown_fields=True, tag="reconcile"):
+    """How balances, ledger and orders stand against the exchange's own."""
+
+
+class AcceptDrift(Request, frozen=True, forbid_unknown_fields=True, tag="reconcile-accept"):
+    """Declare the difference of the coins that is held as external, so that trading goes on."""
+
+    reason: Reason
+
+
 class CancelOrders(Request, frozen=True, forbid_unknown_fields=True, tag="cancel-all"):
     """Cancel own orders once; the grid may quote again."""
 
@@ -82,6 +92,8 @@ AnyRequest = (
     | AskOrderList
     | AskLots
     | Explain
+    | AskReconcile
+    | AcceptDrift
     | Hold
     | Resume
     | CancelOrders

@@ -20,9 +20,11 @@ from shared.clock import machine_wall
 from shared.config import EXIT_BROKEN, find_home
 from shared.control import (
     CONTROL_VERSION,
+    AcceptDrift,
     AnyRequest,
     AskLots,
     AskOrderList,
+    AskReconcile,
     AskStatus,
     CancelOrders,
     Explain,
@@ -167,6 +169,31 @@ def explain(
     """Why a slot is as it is: the plan's reasons, stage by stage."""
     request = Explain(*_head(), slot=_short(slot, LONGEST_SLOT, "SLOT"))
     _ask(context, home, request, json=json, show=ctl_view.explain)
+
+
+@app.command()
+def reconcile(
+    context: typer.Context,
+    accept: Annotated[
+        str | None, typer.Argument(metavar="[accept", help="Declare the difference as external.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Argument(metavar="REASON]", help="Kept in the ledger's audit trail.")
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """How balances, ledger and orders stand; `reconcile accept REASON` ends a held difference.
+
+    Accepted coins are counted as somebody's own: the ledger has no purchase of them, the tax book
+    must be told otherwise.
+    """
+    if accept is None:
+        _ask(context, home, AskReconcile(*_head()), json=json, show=ctl_view.reconcile)
+    if accept != "accept" or not reason:
+        _end(USAGE, "reconcile: say nothing more, or: accept REASON", json=json)
+    request = AcceptDrift(*_head(), reason=_short(reason, LONGEST_REASON, "REASON"))
+    _ask(context, home, request, json=json)
 
 
 @app.command()

@@ -72,6 +72,19 @@ def explain(data: Mapping[str, Any]) -> Shown:
     return [_line(f"slot {_say(data.get('slot'))}", "bold"), *reasons]
 
 
+def reconcile(data: Mapping[str, Any]) -> Shown:
+    """Balance and ledger, then what is in doubt."""
+    table = Table.grid(padding=(0, 2))
+    coin = _say(data.get("coin"))
+    for name in ("balance", "ledger", "external", "drift"):
+        table.add_row(Text(name, "dim"), Text(f"{_say(data.get(name))} {coin}"))
+    for name in ("sells_held", "listed_s", "lost", "orphans", "foreign", "history_from"):
+        value = data.get(name)
+        told = ", ".join(map(str, value)) if isinstance(value, list) else value
+        table.add_row(Text(name.replace("_", " "), "dim"), _coloured(told))
+    return [table]
+
+
 def _state(data: Mapping[str, Any]) -> RenderableType:
     balances = ", ".join(f"{asset} {total}" for asset, total in data.get("balances") or ())
     rows = [

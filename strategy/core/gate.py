@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from shared.units import MINUTE, Ns, Side
+from strategy.core.audit import HELD
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import Memory, PairMemory
 from strategy.core.slots import Add, Amend, Slot, State, Wish
@@ -88,6 +89,8 @@ def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> s
     ]
     grown = max(wish.qty, intent.slot.open_qty + intent.slot.filled) - intent.slot.filled
     if wish.side is Side.SELL:
+        if memory.audit.held:
+            return HELD
         resting = sum(slot.open_qty for slot in others)
         reserve = int(memory.config.grid.base_reserve.scaleb(8))
         most = min(memory.free(), memory.base_total(pair) - reserve)

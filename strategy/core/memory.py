@@ -142,6 +142,15 @@ class Kill(Struct, frozen=True):
     tries: int = 0
 
 
+class Audit(Struct, frozen=True):
+    """Coins at the exchange against the ledger, in Sats. external: declared by a person."""
+
+    external: int = 0
+    drift: int = 0
+    since: Ns = Ns(0)  # since when it is this difference; 0 while there is none
+    held: bool = False  # sells wait for a person
+
+
 class Memory:
     """The account, its pairs, and what we are waiting for."""
 
@@ -170,7 +179,8 @@ class Memory:
         self.system = ""
         self.balances: dict[str, Decimal] = {}
         self.balance_at = Ns(0)
-        self.drift_since = Ns(0)
+        external = int(start.facts.get(f"external:{self.coin}", "0"))
+        self.audit = Audit(external, held=bool(start.facts.get("drift")))
         self.risk = Risk(peak=float(start.facts.get("peak", "0")))
         self.peak_kept = (Ns(0), self.risk.peak)  # when the ledger was told the peak, and which
         self.pause = Pause.ACTIVE_TRADING
@@ -225,6 +235,10 @@ class Memory:
         if unmatched:
             pair.unmatched = msgspec.json.decode(unmatched, type=Unmatched)
 
+    @property
+    def coin(self) -> str:
+        return self.config.pair.partition("/")[0]
+
     def slot_of(self, cl_ord_id: str) -> tuple[PairMemory, int] | None:
         found = self.index.get(cl_ord_id)
         return (self.pairs[found[0]], found[1]) if found else None
@@ -268,8 +282,8 @@ class Memory:
     def digest(self) -> str:
         """A fingerprint of all that decides: two runs that agree here will act alike."""
         parts: list[object] = [
-            self.phase, self.hold, self.halt, self.kill, self.flatten, self.line, self.system,
-            self.switch, self.asking, self.cursor, self.ids, self.risk, self.fills,
+            self.phase, self.hold, self.halt, self.kill, self.audit, self.flatten, self.line,
+            self.system, self.switch, self.asking, self.cursor, self.ids, self.risk, self.fills,
             self.lots.digest(), sorted(self.balances.items()), self.rejects_in_a_row,
         ]  # fmt: skip
         for pair in self.pairs.values():

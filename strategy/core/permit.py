@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from shared.units import SECOND, Ns
+from strategy.core.audit import HELD
 from strategy.core.lifecycle import Phase
 from strategy.core.market import Freshness
 from strategy.core.memory import Memory, PairMemory, Permit
@@ -32,9 +33,10 @@ def permit(memory: Memory, pair: PairMemory, now: Ns) -> Permit:
     if wait:
         return Permit(True, True, False, (wait,))
     buy, sell = ALLOWED[memory.pause]
-    if buy and sell:
-        return Permit(True, True, True)
-    return Permit(buy, sell, True, (f"pause: {memory.pause}",))
+    why = () if buy and sell else (f"pause: {memory.pause}",)
+    if memory.audit.held:
+        return Permit(buy, False, True, (*why, HELD))
+    return Permit(buy, sell, True, why)
 
 
 def _forbidden(memory: Memory, pair: PairMemory, now: Ns) -> str:

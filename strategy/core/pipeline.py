@@ -12,6 +12,7 @@ from shared.orders import AddOrder, AmendOrder, ArmDeadman
 from shared.units import MINUTE, SECOND, Ns, Sats, Side, Ticks
 from strategy.core import deadman, exits, hear, killing, reconcile
 from strategy.core.advice import advise
+from strategy.core.audit import audit
 from strategy.core.breaker import guard
 from strategy.core.draining import drain, switch_wanted
 from strategy.core.gate import refuse, throttle
@@ -99,6 +100,7 @@ class Core:
         for pair in memory.pairs.values():
             out += reconcile.time_out(memory, pair, now)
         out += killing.carry_on(memory, now)
+        out += audit(memory, now)
         if switch_wanted(memory) and deadman.due(memory.switch, now, memory.config.ws):
             memory.switch = deadman.asked(memory.switch, now)
             out.append(ArmDeadman(memory.config.ws.cancel_after_timeout_sec))

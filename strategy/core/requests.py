@@ -8,9 +8,11 @@ from typing import Any, Final
 import msgspec
 
 from shared.control import (
+    AcceptDrift,
     AnyRequest,
     AskLots,
     AskOrderList,
+    AskReconcile,
     AskStatus,
     CancelOrders,
     Explain,
@@ -22,7 +24,7 @@ from shared.control import (
     Shutdown,
 )
 from shared.units import Ns
-from strategy.core import killing, view
+from strategy.core import audit, killing, view
 from strategy.core.lifecycle import Phase, Turn, turn
 from strategy.core.memory import Kill as Killed
 from strategy.core.memory import Memory
@@ -85,6 +87,24 @@ def _explain(memory: Memory, request: Explain, now: Ns) -> Handled:
                 }
                 return True, f"{slot.name} is {slot.state.value}: {'; '.join(why)}", data, []
     return False, f"no slot {request.slot!r}; there are {', '.join(names)}", {}, []
+
+
+def _reconcile(memory: Memory, request: AskReconcile, now: Ns) -> Handled:
+    data = view.reconcile_data(memory)
+    if memory.audit.held:
+        text = audit.describe(memory) if memory.audit.drift else "sells are held until a list came"
+    elif memory.audit.drift:
+        text = f"the balance is off by {data['drift']} since {data['drift_s']} s: being looked into"
+    else:
+        text = "balance and ledger agree"
+    return True, text, data, []
+
+
+def _accept_drift(memory: Memory, request: AcceptDrift, now: Ns) -> Handled:
+    said, out = audit.accept(memory, request.reason)
+    if not said:
+        return False, "nothing is held: there is no difference to accept", {}, []
+    return True, f"{said}; sells go on", view.reconcile_data(memory), out
 
 
 def _hold(memory: Memory, request: Hold, now: Ns) -> Handled:
@@ -161,6 +181,8 @@ HANDLERS: Final[dict[type[Any], Callable[[Memory, Any, Ns], Handled]]] = {
     AskOrderList: _orders,
     AskLots: _lots,
     Explain: _explain,
+    AskReconcile: _reconcile,
+    AcceptDrift: _accept_drift,
     Hold: _hold,
     Resume: _resume,
     CancelOrders: _cancel_all,

@@ -23,7 +23,7 @@ from strategy.core.grid import Hung, Unmatched
 from strategy.core.lifecycle import Phase
 from strategy.core.limiter import Limiter
 from strategy.core.market import TapeState
-from strategy.core.memory import Asking, Kill, Memory, PairMemory, Start
+from strategy.core.memory import Asking, Audit, Kill, Memory, PairMemory, Start
 from strategy.core.regime import Regime
 from strategy.core.risk import Pause, Risk
 from strategy.core.slots import Slot
@@ -64,7 +64,7 @@ class AccountState(Struct, frozen=True):
     system: str
     balances: dict[str, Decimal]
     balance_at: Ns
-    drift_since: Ns
+    audit: Audit
     risk: Risk
     peak_kept: tuple[Ns, float]
     pause: Pause

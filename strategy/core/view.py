@@ -8,6 +8,7 @@ from decimal import Decimal
 from shared.frames import FillView, PairView, SlotView, Status
 from shared.orders import Filled
 from shared.units import BPS, SECOND, Ns, Side, fixed_text, plain, price_text, qty_text
+from strategy.core.audit import drift
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.slots import Slot, State
@@ -68,7 +69,7 @@ def status(memory: Memory, tick_us: float = 0.0) -> Status:
         balances=tuple((asset, plain(total)) for asset, total in sorted(memory.balances.items())),
         ledger_base=fixed_text(memory.lots.total(), COIN_DECIMALS),
         free_base=fixed_text(memory.free(), COIN_DECIMALS),
-        drift=fixed_text(drift(memory), COIN_DECIMALS),
+        drift=fixed_text(drift(memory) or 0, COIN_DECIMALS),
         equity=f"{memory.risk.equity:.2f}",
         drawdown_pct=round(memory.risk.drawdown, 6),
         switch_left_s=round(memory.switch.left_s(now), 1),
@@ -85,15 +86,6 @@ def status(memory: Memory, tick_us: float = 0.0) -> Status:
         tick_us=tick_us,
         alerts=tuple(memory.alerts.values()),
     )
-
-
-def drift(memory: Memory) -> int:
-    """The exchange's balance of the coin less our ledger, Sats; 0 while either is unknown."""
-    pair = next(iter(memory.pairs.values()))
-    spec = pair.tape.pair
-    if spec is None or spec.base not in memory.balances:
-        return 0
-    return memory.base_total(pair) - memory.lots.total()
 
 
 def pair_view(memory: Memory, pair: PairMemory) -> PairView:
@@ -198,6 +190,26 @@ def syncing_for(memory: Memory) -> list[str]:
         if pair.tape.pair is None:
             found.append(f"precisions of {pair.name}")
     return found
+
+
+def reconcile_data(memory: Memory) -> dict[str, object]:
+    """How the account stands against the exchange's own word, for `strategy-ctl reconcile`."""
+    found, now = memory.audit, memory.now
+    listed_at = memory.asking.listed_at
+    return {
+        "coin": memory.coin,
+        "balance": plain(memory.balances.get(memory.coin, Decimal(0))),
+        "ledger": fixed_text(memory.lots.total(), COIN_DECIMALS),
+        "external": fixed_text(found.external, COIN_DECIMALS),
+        "drift": fixed_text(drift(memory) or 0, COIN_DECIMALS),
+        "drift_s": round((now - found.since) / SECOND, 1) if found.since else 0.0,
+        "sells_held": found.held,
+        "listed_s": round((now - listed_at) / SECOND, 1) if listed_at else None,
+        "lost": memory.lost(),
+        "orphans": list(memory.orphans),
+        "foreign": list(memory.foreign),
+        "history_from": rfc3339(memory.cursor) if memory.cursor else "",
+    }
 
 
 def lots_data(memory: Memory) -> dict[str, object]:
