@@ -54,7 +54,7 @@ CATALOGUE: Final[dict[str, Fault]] = {
     "F63": Fault("token refused", "another one is fetched"),
     "F64": Fault("REST: invalid nonce"),
     "F65": Fault("REST: temporary lockout"),
-    "F66": Fault("rate limit exceeded", "the slot rests and the counter is believed full"),
+    "F66": Fault("rate limit exceeded", "the slot comes to rest, and nothing loops"),
     "F67": Fault("an order is refused, each documented reason", "the slot is empty and rests"),
     "F68": Fault("a storm of refusals", "no tight loop"),
     "F69": Fault("answer lost, or its outcome unknown", "looked up, never sent again"),

@@ -515,20 +515,9 @@ def refuse_many(scene: Scene) -> None:
 
 
 def limit_rate(scene: Scene) -> None:
-    memory = scene.memory
-    if memory is None:
-        return
-
-    def met(cl_ord_id: str) -> None:
-        pair = memory.pairs[scene.world.config.pair]
-
-        def believed() -> bool:
-            return pair.limiter.counter > 0.5 * (pair.limiter.threshold or 180)
-
-        scene.checks.expect("F66", "the counter is believed full", seconds(8), believed)
-
-    plan = Plan("F66", ORDER_METHODS[:2], "refuse", scene.some(LIMITS), then=met)
-    scene.fates.plan(plan)
+    error = scene.some(LIMITS)
+    met = _resolved(scene, "F66")
+    scene.fates.plan(Plan("F66", ORDER_METHODS[:2], "refuse", error, then=met))
 
 
 def cancel_that_lies(scene: Scene) -> None:

@@ -4,6 +4,7 @@ Rule 1: an order on the list is found; ours without a slot is an orphan and is c
 does not bear our prefix is somebody else's and is only counted.
 Rule 2: an order missing from the list is gone only after two misses, both asked for later than
 its deadline, and a targeted query (the list may omit an order for a moment).
+Rule 3: of an order that was acknowledged, one "never heard of it" is not believed.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from strategy.core.slots import IN_FLIGHT, Input, Slot, State, move
 from strategy.ledger.entries import Remember
 
 MISSES: Final = 2
+DOUBTS: Final = 5
+"""Answers "never heard of it" about an order that the exchange itself had acknowledged."""
 SKEW_ALLOWANCE: Final = Ns(SECOND)
 ASK_WHILE_LOST: Final = Ns(3 * SECOND)
 ANSWER_WITHIN: Final = Ns(60 * SECOND)
@@ -90,7 +93,7 @@ def adopt(memory: Memory, slot: Slot, order: RestingOrder, asked_at: Ns) -> Slot
     now, was = memory.now, slot.state
     if was is not State.LOST and slot.since >= asked_at:
         return slot  # the list is older than what we have sent or heard since
-    slot = replace(slot, order_id=order.order_id, misses=0)
+    slot = replace(slot, order_id=order.order_id, misses=0, doubts=0)
     stood = (order.price, order.qty) != (slot.price, slot.qty)
     if was is State.LOST and slot.was_price and stood and _may_act(memory, slot, asked_at):
         return slot  # the old order stands, but our amend may still take effect
@@ -149,6 +152,10 @@ def looked(memory: Memory, event: Looked, now: Ns) -> list[Out]:
     if event.status:
         ended = Gone(slot.cl_ord_id, slot.order_id, event.status, event.filled)
         return hear.gone(memory, ended, now)
+    if slot.order_id and slot.doubts + 1 < DOUBTS:
+        # It was acknowledged once: that it never was is more likely an answer from too early.
+        pair.slots[place] = replace(slot, misses=0, doubts=slot.doubts + 1)
+        return []
     return hear.emptied(memory, pair, place, now)
 
 

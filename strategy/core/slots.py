@@ -124,6 +124,7 @@ class Slot(Struct, frozen=True):
     not_before: Ns = Ns(0)  # cool-down after a reject
     rejects: int = 0  # in a row
     misses: int = 0  # how often the exchange's list left it out
+    doubts: int = 0  # how often the exchange denied that it ever was, though it was acknowledged
     exit_order: bool = False
 
     @property
@@ -173,6 +174,7 @@ def move(slot: Slot, what: Input, now: Ns) -> Slot:
             state=after,
             since=now,
             misses=0,
+            doubts=0,
             rejects=slot.rejects if unproven else 0,
             price=slot.was_price if stands else slot.price,
             qty=slot.was_qty if stands else slot.qty,
