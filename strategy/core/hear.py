@@ -56,6 +56,12 @@ def line_up(memory: Memory, event: LineUp, now: Ns) -> list[Out]:
     memory.asking = Asking()
     # What was said between two lines nobody heard.
     lose_all(memory, now)
+    for order in event.orders:
+        found = memory.slot_of(order.cl_ord_id)
+        if found is not None:
+            # It exists: a list that omits it now is not believed so soon.
+            pair, place = found
+            pair.slots[place] = replace(pair.slots[place], order_id=order.order_id, doubts=0)
     return []
 
 
