@@ -241,6 +241,7 @@ class OneSlot(RuleBasedStateMachine):
     @rule(omits=st.booleans())
     def a_list_is_read(self, omits: bool) -> None:
         """Open orders first, the history after them; it may omit an order for a moment."""
+        self.time_passes(0.001)
         shown = tuple(self.shown(name, life) for name, life in self.book.items())
         listed = orders.Listed(self.now, () if omits else shown, self.wall)
         self.lists.append([*self.trades, listed])

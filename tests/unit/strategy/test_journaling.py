@@ -69,7 +69,9 @@ def test_every_item_comes_back_as_it_was(item: In) -> None:
 
 
 def test_every_kind_of_item_is_tried_here() -> None:
-    assert {type(item) for item in ITEMS} == set(get_args(In))
+    """But for requests: they all go the way of `control.encode_request`."""
+    kinds = {kind for kind in get_args(In) if not issubclass(kind, control.Request)}
+    assert {type(item) for item in ITEMS} >= kinds
 
 
 def test_a_step_keeps_its_order_and_an_empty_step_is_a_step() -> None:

@@ -248,6 +248,10 @@ def test_an_order_accepted_and_cancelled_for_crossing_cools_its_slot_longer_each
         waits.append((desk.slot(name).not_before - desk.now) / SECOND)
         desk.run(waits[-1] + 1)
     assert waits == [2.0, 4.0, 8.0, 16.0]
+    order = desk.side(Side.BUY)[0]
+    name = next(s.name for s in desk.slots if s.cl_ord_id == order.cl_ord_id)
+    desk.run(0.5, desk._end(order.cl_ord_id, "canceled"))
+    assert desk.slot(name).rejects == 0, "it lived, and ended as orders do"
 
 
 def test_refused_orders_of_our_own_fault_halt() -> None:
@@ -364,11 +368,13 @@ def test_a_list_that_omits_a_live_order_once_is_not_believed() -> None:
     desk = quoting()
     name = desk.side(Side.BUY)[0].cl_ord_id
     desk.hidden = {name}
-    desk.run(32)
+    desk.run(31)
+    assert (desk.slot("b1").cl_ord_id, desk.slot("b1").misses) == (name, 1)
+    assert desk.memory.lost() == 0
     desk.hidden = set()
-    desk.run(32)
-    assert desk.slot("b1").cl_ord_id == name
-    assert desk.slot("b1").state is State.LIVE
+    desk.run(31)
+    assert (desk.slot("b1").cl_ord_id, desk.slot("b1").misses) == (name, 0)
+    assert not [command for command in desk.sent if isinstance(command, orders.AskOrder)]
 
 
 def test_a_live_order_that_vanished_unheard_is_found_out_and_replaced() -> None:
@@ -421,6 +427,8 @@ def test_an_orphan_that_is_gone_already_is_not_chased_for_ever() -> None:
     stale = desk.list_now()
     ghost = replace(foreign(), cl_ord_id=orphan)
     desk.run(1, replace(stale, orders=(*stale.orders, ghost)))
+    desk.run(1)
+    assert not desk.memory.orphans, "the exchange said that it knows no such order"
     desk.run(40)
     cancels = [c for c in desk.sent if c == orders.CancelOrder(orphan)]
     assert len(cancels) == 1

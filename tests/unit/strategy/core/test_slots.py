@@ -101,8 +101,8 @@ def test_silence_is_not_failure(state: State, what: Input) -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.EMPTY])
-@pytest.mark.parametrize("what", [Input.PART, Input.GONE, Input.CUT])
-def test_a_fill_the_end_and_a_cut_may_come_in_every_state(state: State, what: Input) -> None:
+@pytest.mark.parametrize("what", [Input.PART, Input.GONE, Input.CUT, Input.FOUND])
+def test_a_fill_the_end_a_cut_and_a_list_may_come_in_every_state(state: State, what: Input) -> None:
     assert (state, what) in TRANSITIONS
 
 
