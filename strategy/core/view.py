@@ -168,6 +168,8 @@ def waits_for(memory: Memory) -> tuple[str, ...]:
     elif memory.phase is Phase.TRADING:
         for pair in memory.pairs.values():
             found += [why for why in pair.permit.why if why not in found]
+            if not found and pair.plan and pair.laid and not (pair.laid.buys or pair.laid.sells):
+                found += pair.plan.why
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared import control, orders
-from shared.units import SECOND, Ns, Sats, Side, Ticks
+from shared.units import DAY, SECOND, Ns, Sats, Side, Ticks
 from strategy.core.lifecycle import Phase
 from strategy.core.out import Report, StopAsked
 from strategy.core.risk import Pause
@@ -19,6 +19,7 @@ from tests.unit.strategy.core.build import (
     MAKER,
     MID,
     STAMP,
+    WALL,
     make_book,
     make_config,
     make_fill,
@@ -635,6 +636,19 @@ def test_the_peak_is_kept_across_lives() -> None:
     desk.mid = int(MID * 1.003)
     desk.run(61)
     assert float(desk.facts["peak"]) == pytest.approx(desk.memory.risk.peak)
+
+
+def test_when_nothing_can_be_quoted_it_says_what_withholds_it() -> None:
+    """All free coins sold and the share of coins at its limit: no fault, but nobody can see it."""
+    lots = old_lots("0.001")
+    lots.book(make_fill("T-young", Side.BUY, MID, 15_900_000, wall=WALL - 300 * DAY))
+    desk = Desk(lots=lots)
+    desk.totals = {"EUR": Decimal(2_000), "BTC": Decimal("0.16")}
+    desk.begin()
+    assert not desk.resting
+    assert desk.memory.pause is Pause.ACTIVE_TRADING
+    status = desk.ask(control.AskStatus)
+    assert "coins at most 80% of the account" in status.data["waits_for"]  # type: ignore[operator]
 
 
 # The switch.
