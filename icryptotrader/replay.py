@@ -211,7 +211,8 @@ def _walk(core: Core, journal: Journal) -> tuple[int, int, _Difference | None]:
     for now, payload in journal:
         record = unpack(payload)
         if isinstance(record, int):
-            if record != found:
+            # A file may begin between a step and the record of what it did.
+            if steps and record != found:
                 return steps, commands, _Difference(steps, now, told, record, found)
             continue
         told = list(record)
