@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from icryptotrader.tax import app as tax_app
-from shared.config import EXIT_BROKEN, EXIT_CONFIG, ConfigError, Home, find_home, load
+from shared.config import EXIT_BROKEN, EXIT_CONFIG, ConfigError, Home, find_home, load, load_all
 
 app = typer.Typer(
     name="icryptotrader",
@@ -206,6 +206,29 @@ def replay(
     raise typer.Exit(play(file, speed, fast, _home(context, home), typer.echo))
 
 
+@app.command("sim-test")
+def sim_test(
+    seeds: Annotated[
+        str, typer.Option(metavar="FROM:TO", help="One simulated run each; TO is not included.")
+    ] = "1:101",
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Of trouble in each run; the profile knows.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="suite, storm, long or calm.")] = "storm",
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes at once.")] = 1,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Each fault's count; one at zero is a failure.")
+    ] = False,
+) -> None:
+    """Run the whole house in virtual time, with faults by seed; what must hold is checked.
+
+    Exit code 1 on any violation; each says the command that replays it.
+    """
+    from icryptotrader.simtest import sim_test as simulate
+
+    raise typer.Exit(simulate(seeds, minutes, profile, jobs, coverage, typer.echo))
+
+
 @app.command()
 def lots(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """The open lots of the ledger, oldest first; needs no running strategy."""
@@ -217,17 +240,25 @@ def lots(context: typer.Context, home: HomeOption = None, json: JsonOption = Fal
 @config_app.command()
 def check(context: typer.Context, home: HomeOption = None, config: ConfigOption = None) -> None:
     """Say every fault of the configuration at once, each with its place and remedy."""
-    load(_home(context, home), config)
+    for note in load_all(_home(context, home), config).notes:
+        typer.echo(f"note: {note}")
     typer.echo("The configuration is in order.")
 
 
 @config_app.command()
-def show(context: typer.Context, home: HomeOption = None, config: ConfigOption = None) -> None:
-    """The settings in force, all layers merged, as JSON."""
-    import msgspec
+def show(
+    context: typer.Context,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="One setting to a line, with the file that sets it.")
+    ] = False,
+) -> None:
+    """The settings in force, all layers merged, as JSON; secrets are never shown."""
+    from icryptotrader.config_show import as_json, with_origins
 
-    found = msgspec.json.encode(load(_home(context, home), config), order="deterministic")
-    typer.echo(msgspec.json.format(found, indent=2).decode())
+    loaded = load_all(_home(context, home), config)
+    typer.echo(with_origins(loaded) if origin else as_json(loaded.config))
 
 
 def _home(context: typer.Context, given: str | None) -> Home:

@@ -19,7 +19,7 @@ from msgspec import Struct
 from icryptotrader import housetime
 from icryptotrader.housetime import HouseTimeError, Moment
 from shared.clock import Clock, machine_wall
-from shared.config import EXIT_CONFIG, Config, ConfigError, Home, load
+from shared.config import EXIT_CONFIG, Config, ConfigError, Home, load, load_all
 from shared.process import Lock, LockHeld, holder, lock
 from shared.units import SECOND
 from sim.instruments import find
@@ -97,9 +97,10 @@ def prepare(home: Home, options: Options) -> Ready:
     demo: Section = {name: value for name, value in asked.items() if value is not None}
     write_session(home, named | paired, {"demo": demo})
     try:
-        config = load(home)
+        loaded = load_all(home)
     except ConfigError as error:
         raise NotReadyError(error.faults, EXIT_CONFIG) from None
+    config = loaded.config
     market, tape, faults = find_market(config.demo.market, config.pair)
     ports, notes, missing = find_ports(config, is_free)
     if faults or missing:
@@ -109,7 +110,7 @@ def prepare(home: Home, options: Options) -> Ready:
     sections = ports | {"demo": demo | ports.get("demo", {}) | {"market": market}}
     sections["clock"] = _anchors(home, config.demo.speed)
     write_session(home, named | paired, sections)
-    return Ready(load(home), tape, tuple(notes))
+    return Ready(load(home), tape, (*loaded.notes, *notes))
 
 
 def house_moment(config: Config, *, closed: bool) -> Moment:

@@ -1,17 +1,15 @@
 """TOML to frozen structs; every fault is reported at once, each with its place and remedy.
 
 Order of the layers, later wins: config/default.toml (every key, the only home of a default), then
---config FILE, then config/user.toml, then what `icryptotrader run` was told on its command line
-(run/session.toml). This is the only file of the product that reads the environment.
+--config FILE, then config/user.toml, then user.toml of the home, then what `icryptotrader run` was
+told on its command line (run/session.toml). This file and shared/process.py alone read the
+environment.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
-import stat
-import tomllib
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -19,16 +17,45 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.clock import Clock
+from shared.config_checks import CROSS_CHECKS, place_of, say_unbuilt
+from shared.config_layers import (
+    ConfigError,
+    Layer,
+    Merged,
+    convert,
+    lay_session,
+    merge,
+    read_layer,
+)
+from shared.secret import ApiKey, find_secret, read_key
+from shared.settings import (
+    Adaptive,
+    Atr,
+    AvellanedaStoikov,
+    Bollinger,
+    Imbalance,
+    Inventory,
+    Ratio,
+    Skew,
+)
+from shared.settings_watch import Metrics, Tax, Telegram, Web
 from shared.units import Ns
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 """The checkout: where config/, supervisord.conf and deploy/ stand."""
 
+DEFAULTS: Final = ROOT / "config" / "default.toml"
+
 HOME_VARIABLE: Final = "ICRYPTOTRADER_HOME"
 PYTHON_VARIABLE: Final = "ICRYPTOTRADER_PYTHON"
 """The interpreter of the programs that supervisord.conf names."""
 
-KEPT_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "CRASH_AT")
+CREDENTIALS_VARIABLE: Final = "CREDENTIALS_DIRECTORY"
+"""Where systemd puts the files of LoadCredential; each is named as its key."""
+
+KEPT_VARIABLES: Final = (
+    "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "CRASH_AT", CREDENTIALS_VARIABLE,
+)  # fmt: skip
 """What a program may see of its starter's environment; CRASH_AT is for drills."""
 
 EXIT_BROKEN: Final = 70
@@ -37,7 +64,6 @@ EXIT_BROKEN: Final = 70
 EXIT_CONFIG: Final = 78
 """Exit code of a process that refuses its configuration."""
 
-Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(gt=0.0, le=86_400.0)]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 
@@ -46,6 +72,8 @@ class Kraken(Struct, frozen=True, forbid_unknown_fields=True):
     public_url: str
     private_url: str
     rest_url: str
+    api_key: str
+    api_secret: str
     key_file: str
     cancel_key_file: str
 
@@ -71,7 +99,13 @@ class Grid(Struct, frozen=True, forbid_unknown_fields=True):
     sell_floor: Literal["paired", "none"]
     requote_tolerance: Annotated[float, Meta(ge=0.0, le=0.9)]
     requote_age_sec: Annotated[float, Meta(ge=0.0, le=3600.0)]
-    anchor: Literal["vwap", "mid"]
+    anchor: Literal["vwap", "mid", "blend"]
+    rungs: Literal["geometric", "arithmetic"]
+    trailing: Literal["off", "up", "down", "both"]
+    lowest: Decimal
+    highest: Decimal
+    taker_leg: bool
+    spacing_quantum_bps: Decimal
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +115,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     fills_per_minute: Annotated[int, Meta(ge=1)]
     fills_per_hour: Annotated[int, Meta(ge=1)]
     rejects_in_a_row: Annotated[int, Meta(ge=1)]
+    daily_loss_quote: Decimal
+    btc_max_pct: Ratio
+    hard_caps_file: str
 
 
 class Risk(Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,16 +127,13 @@ class Risk(Struct, frozen=True, forbid_unknown_fields=True):
     price_velocity_cooldown_sec: Seconds
 
 
-class Tax(Struct, frozen=True, forbid_unknown_fields=True):
-    holding_safety_days: Annotated[int, Meta(ge=0, le=366)]
-
-
 class RegimeValues(Struct, frozen=True, forbid_unknown_fields=True):
     btc_target_pct: Ratio
     btc_max_pct: Ratio
     btc_min_pct: Ratio
     grid_levels: Annotated[int, Meta(ge=0, le=20)]
     order_size_scale: Annotated[float, Meta(gt=0.0, le=10.0)]
+    signal_enabled: bool
 
 
 class Regime(Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,11 +146,12 @@ class Regime(Struct, frozen=True, forbid_unknown_fields=True):
     trending_up: RegimeValues
     trending_down: RegimeValues
     chaos: RegimeValues
+    adaptive: Adaptive
 
 
 class Hedge(Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool
-    strategy: Literal["reduce_exposure"]
+    strategy: Literal["reduce_exposure", "inverse_grid"]
     trigger_drawdown_pct: Ratio
     max_reduction_pct: Ratio
 
@@ -142,18 +177,6 @@ class Time(Struct, frozen=True, forbid_unknown_fields=True):
     drain_sec: Seconds
     watchdog_sec: Seconds
     list_sec: Seconds
-
-
-class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
-    enabled: bool
-    port: Port
-    prefix: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
-
-
-class Web(Struct, frozen=True, forbid_unknown_fields=True):
-    enabled: bool
-    host: Literal["127.0.0.1", "::1", "localhost"]
-    port: Port
 
 
 class Demo(Struct, frozen=True, forbid_unknown_fields=True):
@@ -182,6 +205,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mode: Literal["demo", "paper", "live"]
     pair: str
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+    persistence_backend: Literal["sqlite", "json"]
     kraken: Kraken
     feed: Feed
     grid: Grid
@@ -189,12 +213,19 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     risk: Risk
     tax: Tax
     regime: Regime
+    bollinger: Bollinger
+    atr: Atr
+    avellaneda_stoikov: AvellanedaStoikov
+    imbalance: Imbalance
+    skew: Skew
+    inventory: Inventory
     hedge: Hedge
     ws: Ws
     rate_limit: RateLimit
     time: Time
     metrics: Metrics
     web: Web
+    telegram: Telegram
     demo: Demo
     clock: Anchors = Anchors()
 
@@ -209,14 +240,6 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     def make_clock(self) -> Clock:
         return Clock(self.speed, Ns(self.clock.boot_anchor), Ns(self.clock.wall_anchor))
-
-
-class ConfigError(Exception):
-    """All faults of a configuration, each with its place and its remedy."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
 
 
 class Home(Struct, frozen=True):
@@ -259,185 +282,101 @@ def program_environment(home: Home, python: str) -> dict[str, str]:
     return kept | {HOME_VARIABLE: str(home.path), PYTHON_VARIABLE: python}
 
 
+class Loaded(Struct, frozen=True):
+    """A configuration in force. origins: dotted key -> `file:line`; notes: for a person."""
+
+    config: Config
+    origins: dict[str, str]
+    notes: tuple[str, ...]
+
+
 def load(home: Home, extra: Path | None = None) -> Config:
     """Read all layers; ConfigError with every fault at once."""
-    session = _read(home.session_file) if home.session_file.exists() else {}
-    named = extra or (Path(session["config_file"]) if "config_file" in session else None)
-    session.pop("config_file", None)
-    merged: dict[str, Any] = {}
-    faults: list[str] = []
-    layers = [(ROOT / "config" / "default.toml", None)]
-    if named is not None:
-        layers.append((named, None))
-    user = ROOT / "config" / "user.toml"
-    if user.exists():
-        layers.append((user, None))
-    known = _read(layers[0][0])
-    for path, _ in layers:
-        try:
-            layer = _read(path)
-        except ConfigError as error:
-            faults += error.faults
-            continue
-        layer, told = _translate_older(layer, path)
-        faults += told
-        faults += _unknown(layer, known, str(path))
-        _merge(merged, layer)
-    _merge(merged, session)
-    if faults:
+    return load_all(home, extra).config
+
+
+def load_all(home: Home, extra: Path | None = None) -> Loaded:
+    """As `load`, with where each value comes from."""
+    layers, session = read_layers(home, extra)
+    merged = merge(layers)
+    if session is not None:
+        lay_session(merged, session)
+    found, faults = convert(Config, merged, layers[0].values)
+    faults = merged.faults + faults
+    if found is not None:
+        faults += [_placed(fault, merged) for rule in CROSS_CHECKS for fault in rule(found)]
+    if found is None or faults:
         raise ConfigError(faults)
-    return check(merged)
+    notes = (*merged.notes, *say_unbuilt(merged))
+    return Loaded(_lengthen(found), merged.origins, notes)
 
 
 def check(raw: dict[str, Any]) -> Config:
-    """Convert section by section, then cross-check; ConfigError with every fault."""
-    faults: list[str] = []
-    values: dict[str, Any] = {}
-    for field in msgspec.structs.fields(Config):
-        if field.name not in raw:
-            if field.required:
-                faults.append(f"{field.name}: missing; see config/default.toml")
+    """A table as a Config; ConfigError with every fault."""
+    found, faults = convert(Config, Merged(raw, {}, [], []), {})
+    if found is not None:
+        faults += [fault for rule in CROSS_CHECKS for fault in rule(found)]
+    if found is None or faults:
+        raise ConfigError(faults)
+    return _lengthen(found)
+
+
+def read_layers(home: Home, extra: Path | None = None) -> tuple[list[Layer], Layer | None]:
+    """The files of a configuration, later wins, and what `run` settled on; ConfigError."""
+    session = None
+    if home.session_file.exists():
+        session = read_layer(home.session_file, "run/session.toml")
+    told = session.values.get("config_file") if session else None
+    named = extra or (Path(told) if isinstance(told, str) else None)
+    wanted = [(DEFAULTS, "config/default.toml", True)]
+    if named is not None:
+        wanted.append((named, str(named), True))
+    wanted.append((ROOT / "config" / "user.toml", "config/user.toml", False))
+    wanted.append((home.path / "user.toml", str(home.path / "user.toml"), False))
+    layers, faults = [], []
+    for path, name, needed in wanted:
+        if not needed and not path.exists():
             continue
         try:
-            values[field.name] = msgspec.convert(raw[field.name], field.type)
-        except (msgspec.ValidationError, InvalidOperation) as error:
-            faults.append(f"{field.name}: {_say(error)}")
-    if "pair" in values:
-        values["pair"] = values["pair"].replace("XBT", "BTC")
+            layers.append(read_layer(path, name))
+        except ConfigError as error:
+            faults += error.faults
     if faults:
         raise ConfigError(faults)
-    config = Config(**values)
-    faults = [fault for rule in CROSS_CHECKS for fault in rule(config)]
-    if faults:
-        raise ConfigError(faults)
-    return config
+    return layers, session
 
 
-def _check_order(config: Config) -> list[str]:
-    found = []
-    risk, time, ws = config.risk, config.time, config.ws
-    if config.mode != "demo":
-        found.append(f'mode: "{config.mode}" is not offered by this version; use "demo"')
-    if config.pair not in ("BTC/EUR", "BTC/USD"):
-        found.append(f'pair: "{config.pair}" is not traded; use "BTC/EUR" or "BTC/USD"')
-    if risk.max_portfolio_drawdown_pct >= risk.emergency_drawdown_pct:
-        found.append("risk: max_portfolio_drawdown_pct must be below emergency_drawdown_pct")
-    if ws.heartbeat_interval_sec * 2 > ws.cancel_after_timeout_sec:
-        found.append("ws: heartbeat_interval_sec must be at most half of cancel_after_timeout_sec")
-    if time.deadline_sec >= time.ack_sec:
-        found.append("time: deadline_sec must be below ack_sec")
-    if not time.feed_stale_sec < time.feed_cancel_sec:
-        found.append("time: feed_stale_sec must be below feed_cancel_sec")
-    if not config.grid.post_only:
-        found.append("grid: post_only must be true: the grid never takes")
-    return found
+def read_secret(home: Home, key: str) -> str:
+    """A secret of SECRET_KEYS; "" where none is given; ConfigError where others may read it."""
+    folder = os.environ.get(CREDENTIALS_VARIABLE)
+    layers, _ = read_layers(home)
+    return find_secret(key, layers, Path(folder) if folder else None)
 
 
-def _check_money(config: Config) -> list[str]:
-    found = []
-    for name, value in {
-        "grid.order_size_quote": config.grid.order_size_quote,
-        "limits.order_quote": config.limits.order_quote,
-        "demo.start_price": config.demo.start_price,
-    }.items():
-        if not (value.is_finite() and value > 0):
-            found.append(f"{name}: must be a number above 0, found {value}")
-    for name, value in {
-        "grid.min_spacing_bps": config.grid.min_spacing_bps,
-        "grid.adverse_selection_bps": config.grid.adverse_selection_bps,
-        "grid.least_edge_bps": config.grid.least_edge_bps,
-        "grid.base_reserve": config.grid.base_reserve,
-        "regime.trend_momentum_bps": config.regime.trend_momentum_bps,
-        "demo.maker_pct": config.demo.maker_pct,
-        "demo.taker_pct": config.demo.taker_pct,
-        "demo.quote_balance": config.demo.quote_balance,
-    }.items():
-        if not (value.is_finite() and value >= 0):
-            found.append(f"{name}: must be a number of 0 or more, found {value}")
-    if not found and config.grid.order_size_quote > config.limits.order_quote:
-        found.append("grid.order_size_quote: larger than limits.order_quote; lower it")
-    return found
-
-
-def _check_regimes(config: Config) -> list[str]:
-    found = []
-    for name in ("range_bound", "trending_up", "trending_down", "chaos"):
-        values: RegimeValues = getattr(config.regime, name)
-        if not values.btc_min_pct <= values.btc_target_pct <= values.btc_max_pct:
-            found.append(f"regime.{name}: btc_min_pct <= btc_target_pct <= btc_max_pct must hold")
-    return found
-
-
-CROSS_CHECKS: Final = (_check_order, _check_money, _check_regimes)
-
-
-def _translate_older(layer: dict[str, Any], path: Path) -> tuple[dict[str, Any], list[str]]:
-    """Older names that SETTINGS.md binds us to; a fault where both are given."""
-    grid = layer.get("grid")
-    if not isinstance(grid, dict) or "order_size_usd" not in grid:
-        return layer, []
-    if "order_size_quote" in grid:
-        return layer, [
-            f"{path}: grid.order_size_usd is the older name of order_size_quote: keep one"
-        ]
-    renamed = {k: v for k, v in grid.items() if k != "order_size_usd"}
-    return layer | {"grid": renamed | {"order_size_quote": grid["order_size_usd"]}}, []
-
-
-def _unknown(layer: dict[str, Any], known: dict[str, Any], where: str, at: str = "") -> list[str]:
-    found = []
-    for key, value in layer.items():
-        if key not in known:
-            near = difflib.get_close_matches(key, list(known), n=1)
-            hint = f'; did you mean "{at}{near[0]}"?' if near else "; see config/default.toml"
-            found.append(f'{where}: unknown key "{at}{key}"{hint}')
-        elif isinstance(value, dict) and isinstance(known[key], dict):
-            found += _unknown(value, known[key], where, f"{at}{key}.")
-    return found
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except FileNotFoundError:
-        raise ConfigError([f"{path}: no such file"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError([f"{path}: {error}"]) from None
-
-
-def _merge(into: dict[str, Any], layer: dict[str, Any]) -> None:
-    for key, value in layer.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
-
-
-def _say(error: Exception) -> str:
-    return str(error).replace("`$", "`").replace("$.", "") or "not a number"
-
-
-class ApiKey(Struct, frozen=True):
-    """A key pair; its repr never shows it."""
-
-    key: str
-    secret: str
-
-    def __repr__(self) -> str:
-        return "ApiKey(***)"
-
-
-def read_key(path: Path) -> ApiKey:
-    """The key file of kraken.key_file; refused where others may read it."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror}"]) from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise ConfigError([f"{path}: others may read this file; run: chmod 600 {path}"])
-    raw = _read(path)
-    key, secret = raw.get("api_key"), raw.get("api_secret")
-    if not (isinstance(key, str) and isinstance(secret, str) and key and secret):
-        raise ConfigError([f'{path}: needs two lines, api_key = "..." and api_secret = "..."'])
+def account_key(home: Home, config: Config) -> ApiKey:
+    """The key of the real account: kraken.key_file, else api_key and api_secret; ConfigError."""
+    if config.kraken.key_file:
+        return read_key(Path(config.kraken.key_file).expanduser())
+    key, secret = read_secret(home, "kraken.api_key"), read_secret(home, "kraken.api_secret")
+    if not (key and secret):
+        raise ConfigError(["kraken.key_file: no API key is given; run: icryptotrader setup"])
     return ApiKey(key, secret)
+
+
+def _lengthen(config: Config) -> Config:
+    """holding_period_days can only lengthen the law's year (§ 23 (1) Nr. 2 EStG)."""
+    longer = max(config.tax.holding_safety_days, config.tax.holding_period_days - 365)
+    tax = msgspec.structs.replace(config.tax, holding_safety_days=longer)
+    return msgspec.structs.replace(config, tax=tax)
+
+
+def _placed(fault: str, merged: Merged) -> str:
+    """A fault with the file and line of the setting that it names first."""
+    where = place_of(fault, merged.origins)
+    return f"{where}: {fault}" if where else fault
+
+
+__all__ = [
+    "ApiKey", "Config", "ConfigError", "Home", "Metrics", "Ratio", "Tax", "Telegram", "Web",
+    "read_key",
+]  # fmt: skip

@@ -14,7 +14,15 @@ import uvloop
 
 from shared import log
 from shared.bus import BusError
-from shared.config import EXIT_BROKEN, EXIT_CONFIG, Config, ConfigError, find_home, load, read_key
+from shared.config import (
+    EXIT_BROKEN,
+    EXIT_CONFIG,
+    Config,
+    ConfigError,
+    account_key,
+    find_home,
+    load,
+)
 from shared.journal import JournalWriter
 from shared.keys import demo_key
 from shared.kraken.rest import Signer, make_signer
@@ -143,13 +151,12 @@ def _assemble(config: Config, store: Store, signer: Signer, watchdog: Watchdog) 
 def _signer(config: Config) -> Signer:
     """The account's key; ConfigError where there is none that can be used."""
     demo = config.mode == "demo"
-    path = Path(config.kraken.key_file)
-    key = demo_key(Path("data")) if demo else read_key(path)
+    key = demo_key(Path("data")) if demo else account_key(find_home("."), config)
     log.redact(key.secret)
     try:
         return make_signer(key.key, key.secret)
     except ValueError as error:
-        raise ConfigError([f"{path}: {error}"]) from None
+        raise ConfigError([f"kraken.key_file: {error}"]) from None
 
 
 def _record_end(store: Store, wall: Ns, ending: Ending) -> None:

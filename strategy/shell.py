@@ -30,7 +30,9 @@ from shared.process import crash_point
 from shared.units import SECOND, Ns
 from shared.watchdog import Watchdog
 from strategy.core.out import Answer, Booked, Flagged, Report, StopAsked, Stopped, Tell, Unflag
+from strategy.ledger.entries import Entry, FillEntry
 from strategy.ledger.store import Store
+from strategy.mirror import write_mirror
 from strategy.session_mail import (
     Chance,
     CloseLine,
@@ -113,6 +115,7 @@ class Shell:
         self._log = log
         self._watchdog = watchdog
         self._boot = trader.core.memory.boot
+        self._lots = trader.core.memory.lots
         self._seqs: dict[bytes, int] = {}
         self._asked: dict[str, Callable[[bytes], None]] = {}
         self._rest_tasks: set[asyncio.Task[None]] = set()
@@ -227,6 +230,7 @@ class Shell:
                 crash_point("before_commit")
                 self._store.commit(entries)
                 crash_point("after_commit")
+                self._copy(entries)
             case SendText(line, raw):
                 self._lines.send(line, raw)
                 crash_point("after_send")
@@ -245,6 +249,16 @@ class Shell:
                 raise RefusedError(why)
             case _:
                 self._tell(now, out)
+
+    def _copy(self, entries: Sequence[Entry]) -> None:
+        """persistence_backend "json": a copy of the ledger beside it, after booked fills."""
+        if self.config.persistence_backend != "json":
+            return
+        if any(isinstance(entry, FillEntry) for entry in entries):
+            try:
+                write_mirror(self._lots)
+            except OSError as error:
+                self._log.error("ledger_copy", why=error.strerror)
 
     def _tell(self, now: Ns, out: Out) -> None:
         """What people are told: reports, fills, alerts, answers."""

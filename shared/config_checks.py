@@ -1,0 +1,126 @@
+"""What must hold between settings, and which of them this version does not act on.
+
+Rule 1: a check returns sentences that begin with the setting they speak about.
+Rule 2: no setting is silently ignored: what is not acted on is said at the start, and what would
+promise too much is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from shared.config_layers import Merged, value_at
+from shared.settings import check_adaptive, check_models
+from shared.settings_watch import check_watch
+
+if TYPE_CHECKING:
+    from shared.config import Config, RegimeValues
+
+
+def _check_order(config: Config) -> list[str]:
+    found = []
+    risk, time, ws = config.risk, config.time, config.ws
+    if config.mode != "demo":
+        found.append(f'mode: "{config.mode}" is not offered by this version; use "demo"')
+    if config.pair not in ("BTC/EUR", "BTC/USD"):
+        found.append(f'pair: "{config.pair}" is not traded; use "BTC/EUR" or "BTC/USD"')
+    if risk.max_portfolio_drawdown_pct >= risk.emergency_drawdown_pct:
+        found.append("risk: max_portfolio_drawdown_pct must be below emergency_drawdown_pct")
+    if ws.heartbeat_interval_sec * 2 > ws.cancel_after_timeout_sec:
+        found.append("ws: heartbeat_interval_sec must be at most half of cancel_after_timeout_sec")
+    if time.deadline_sec >= time.ack_sec:
+        found.append("time: deadline_sec must be below ack_sec")
+    if not time.feed_stale_sec < time.feed_cancel_sec:
+        found.append("time: feed_stale_sec must be below feed_cancel_sec")
+    if not config.grid.post_only:
+        found.append("grid: post_only must be true: the grid never takes")
+    return found
+
+
+def _check_money(config: Config) -> list[str]:
+    found = []
+    for name, value in {
+        "grid.order_size_quote": config.grid.order_size_quote,
+        "limits.order_quote": config.limits.order_quote,
+        "limits.daily_loss_quote": config.limits.daily_loss_quote,
+        "demo.start_price": config.demo.start_price,
+    }.items():
+        if not (value.is_finite() and value > 0):
+            found.append(f"{name}: must be a number above 0, found {value}")
+    for name, value in {
+        "grid.min_spacing_bps": config.grid.min_spacing_bps,
+        "grid.adverse_selection_bps": config.grid.adverse_selection_bps,
+        "grid.least_edge_bps": config.grid.least_edge_bps,
+        "grid.base_reserve": config.grid.base_reserve,
+        "grid.lowest": config.grid.lowest,
+        "grid.highest": config.grid.highest,
+        "regime.trend_momentum_bps": config.regime.trend_momentum_bps,
+        "demo.maker_pct": config.demo.maker_pct,
+        "demo.taker_pct": config.demo.taker_pct,
+        "demo.quote_balance": config.demo.quote_balance,
+    }.items():
+        if not (value.is_finite() and value >= 0):
+            found.append(f"{name}: must be a number of 0 or more, found {value}")
+    if not found and 0 < config.grid.highest <= config.grid.lowest:
+        found.append("grid.highest: must be above grid.lowest, or 0 for no bound")
+    if not found and config.grid.order_size_quote > config.limits.order_quote:
+        found.append("grid.order_size_quote: larger than limits.order_quote; lower it")
+    return found
+
+
+def _check_regimes(config: Config) -> list[str]:
+    found = []
+    for name in ("range_bound", "trending_up", "trending_down", "chaos"):
+        values: RegimeValues = getattr(config.regime, name)
+        if not values.btc_min_pct <= values.btc_target_pct <= values.btc_max_pct:
+            found.append(f"regime.{name}: btc_min_pct <= btc_target_pct <= btc_max_pct must hold")
+    return found
+
+
+def _check_models(config: Config) -> list[str]:
+    found = check_models(config.bollinger, config.atr, config.avellaneda_stoikov, config.skew)
+    found += check_adaptive(config.regime.adaptive)
+    quantum = config.grid.spacing_quantum_bps
+    if not (quantum.is_finite() and 1 <= quantum <= 100):
+        found.append(f"grid.spacing_quantum_bps: must be from 1 to 100, found {quantum}")
+    return found
+
+
+def _check_watch(config: Config) -> list[str]:
+    found = check_watch(config.tax, config.telegram, config.web)
+    if config.tax.harvest_enabled:
+        found.append("tax.harvest_enabled: harvesting is not offered by this version; use false")
+    return found
+
+
+CROSS_CHECKS: Final = (_check_order, _check_money, _check_regimes, _check_models, _check_watch)
+
+UNBUILT: Final = {
+    "tax.near_threshold_days": "sales of coins that are nearly free are not held back further",
+    "tax.annual_exemption_eur": "only coins that are free of tax are sold",
+    "tax.emergency_dd_override_pct": "an emergency sells what is free of tax, nothing else",
+    "tax.harvest_min_loss_eur": "harvesting is not offered",
+    "tax.harvest_max_per_day": "harvesting is not offered",
+    "tax.harvest_target_net_eur": "harvesting is not offered",
+}
+"""Settings that are read and kept, and what the strategy of this version does instead."""
+
+
+def say_unbuilt(merged: Merged) -> list[str]:
+    """A sentence for each of these that somebody has set."""
+    return [
+        f"{merged.origins[key]}: {key} = {value_at(merged.values, key)} is kept, "
+        f"but not acted on by this version: {instead}"
+        for key, instead in UNBUILT.items()
+        if not merged.origins.get(key, "config/default.toml").startswith("config/default.toml")
+    ]
+
+
+def place_of(fault: str, origins: dict[str, str]) -> str:
+    """`file:line` of the first setting a fault names that is not a default; "" for none."""
+    head, _, rest = fault.partition(":")
+    named = [head, *(f"{head}.{word}" for word in re.findall(r"[a-z_0-9]+", rest))]
+    places = [origins[name] for name in named if name in origins]
+    changed = [place for place in places if not place.startswith("config/default.toml")]
+    return (changed or [""])[0]

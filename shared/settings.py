@@ -1,0 +1,108 @@
+"""The settings of the strategy's models, and what must hold between them.
+
+config.py reads them with all the others; every default stands in config/default.toml.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
+Window = Annotated[int, Meta(ge=2, le=240)]
+
+
+class Bollinger(Struct, frozen=True, forbid_unknown_fields=True):
+    enabled: bool
+    window: Window
+    multiplier: Annotated[float, Meta(gt=0.0, le=10.0)]
+    spacing_scale: Annotated[float, Meta(gt=0.0, le=10.0)]
+    min_spacing_bps: Decimal
+    max_spacing_bps: Decimal
+
+
+class Atr(Struct, frozen=True, forbid_unknown_fields=True):
+    enabled: bool
+    window: Window
+    multiplier: Annotated[float, Meta(gt=0.0, le=20.0)]
+    min_spacing_bps: Decimal
+    max_spacing_bps: Decimal
+
+
+class AvellanedaStoikov(Struct, frozen=True, forbid_unknown_fields=True):
+    enabled: bool
+    gamma: Annotated[float, Meta(ge=0.01, le=2.0)]
+    horizon_sec: Annotated[float, Meta(ge=60.0, le=86_400.0)]
+    fill_decay: Annotated[float, Meta(gt=0.0, le=100.0)]
+    max_spread_bps: Decimal
+    max_skew_bps: Decimal
+    obi_sensitivity_bps: Decimal
+
+
+class Skew(Struct, frozen=True, forbid_unknown_fields=True):
+    max_skew_bps: Decimal
+    obi_sensitivity_bps: Decimal
+
+
+class Imbalance(Struct, frozen=True, forbid_unknown_fields=True):
+    levels: Annotated[int, Meta(ge=1, le=100)]
+    level_decay: Annotated[float, Meta(gt=0.0, le=1.0)]
+    half_life_sec: Annotated[float, Meta(gt=0.0, le=3600.0)]
+
+
+class Adaptive(Struct, frozen=True, forbid_unknown_fields=True):
+    enabled: bool
+    window_hours: Annotated[int, Meta(ge=12, le=720)]
+    warm_up_hours: Annotated[int, Meta(ge=3, le=720)]
+    chaos_quantile: Annotated[float, Meta(ge=0.5, le=1.0)]
+    chaos_factor: Annotated[float, Meta(ge=0.5, le=5.0)]
+    chaos_min_pct: Annotated[float, Meta(gt=0.0, le=100.0)]
+    chaos_max_pct: Annotated[float, Meta(gt=0.0, le=100.0)]
+    trend_factor: Annotated[float, Meta(ge=0.1, le=20.0)]
+    trend_min_bps: Decimal
+    trend_max_bps: Decimal
+
+
+class Inventory(Struct, frozen=True, forbid_unknown_fields=True):
+    rebalance_cap_pct: Annotated[float, Meta(gt=0.0, le=1.0)]
+
+
+def check_adaptive(adaptive: Adaptive) -> list[str]:
+    """Bounds in their order; money is a number."""
+    found = []
+    for name in ("trend_min_bps", "trend_max_bps"):
+        value = getattr(adaptive, name)
+        if not (value.is_finite() and 0 < value <= 10_000):
+            found.append(f"regime.adaptive.{name}: must be above 0, at most 10000, found {value}")
+    if found:
+        return found
+    if adaptive.warm_up_hours > adaptive.window_hours:
+        found.append("regime.adaptive.warm_up_hours: must be at most window_hours")
+    if adaptive.chaos_min_pct > adaptive.chaos_max_pct:
+        found.append("regime.adaptive.chaos_min_pct: must be at most chaos_max_pct")
+    if adaptive.trend_min_bps > adaptive.trend_max_bps:
+        found.append("regime.adaptive.trend_min_bps: must be at most trend_max_bps")
+    return found
+
+
+def check_models(
+    bollinger: Bollinger, atr: Atr, stoikov: AvellanedaStoikov, skew: Skew
+) -> list[str]:
+    """What no single field can say: money is a number of 0 or more, least is below most."""
+    found = []
+    for section, values in {
+        "bollinger": bollinger, "atr": atr, "avellaneda_stoikov": stoikov, "skew": skew
+    }.items():  # fmt: skip
+        for name in values.__struct_fields__:
+            value = getattr(values, name)
+            if isinstance(value, Decimal) and not (value.is_finite() and 0 <= value <= 10_000):
+                found.append(f"{section}.{name}: must be from 0 to 10000, found {value}")
+    if found:
+        return found
+    bands: dict[str, Bollinger | Atr] = {"bollinger": bollinger, "atr": atr}
+    for section, band in bands.items():
+        if band.min_spacing_bps > band.max_spacing_bps:
+            found.append(f"{section}: min_spacing_bps must be at most max_spacing_bps")
+    return found
