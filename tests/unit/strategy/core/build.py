@@ -95,9 +95,16 @@ def make_config(**sections: dict[str, Any]) -> Config:
     with (ROOT / "config" / "default.toml").open("rb") as file:
         raw = tomllib.load(file)
     for layer in (PINNED, sections):
-        for name, values in layer.items():
-            raw[name] = raw[name] | values
+        _merge(raw, layer)
     return check(raw)
+
+
+def _merge(into: dict[str, Any], layer: dict[str, Any]) -> None:
+    for key, value in layer.items():
+        if isinstance(value, dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
 
 
 CONFIG = make_config()

@@ -301,3 +301,24 @@ def foreign(order_id: str = "O-foreign", cl_ord_id: str = "") -> orders.RestingO
     return orders.RestingOrder(
         order_id, cl_ord_id, "BTC/EUR", Side.BUY, Ticks(MID - 50_000), Sats(100_000), Sats(0)
     )
+
+
+def quoting(desk: Desk | None = None) -> Desk:
+    desk = desk or Desk()
+    desk.begin()
+    assert len(desk.resting) == 10
+    return desk
+
+
+def changes(desk: Desk, since: int) -> list[orders.Command]:
+    """Commands about orders, after the first `since` of all commands."""
+    about = (orders.AddOrder, orders.AmendOrder, orders.CancelOrder)
+    return [command for command in desk.sent[since:] if isinstance(command, about)]
+
+
+def kinds(commands: list[orders.Command]) -> list[str]:
+    return sorted(type(command).__name__ for command in commands)
+
+
+def adds(desk: Desk) -> int:
+    return sum(isinstance(command, orders.AddOrder) for command in desk.sent)
