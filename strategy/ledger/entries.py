@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from shared.orders import Filled
 from shared.units import Ns, Sats, Side, Ticks
+from strategy.ledger.events import TaxEvent
+from strategy.ledger.rates import Rate
 
 
 class FillEntry(Struct, frozen=True, tag=True):
@@ -60,3 +62,32 @@ class AuditEntry(Struct, frozen=True, tag=True):
 
 
 Entry = FillEntry | IntentEntry | IntentDone | Remember | AuditEntry
+
+
+class EvidenceEntry(Struct, frozen=True, tag=True):
+    """A file that was read in, kept whole under the hash of its bytes."""
+
+    sha256: str
+    name: str
+    kind: str  # kraken-ledgers | kraken-trades | manual-lots | ecb-rates | document
+    wall: Ns
+    data: bytes
+
+
+class MovementEntry(Struct, frozen=True, tag=True):
+    """Something besides a fill of the bot's coin; booked once by the event's id."""
+
+    event: TaxEvent
+    source: str  # the evidence's hash
+    why: str
+    wall: Ns
+
+
+class RateEntry(Struct, frozen=True, tag=True):
+    """A published rate and the file it stands in."""
+
+    rate: Rate
+    source: str
+
+
+Imported = EvidenceEntry | MovementEntry | RateEntry

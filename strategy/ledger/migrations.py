@@ -130,5 +130,49 @@ _FIRST: Final = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST,)
+_EVIDENCE: Final = (
+    # The files that were read in, byte by byte (compressed): what everything else must follow from.
+    """
+    CREATE TABLE evidence (
+        sha256 TEXT    NOT NULL PRIMARY KEY CHECK (length(sha256) = 64),
+        name   TEXT    NOT NULL,
+        kind   TEXT    NOT NULL,
+        wall   INTEGER NOT NULL CHECK (wall > 0),
+        data   BLOB    NOT NULL
+    ) STRICT
+    """,
+    # What happened besides fills, as tagged JSON. Never updated, never deleted, chained like fills.
+    """
+    CREATE TABLE movement (
+        seq    INTEGER NOT NULL PRIMARY KEY CHECK (seq > 0),
+        id     TEXT    NOT NULL UNIQUE CHECK (id <> ''),
+        event  TEXT    NOT NULL CHECK (json_valid(event)),
+        source TEXT    NOT NULL REFERENCES evidence (sha256),
+        why    TEXT    NOT NULL,
+        wall   INTEGER NOT NULL CHECK (wall > 0),
+        hash   TEXT    NOT NULL UNIQUE CHECK (length(hash) = 64)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE movement_head (
+        id   INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+        seq  INTEGER NOT NULL CHECK (seq >= 0),
+        hash TEXT    NOT NULL CHECK (length(hash) = 64)
+    ) STRICT
+    """,
+    f"INSERT INTO movement_head VALUES (1, 0, '{FIRST_CHAIN_HASH}')",
+    # Reference rates; of one day and currency the last one read in counts.
+    """
+    CREATE TABLE rate (
+        seq      INTEGER NOT NULL PRIMARY KEY,
+        currency TEXT    NOT NULL,
+        day      TEXT    NOT NULL CHECK (day GLOB '????-??-??'),
+        value    TEXT    NOT NULL,
+        source   TEXT    NOT NULL REFERENCES evidence (sha256),
+        UNIQUE (currency, day, value, source)
+    ) STRICT
+    """,
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _EVIDENCE)
 SCHEMA_VERSION: Final = len(MIGRATIONS)

@@ -94,7 +94,7 @@ class Replayed(Struct):
 
 def open_readonly(path: Path, coin: str = "BTC", last: int = 100) -> Loaded:
     """The ledger as it is now, beside a strategy that runs or not. LedgerError says why not."""
-    with _reader(path) as db:
+    with reader(path) as db:
         return load(db, replay(db), coin, last)
 
 
@@ -109,9 +109,9 @@ def backup(path: Path, target: Path) -> str:
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
     part.touch(mode=0o600, exist_ok=False)
-    with _reader(path, snapshot=False) as db:
+    with reader(path, snapshot=False) as db:
         db.execute("VACUUM INTO ?", (str(part),))
-    with _reader(part) as db:
+    with reader(part) as db:
         found = faults(db)
         head = replay(db).head if not found else ""
     if found:
@@ -126,7 +126,7 @@ def backup(path: Path, target: Path) -> str:
 
 
 @contextmanager
-def _reader(path: Path, *, snapshot: bool = True) -> Iterator[sqlite3.Connection]:
+def reader(path: Path, *, snapshot: bool = True) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise LedgerError(f"there is no ledger at {path}: it begins with the first start")
     with explained(path):
@@ -174,19 +174,28 @@ def load(db: sqlite3.Connection, replayed: Replayed, coin: str, last: int) -> Lo
 def replay(db: sqlite3.Connection) -> Replayed:
     """Read every fill in the order of booking, check the chain, and book it."""
     trades: dict[str, list[Trade]] = {}
-    head, seq = FIRST_CHAIN_HASH, 0
-    for row in db.execute(_SELECT_FILLS + "ORDER BY seq"):
-        head = chained(head, row[:-1])
-        seq += 1
-        if (row[0], row[-1]) != (seq, head):
-            raise _changed(f"fill number {seq} is missing or was changed")
-        trade = trade_of(_entry_of(row[:-1]).fill)
+    entries, head = fills(db)
+    for seq, entry in enumerate(entries, 1):
+        trade = trade_of(entry.fill)
         if trade is None:
             raise _changed(f"fill number {seq} has values that cannot be booked")
         trades.setdefault(coin_of(trade.pair), []).append(trade)
-    if db.execute("SELECT seq, hash FROM head").fetchone() != (seq, head):
-        raise _changed(f"fills after number {seq} are missing")
-    return Replayed({coin: Lots.of(coin, found) for coin, found in trades.items()}, seq, head)
+    queues = {coin: Lots.of(coin, found) for coin, found in trades.items()}
+    return Replayed(queues, len(entries), head)
+
+
+def fills(db: sqlite3.Connection) -> tuple[list[FillEntry], str]:
+    """Every fill in the order of booking, and the end of their chain; LedgerBroken if it broke."""
+    found: list[FillEntry] = []
+    head = FIRST_CHAIN_HASH
+    for row in db.execute(_SELECT_FILLS + "ORDER BY seq"):
+        head = chained(head, row[:-1])
+        if (row[0], row[-1]) != (len(found) + 1, head):
+            raise _changed(f"fill number {len(found) + 1} is missing or was changed")
+        found.append(_entry_of(row[:-1]))
+    if db.execute("SELECT seq, hash FROM head").fetchone() != (len(found), head):
+        raise _changed(f"fills after number {len(found)} are missing")
+    return found, head
 
 
 def faults(db: sqlite3.Connection) -> list[str]:

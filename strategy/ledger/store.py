@@ -24,11 +24,16 @@ from shared.units import DAY, Ns
 from strategy.ledger.entries import (
     AuditEntry,
     Entry,
+    EvidenceEntry,
     FillEntry,
+    Imported,
     IntentDone,
     IntentEntry,
+    MovementEntry,
+    RateEntry,
     Remember,
 )
+from strategy.ledger.evidence import movement_faults, write_import
 from strategy.ledger.lots import Acquisition, Disposal, Ignored, Lots, Reason, coin_of
 from strategy.ledger.migrations import APPLICATION_ID, MIGRATIONS
 from strategy.ledger.records import (
@@ -121,7 +126,7 @@ class Store:
         with self._transaction("DEFERRED"):
             return load(self._db, self._mirror(), coin, last)
 
-    def commit(self, entries: Sequence[Entry]) -> None:
+    def commit(self, entries: Sequence[Entry | Imported]) -> None:
         """Write all of one step in one transaction; durable when this returns, else it raises.
 
         DiskFull, LedgerBusy: nothing was written, the same entries may come again.
@@ -178,7 +183,7 @@ class Store:
     def verify(self) -> list[str]:
         """Everything that is wrong with this ledger, as sentences; empty if it is sound."""
         with self._transaction("DEFERRED"):
-            return faults(self._db)
+            return [*faults(self._db), *movement_faults(self._db)]
 
     def rebuild(self) -> list[str]:
         """Derive lots and parts from the fills again; returns what had been wrong with them."""
@@ -194,7 +199,7 @@ class Store:
 
     # Writing.
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, entry: Entry | Imported) -> None:
         match entry:
             case FillEntry():
                 self._write_fill(entry)
@@ -215,6 +220,8 @@ class Store:
                     "INSERT INTO audit (wall, who, what, why) VALUES (?, ?, ?, ?)",
                     (wall, who, what, why),
                 )
+            case EvidenceEntry() | MovementEntry() | RateEntry():
+                write_import(self._db, entry)
 
     def _write_fill(self, entry: FillEntry) -> None:
         fill, chain = entry.fill, self._mirror()

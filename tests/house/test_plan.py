@@ -40,7 +40,12 @@ WORLD: Final = {
     "random": {"feed/shell.py", "strategy/shell.py", "sim/faults.py"},
     "uuid": set[str](),
     "zmq": {"shared/bus.py"},
-    "sqlite3": {"strategy/ledger/records.py", "strategy/ledger/store.py", "sim/store.py"},
+    "sqlite3": {
+        "strategy/ledger/evidence.py",
+        "strategy/ledger/records.py",
+        "strategy/ledger/store.py",
+        "sim/store.py",
+    },
     "subprocess": {"icryptotrader/run.py"},
     "threading": {"shared/log.py"},
     "socket": {
