@@ -38,6 +38,7 @@ from strategy.ledger.events import (
 )
 from strategy.ledger.rates import EURO, Looked, Rates
 from strategy.ledger.tax import anniversary, berlin_day
+from strategy.ledger.year import is_new_stock
 
 CURRENCIES: Final = ("AUD", "CAD", "CHF", "GBP", "JPY", "USD")
 """Foreign money, as far as Kraken trades coins against it and the ECB has a rate."""
@@ -86,7 +87,8 @@ class Row(Struct, frozen=True):
     label: the fill's id, with "#fee" for coins kept as a fee, "#USD" for money spent. basis: None
     where no acquisition is known. money: the proceeds of the whole in the fill's currency, of which
     this is the part from the second to the third of the fourth number. costs: Werbungskosten.
-    currency_leg: the asset is foreign money, not a coin.
+    currency_leg: the asset is foreign money, not a coin. new_stock: acquired under the reform, if it
+    is switched on: taxable at any age, and outside the sums of § 23.
     """
 
     label: str
@@ -101,6 +103,7 @@ class Row(Struct, frozen=True):
     costs: int
     taxable: bool
     currency_leg: bool
+    new_stock: bool
 
     @property
     def gain(self) -> int:
@@ -164,11 +167,14 @@ def _key(lot: _Lot) -> tuple[int, int, str]:
 class Book:
     """The book of one person. Feed it events in order, or use `keep`."""
 
-    def __init__(self, rates: Rates, *, track_currencies: bool = True) -> None:
+    def __init__(
+        self, rates: Rates, *, track_currencies: bool = True, reform_enacted: bool = False
+    ) -> None:
         self.rows: list[Row] = []
         self.notes: list[str] = []
         self._rates = rates
         self._track = track_currencies
+        self._reform = reform_enacted
         self._queues: dict[tuple[str, str], _Queue] = {}
 
     def feed(self, event: TaxEvent) -> None:
@@ -279,6 +285,7 @@ class Book:
                 self.notes.append(
                     f"{label}: no acquisition is known of {quantity_of(last - first)} {what}"
                 )
+            new_stock = self._reform and lot is not None and is_new_stock(day_of(lot.basis.wall))
             self.rows.append(
                 Row(
                     label=label,
@@ -292,8 +299,9 @@ class Book:
                     cost=cost,
                     costs=cents_share(costs, to, qty) - cents_share(costs, done, qty),
                     # § 23 (1) s. 1 Nr. 2 EStG: "not more than one year", by the calendar.
-                    taxable=lot is None or sold_on <= last_taxable_day(lot.basis.wall),
+                    taxable=lot is None or new_stock or sold_on <= last_taxable_day(lot.basis.wall),
                     currency_leg=currency_leg,
+                    new_stock=new_stock,
                 )
             )
             done = to
@@ -370,9 +378,15 @@ class Book:
         return found
 
 
-def keep(events: Iterable[TaxEvent], rates: Rates, *, track_currencies: bool = True) -> Book:
+def keep(
+    events: Iterable[TaxEvent],
+    rates: Rates,
+    *,
+    track_currencies: bool = True,
+    reform_enacted: bool = False,
+) -> Book:
     """The book of all these events, in whatever order they are given."""
-    book = Book(rates, track_currencies=track_currencies)
+    book = Book(rates, track_currencies=track_currencies, reform_enacted=reform_enacted)
     for event in with_proofs(events):
         book.feed(event)
     return book
@@ -385,7 +399,7 @@ def nets(rows: Iterable[Row], *, currency_legs: bool) -> dict[int, int]:
     """
     found: dict[int, int] = {}
     for row in rows:
-        if currency_legs or not row.currency_leg:
+        if (currency_legs or not row.currency_leg) and not row.new_stock:
             found[row.year] = found.get(row.year, 0) + (row.gain if row.taxable else 0)
     return found
 
