@@ -34,12 +34,14 @@ def build(
     switches: Switches = DEFAULT_SWITCHES,
     source: Source | None = None,
     guests: Sequence[ApiKey] = (),
+    tier: str = "pro",
 ) -> Venue:
     """A venue ready to be driven. ConfigError where the configuration cannot be played.
 
     pairs: the markets that are alive; the configured one is always among them. Without a store
     the account is opened anew and lives in memory only. source: where the configured pair's
     market comes from, instead of what the configuration says. guests: keys of other clients.
+    tier: of the account's rate limits, a name of TIERS.
     """
     demo = config.demo
     position = store.position(market_name(config)) if store is not None else 0
@@ -55,7 +57,7 @@ def build(
     }
     lots = read_lots(demo.opening_lots)
     account = Account(switches, _rate(demo.maker_pct), _rate(demo.taker_pct))
-    exchange = Exchange(markets, account, TIERS["pro"], switches)
+    exchange = Exchange(markets, account, TIERS[tier], switches)
     if store is not None and not store.is_new():
         store.load(exchange)
     else:

@@ -9,6 +9,7 @@ Numbers I1 to I28 are the invariants of the project's reliability catalogue.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
@@ -21,6 +22,7 @@ from shared import frames
 from shared.kraken.checksum import book_checksum
 from shared.orders import Filled
 from shared.units import SECOND, Ns, Side
+from sim.desk import USER
 from sim.instruments import ASSETS
 from sim.values import Event, Exec, Trade
 from sim.world import World
@@ -28,7 +30,7 @@ from strategy import session_mail as mail
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import is_ours
 from strategy.core.slots import State
-from strategy.ledger.entries import FillEntry, Remember
+from strategy.ledger.entries import FillEntry, IntentEntry, Remember
 from strategy.ledger.lots import Lots
 from strategy.trader import Commit, In, Out
 
@@ -39,6 +41,7 @@ REFUSALS_MOST: Final = 6
 REFUSALS_WITHIN: Final = Ns(10 * SECOND)
 SETTLED_AFTER: Final = Ns(20 * SECOND)
 SILENT_FOR: Final = Ns(16 * SECOND)
+_SEQUENCE: Final = re.compile(rb'"sequence":(\d+)')
 
 
 class Violation(Exception):  # noqa: N818 - what a run found, not an error of the simulator
@@ -87,6 +90,10 @@ class Checks:
         self._system = ""
         self._checksums: deque[int] = deque(maxlen=BOOKS_KEPT)
         self._refusals: dict[str, deque[Ns]] = {}
+        self._written: dict[str, tuple[str, Side]] = {}  # intents of the step that is looked at
+        self._sequences: dict[tuple[int, str], int] = {}
+        self._gap = ""
+        self._held_since: Ns | None = None
         self._truth = Lots(world.config.pair.partition("/")[0])
         self._fills_seen = 0
         self._unprotected_since: Ns | None = None
@@ -144,12 +151,15 @@ class Checks:
                 self._asked.clear()
         facts = self.world.ledger.facts
         halted = facts.get("halt", "") or facts.get("hold", "")
+        self._written.clear()
         for each in out:
             match each:
                 case Commit(entries):
                     for entry in entries:
                         if isinstance(entry, FillEntry):
                             self._check_fill(entry.fill)
+                        elif isinstance(entry, IntentEntry):
+                            self._written[entry.cl_ord_id] = (entry.slot, entry.side)
                         elif isinstance(entry, Remember) and entry.key in ("halt", "hold"):
                             facts = {**facts, entry.key: entry.value}
                             halted = facts.get("halt", "") or facts.get("hold", "")
@@ -157,8 +167,11 @@ class Checks:
                     self._check_letter(now, line, data, halted)
                 case mail.CloseLine():
                     self._asked.clear()
+                    self._gap = ""
                 case _:
                     pass
+        if self._gap:
+            self.fail("X3", f"the line goes on although {self._gap}")
         if self._expected:
             self._judge(now)
 
@@ -167,6 +180,7 @@ class Checks:
         self._asked.clear()
         self._arms.clear()
         self._refusals.clear()
+        self._sequences.clear()
         self._covered_until = Ns(0)
         self._book = None
         self._system = ""
@@ -183,11 +197,23 @@ class Checks:
             self._system = found["data"][0]["system"]
         elif text.startswith((b'{"method"', b'{"error"')):
             self._hear_answer(item.line, text)
-        elif text.startswith(b'{"channel":"executions"') and self._asked:
+        elif text.startswith(b'{"channel":"executions"'):
+            self._follow(item.line, text)
             # An event that names the order says what the answer would have said.
             for slot, asked in list(self._asked.items()):
                 if asked.cl_ord_id.encode() in text:
                     del self._asked[slot]
+
+    def _follow(self, line: int, text: bytes) -> None:
+        found = _SEQUENCE.search(text)
+        if found is None:
+            return
+        number = int(found[1])
+        last = self._sequences.get((line, "executions"))
+        self._sequences[line, "executions"] = number
+        trader = self.world.trader
+        if last is not None and number != last + 1 and trader is not None and not self._gap:
+            self._gap = f"executions went from {last} to {number}"
 
     def _hear_answer(self, line: int, text: bytes) -> None:
         found: Any = msgspec.json.decode(text)
@@ -237,20 +263,14 @@ class Checks:
         params = found["params"]
         named = params.get("cl_ord_id", "")
         cl_ord_id = named[0] if isinstance(named, list) else named
-        slot, side = self.world.ledger.owners.get(cl_ord_id) or self._coming(cl_ord_id)
+        owners = self.world.ledger.owners
+        slot, side = owners.get(cl_ord_id) or self._written.get(cl_ord_id, ("", Side.BUY))
+        if method == b"add_order" and (not slot or cl_ord_id in owners):
+            self.fail("F1", f"{cl_ord_id} leaves without an intent of its own on paper")
         if method != b"cancel_order":
             self._check_order(now, params, slot, side, halted)
         if slot:
             self._check_flight(now, slot, Asked(line, found["req_id"], cl_ord_id, now), method)
-
-    def _coming(self, cl_ord_id: str) -> tuple[str, Side]:
-        """The slot of an order whose intent stands in this very step's commit."""
-        trader = self.world.trader
-        found = trader.core.memory.slot_of(cl_ord_id) if trader is not None else None
-        if found is None:
-            return "", Side.BUY
-        pair, place = found
-        return pair.slots[place].name, pair.slots[place].side
 
     def _check_flight(self, now: Ns, slot: str, asked: Asked, method: bytes) -> None:
         before = self._asked.get(slot)
@@ -318,6 +338,11 @@ class Checks:
 
     # What happens at the exchange.
 
+    def refused(self, text: str) -> None:
+        """I13: the exchange itself never has to refuse for our pace."""
+        if "Rate limit exceeded" in text:
+            self.fail("I13", f"the exchange refuses: {text}")
+
     def happened(self, events: Sequence[Event]) -> None:
         for event in events:
             if isinstance(event, Exec):
@@ -332,6 +357,9 @@ class Checks:
                 self.foreign_trade_at = self.world.now
             elif not event.trade.maker and owner[0] != "x":
                 self.fail("I11", f"{order.cl_ord_id} of slot {owner[0]} took")
+        stranger = owner is None and not is_ours(order.cl_ord_id)
+        if stranger and event.kind == "canceled" and event.reason == USER:
+            self.fail("F81", f"{order.order_id} of somebody else was cancelled")
         if owner is None or event.kind not in ("new", "amended"):
             return
         exchange = self.world.exchange
@@ -400,8 +428,25 @@ class Checks:
                 feed_age = trader.core.memory.pairs[world.config.pair].tape.age(now)
                 if feed_age > SILENT_FOR:
                     self.fail("I15", "orders of ours rest on a feed that is long silent")
+        if calm:
+            self._check_held(now)
         if self._expected:
             self._judge(now)
+
+    def _check_held(self, now: Ns) -> None:
+        """I18: halted or held, our orders leave the book, but for exits."""
+        trader = self.world.trader
+        assert trader is not None
+        memory = trader.core.memory
+        facts = self.world.ledger.facts
+        held = facts.get("halt", "") or facts.get("hold", "")
+        if not held or memory.line != "up" or memory.lost():
+            self._held_since = None
+            return
+        if self._held_since is None:
+            self._held_since = now
+        elif now - self._held_since > SETTLED_AFTER and self.ours():
+            self.fail("I18", f"orders of ours still rest while halted or held: {held}")
 
     # At rest.
 

@@ -121,6 +121,7 @@ class Fates:
         self.closed_until: dict[Owner, Ns] = {}
         self.dying: Callable[[Sequence[object]], int | None] | None = None
         self.on_book: Callable[[str], None] = lambda text: None
+        self.on_refusal: Callable[[str], None] = lambda text: None
         self._answers: dict[tuple[int, int], tuple[Plan, str]] = {}
 
     def count(self, fault: str, by: int = 1) -> None:
@@ -178,6 +179,8 @@ class Fates:
     def inbound(self, owner: Owner, conn: int, text: str) -> Sequence[Hop]:
         if owner == "feed":
             return self._public(text)
+        if text.startswith('{"error"'):
+            self.on_refusal(text)
         if self.healed:
             return (Hop(text),)
         delay = WIRE_DELAY + self._drawn(self.jitter)

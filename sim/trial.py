@@ -14,14 +14,14 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.config import Config, Home, RegimeValues, load
+from shared.config import Config, Home, load
 from shared.units import MILLISECOND, SECOND, Ns
 from sim.checks import Checks, Violation
 from sim.faults import Fates, seconds
 from sim.instruments import LISTINGS
 from sim.lively import Lively
 from sim.troubles import TROUBLES, Scene, resume
-from sim.values import Switches
+from sim.values import TIERS, Switches, Tier
 from sim.world import World
 
 BEAT: Final = Ns(500 * MILLISECOND)
@@ -89,7 +89,8 @@ class Trial:
         self.profile = PROFILES[profile]
         self.minutes = self.profile.minutes if minutes is None else minutes
         self.fates = fates = Fates(seed)
-        config = config_of(self.profile, fates)
+        tier = fates.random.choice(tuple(TIERS))
+        config = config_of(self.profile, TIERS[tier], fates)
         listing = LISTINGS[config.pair]
         source = Lively(
             listing.pair,
@@ -98,11 +99,12 @@ class Trial:
             self.profile.quote_ns,
             self.profile.jump,
         )
-        self.world = world = World(config, source=source, fate=fates, switches=_switches(fates))
+        switches = _switches(fates)
+        self.world = world = World(config, source=source, fate=fates, switches=switches, tier=tier)
         world.exchange.markets[config.pair].next_poke = NEVER_POKED
         fates.now, fates.wall = lambda: world.now, lambda: world.wall
         self.checks = Checks(world)
-        fates.on_book = self.checks.genuine
+        fates.on_book, fates.on_refusal = self.checks.genuine, self.checks.refused
         self.scene = Scene(world, fates, self.checks, source)
         self.trace: list[str] = []
         self._restart_at: Ns | None = None
@@ -254,11 +256,18 @@ def base_config() -> Config:
     return _cached["base"]
 
 
-def config_of(profile: Profile, fates: Fates) -> Config:
+def config_of(profile: Profile, tier: Tier, fates: Fates) -> Config:
     """A house that trades often: a narrow grid without fees, and drawn limits."""
     base, draw = base_config(), fates.random
     levels = draw.choice((2, 3, 5))
-    wide = RegimeValues(0.5, 0.95, 0.05, levels, 1.0)
+    wide = replace(
+        base.regime.range_bound,
+        btc_target_pct=0.5,
+        btc_max_pct=0.95,
+        btc_min_pct=0.05,
+        grid_levels=levels,
+        order_size_scale=1.0,
+    )
     throttled = draw.random() < 0.1
     return replace(
         base,
@@ -289,6 +298,7 @@ def config_of(profile: Profile, fates: Fates) -> Config:
         ),
         feed=replace(base.feed, publish_per_sec=profile.publish_per_sec),
         time=replace(base.time, tick_sec=profile.tick_sec),
+        rate_limit=replace(base.rate_limit, max_counter=tier.threshold, decay_rate=tier.decay),
         demo=replace(
             base.demo,
             maker_pct=Decimal("0.00"),

@@ -292,23 +292,36 @@ def refuse_connections(scene: Scene) -> None:
     scene.world.cut(owner)
 
 
-def mute(scene: Scene, fault: str, owner: Owner, channel: str, least: float, most: float) -> None:
+def mute(scene: Scene, fault: str, owner: Owner, channel: str, duration: Ns) -> None:
     scene.fates.count(fault)
-    until = Ns(scene.world.now + scene.between(least, most))
-    scene.fates.muted[owner, f'{{"channel":"{channel}"'] = until
+    muted, until = scene.fates.muted, Ns(scene.world.now + duration)
+    key = owner, f'{{"channel":"{channel}"'
+    muted[key] = max(until, muted.get(key, until))
 
 
 def mute_book(scene: Scene) -> None:
-    mute(scene, "F47", "feed", "book", 4, 50)
+    duration = scene.between(4, 50)
+    mute(scene, "F47", "feed", "book", duration)
+    patience = seconds(scene.world.config.feed.book_silence_sec + 5)
+    feed = scene.world.feed
+    if duration < patience + SECOND or feed is None:
+        return
+    line = feed.line
+
+    def noticed() -> bool:
+        market = feed.markets[scene.world.config.pair]
+        return scene.world.feed is not feed or feed.line != line or bool(market.why)
+
+    scene.later(patience, lambda: scene.checks.expect("F47", "it subscribes anew", SECOND, noticed))
 
 
 def mute_heartbeat(scene: Scene) -> None:
-    mute(scene, "F48", scene.some(OWNERS), "heartbeat", 5, 20)
+    mute(scene, "F48", scene.some(OWNERS), "heartbeat", scene.between(5, 20))
 
 
 def mute_executions(scene: Scene) -> None:
     scene.checks.upheave()
-    mute(scene, "X6", "trader", "executions", 1, 20)
+    mute(scene, "X6", "trader", "executions", scene.between(1, 20))
 
 
 def lose_frames(scene: Scene) -> None:

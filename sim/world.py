@@ -65,18 +65,23 @@ class World:
         source: Source | None = None,
         fate: Fate | None = None,
         switches: Switches = DEFAULT_SWITCHES,
+        tier: str = "pro",
     ) -> None:
         """begin, wall: the same moment in boot time and in wall time.
 
         source: the configured pair's market, where the configuration does not say it.
-        fate: what fails; nothing, where it is not given.
+        fate: what fails; nothing, where it is not given. tier: of the account's rate limits.
         """
         self.config = config
         self.now = begin
         self._wall_lead = Ns(wall - begin)
         self._key = ApiKey("world", "c2ltdWxhdGVk")
         self.venue = build(
-            config, self._key, begin, wall, pairs=(), source=source, switches=switches
+            *(config, self._key, begin, wall),
+            pairs=(),
+            source=source,
+            switches=switches,
+            tier=tier,
         )
         self.exchange = self.venue.exchange
         self.fate = fate or Steady()

@@ -23,7 +23,7 @@ from shared.orders import (
     Looked,
     RestingOrder,
 )
-from shared.units import SECOND, Ns
+from shared.units import MINUTE, SECOND, Ns
 from strategy.core import hear
 from strategy.core.memory import CURSOR_OVERLAP, Asking, Memory, PairMemory, is_ours
 from strategy.core.out import Out, Tell
@@ -33,6 +33,8 @@ from strategy.ledger.entries import Remember
 MISSES: Final = 2
 DOUBTS: Final = 5
 """Answers "never heard of it" about an order that the exchange itself had acknowledged."""
+LONGEST_DEADLINE: Final = MINUTE
+"""Kraken v2, add_order: a deadline that lies further ahead is refused."""
 SKEW_ALLOWANCE: Final = Ns(SECOND)
 ASK_WHILE_LOST: Final = Ns(3 * SECOND)
 ANSWER_WITHIN: Final = Ns(60 * SECOND)
@@ -128,6 +130,9 @@ def _may_act(memory: Memory, slot: Slot, asked_at: Ns) -> bool:
     """
     if not slot.deadline:
         return False
+    sent_at = slot.changed or memory.boot  # or before this life began
+    if asked_at > sent_at + LONGEST_DEADLINE + SKEW_ALLOWANCE:
+        return False  # whatever our wall clock said then
     asked_wall = memory.wall + memory.skew - (memory.now - asked_at)
     patience = int(memory.config.time.deadline_sec * SECOND) + SKEW_ALLOWANCE
     young = slot.changed > 0 and asked_at <= slot.changed + patience
