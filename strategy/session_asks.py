@@ -131,19 +131,21 @@ def _history(
     """All fills not told before, oldest first, ids of unreadable pairs, and up to when (wall)."""
     fills: dict[str, Filled] = {}
     strange: dict[str, None] = {}
-    until, offset = Ns(0), 0
+    sent_at, offset = Ns(0), 0
     for page_number in range(MOST_PAGES):
         reply = yield rest.trades_history(since, offset)
         page = _or_error("TradesHistory", reply, lambda body: parse_trades(body, known.pairs))
         # New fills move the others to later pages: some rows come twice, none is missed.
         fills |= {fill.exec_id: fill for fill in page.fills}
         strange |= dict.fromkeys(page.strange)
-        until = reply.sent_wall if page_number == 0 else until
+        sent_at = reply.sent_wall if page_number == 0 else sent_at
         offset += page.rows
         if _is_last(page, offset):
             fresh = [fill for fill in fills.values() if known.is_new(fill.exec_id)]
             fresh.sort(key=lambda fill: (fill.wall, fill.trade_id, fill.exec_id))
-            return fresh, tuple(strange), until
+            # Our own clock may be an hour ahead: beyond the newest fill it is no evidence.
+            newest = max((fill.wall for fill in fills.values()), default=Ns(0))
+            return fresh, tuple(strange), min(sent_at, newest)
     raise AskError(f"the history is longer than {MOST_PAGES * rest.PAGE} trades")
 
 
