@@ -14,7 +14,7 @@ run: setup  ## trade on paper: the whole house in the foreground, Ctrl-C ends it
 setup: $(VENV)/.run  ## prepare .venv with the locked dependencies and both commands
 
 test: $(VENV)/.dev check  ## everything: linter, types, import rules, all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

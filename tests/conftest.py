@@ -1,0 +1,12 @@
+"""How all tests run: examples by hypothesis are the same each time, and no example is timed.
+
+`HYPOTHESIS_PROFILE=explore make test` draws new ones.
+"""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("explore", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
