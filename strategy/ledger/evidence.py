@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +24,16 @@ from strategy.ledger.events import Exchanged, TaxEvent, of_trade
 from strategy.ledger.lots import trade_of
 from strategy.ledger.migrations import FIRST_CHAIN_HASH
 from strategy.ledger.rates import Rate, Rates
-from strategy.ledger.records import LedgerBroken, LedgerError, chained, fills, one, reader
+from strategy.ledger.records import (
+    LedgerBroken,
+    LedgerError,
+    Row,
+    chained,
+    faults,
+    fills,
+    one,
+    reader,
+)
 
 WITH_EVIDENCE: Final = 2
 """The schema version from which on a ledger has these tables; a reader migrates nothing."""
@@ -100,6 +109,15 @@ def write_import(db: sqlite3.Connection, entry: Imported) -> None:
             _write_movement(db, entry)
 
 
+def check(path: Path) -> list[str]:
+    """Everything that is wrong with a ledger file, as sentences; empty if it is sound."""
+    with reader(path) as db:
+        found = faults(db)
+        if one(db, "PRAGMA user_version") >= WITH_EVIDENCE:
+            found += movement_faults(db)
+        return found
+
+
 def movement_faults(db: sqlite3.Connection) -> list[str]:
     """What is wrong with movements and raw files, as sentences."""
     found = []
@@ -114,7 +132,7 @@ def movement_faults(db: sqlite3.Connection) -> list[str]:
 
 
 def _write_movement(db: sqlite3.Connection, entry: MovementEntry) -> None:
-    event = msgspec.json.encode(entry.event, order="deterministic").decode()
+    event = _told(entry.event)
     known = db.execute("SELECT event FROM movement WHERE id = ?", (entry.event.id,)).fetchone()
     if known is not None:
         if known[0] != event:
@@ -124,10 +142,26 @@ def _write_movement(db: sqlite3.Connection, entry: MovementEntry) -> None:
             )
         return
     seq, head = db.execute("SELECT seq, hash FROM movement_head").fetchone()
-    row = (seq + 1, entry.event.id, event, entry.source, entry.why, entry.wall)
+    row = _movement_row(seq + 1, entry)
     head = chained(head, row)
     db.execute("INSERT INTO movement VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, head))
     db.execute("UPDATE movement_head SET seq = ?, hash = ?", (seq + 1, head))
+
+
+def movement_head_of(entries: Iterable[MovementEntry]) -> str:
+    """The hash that names these movements in the order of booking."""
+    head = FIRST_CHAIN_HASH
+    for seq, entry in enumerate(entries, 1):
+        head = chained(head, _movement_row(seq, entry))
+    return head
+
+
+def _movement_row(seq: int, entry: MovementEntry) -> Row:
+    return (seq, entry.event.id, _told(entry.event), entry.source, entry.why, entry.wall)
+
+
+def _told(event: TaxEvent) -> str:
+    return msgspec.json.encode(event, order="deterministic").decode()
 
 
 def _movements(db: sqlite3.Connection) -> tuple[list[MovementEntry], str]:

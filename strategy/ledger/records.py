@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -196,6 +196,14 @@ def fills(db: sqlite3.Connection) -> tuple[list[FillEntry], str]:
     if db.execute("SELECT seq, hash FROM head").fetchone() != (len(found), head):
         raise _changed(f"fills after number {len(found)} are missing")
     return found, head
+
+
+def head_of(entries: Iterable[FillEntry]) -> str:
+    """The hash that names these fills in the order of booking."""
+    head = FIRST_CHAIN_HASH
+    for seq, entry in enumerate(entries, 1):
+        head = chained(head, fill_row(seq, entry))
+    return head
 
 
 def faults(db: sqlite3.Connection) -> list[str]:

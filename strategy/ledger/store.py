@@ -34,7 +34,15 @@ from strategy.ledger.entries import (
     Remember,
 )
 from strategy.ledger.evidence import movement_faults, write_import
-from strategy.ledger.lots import Acquisition, Disposal, Ignored, Lots, Reason, coin_of
+from strategy.ledger.lots import (
+    Acquisition,
+    Disposal,
+    Ignored,
+    Lots,
+    Reason,
+    coin_of,
+    trade_of,
+)
 from strategy.ledger.migrations import APPLICATION_ID, MIGRATIONS
 from strategy.ledger.records import (
     INSERT_FILL,
@@ -141,6 +149,24 @@ class Store:
                 self._write(entry)
         self.check_inode()
 
+    def bring_in(self, entries: Sequence[Entry | Imported]) -> int:
+        """`commit` for a long past: lots are derived once at the end. Returns the fills added.
+
+        All or nothing, and what is known already is left as it is, as with `commit`.
+        """
+        with self._transaction("IMMEDIATE"):
+            before = self._mirror().seq
+            for entry in entries:
+                if isinstance(entry, FillEntry):
+                    self._append_fill(entry)
+                else:
+                    self._write(entry)
+            self._replayed = None
+            after = self._mirror()
+            self._derive_all(after.queues)
+        self.check_inode()
+        return after.seq - before
+
     def check_inode(self) -> None:
         """LedgerError once the file was deleted or replaced under us: SQLite does not notice."""
         if _identities(self.path) != self._files:
@@ -191,10 +217,7 @@ class Store:
             queues = replay(self._db).queues
             found = derived_faults(self._db, queues)
             if found:
-                self._db.execute("DELETE FROM part")
-                self._db.execute("DELETE FROM lot")
-                for booking in bookings(queues):
-                    self._derive(booking)
+                self._derive_all(queues)
         return found
 
     # Writing.
@@ -232,15 +255,38 @@ class Store:
             if booking.reason is Reason.KNOWN:
                 return
             raise _refused(booking)
-        row = fill_row(chain.seq + 1, entry)
-        chain.seq, chain.head = chain.seq + 1, chained(chain.head, row)
-        self._db.execute(INSERT_FILL, (*row, chain.head))
-        self._db.execute("UPDATE head SET seq = ?, hash = ?", (chain.seq, chain.head))
+        self._chain(chain, entry)
         self._derive(booking)
         if booking.rederived:
             for later in queue.disposals_after(fill.exec_id):
                 self._db.execute("DELETE FROM part WHERE sale = ?", (later.exec_id,))
                 self._derive(later)
+
+    def _append_fill(self, entry: FillEntry) -> None:
+        """Add a fill to the chain and leave its lots for later."""
+        fill, chain = entry.fill, self._mirror()
+        trade = trade_of(fill)
+        if trade is None:
+            raise _refused(Ignored(fill.exec_id, Reason.FAULTY))
+        asked = "SELECT pair, side, qty FROM fill WHERE exec_id = ?"
+        known = self._db.execute(asked, (fill.exec_id,)).fetchone()
+        if known is not None:
+            if known != (fill.pair, fill.side.value, fill.qty):
+                raise _refused(Ignored(fill.exec_id, Reason.CONFLICT))
+            return
+        self._chain(chain, entry)
+
+    def _chain(self, chain: Replayed, entry: FillEntry) -> None:
+        row = fill_row(chain.seq + 1, entry)
+        chain.seq, chain.head = chain.seq + 1, chained(chain.head, row)
+        self._db.execute(INSERT_FILL, (*row, chain.head))
+        self._db.execute("UPDATE head SET seq = ?, hash = ?", (chain.seq, chain.head))
+
+    def _derive_all(self, queues: dict[str, Lots]) -> None:
+        self._db.execute("DELETE FROM part")
+        self._db.execute("DELETE FROM lot")
+        for booking in bookings(queues):
+            self._derive(booking)
 
     def _derive(self, booking: Acquisition | Disposal) -> None:
         match booking:

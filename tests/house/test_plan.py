@@ -32,6 +32,7 @@ LEDGER_FOR_CORE: Final = {
     "strategy.ledger.entries",
     "strategy.ledger.lots",
     "strategy.ledger.tax",
+    "strategy.ledger.year",  # what the dashboard shows of the Freigrenze
 }
 
 WORLD: Final = {
@@ -43,6 +44,7 @@ WORLD: Final = {
     "sqlite3": {
         "strategy/ledger/evidence.py",
         "strategy/ledger/records.py",
+        "strategy/ledger/rows.py",
         "strategy/ledger/store.py",
         "sim/store.py",
     },
@@ -61,6 +63,7 @@ WORLD: Final = {
         "feed/shell.py",
         "strategy/shell.py",
         "monitor/shell.py",
+        "monitor/control.py",
         "sim/server.py",
         "icryptotrader/record.py",
         "icryptotrader/replay.py",

@@ -1,0 +1,154 @@
+"""`icryptotrader ledger`: the past into the ledger, the ledger out of it, copies and checks.
+
+Rule: what writes takes the strategy's lock; what reads needs no running strategy and no stop.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from shared.config import Home, find_home
+
+app = typer.Typer(help="The tax book: import, export, copies, checks.", no_args_is_help=True)
+
+HomeOption = Annotated[
+    str | None, typer.Option("--home", metavar="DIR", help="Folder of this installation's state.")
+]
+
+
+@app.command("import")
+def bring_in(
+    context: typer.Context,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Kraken's ledgers.csv and trades.csv, a table of manual lots, or with --json one "
+            "document that `ledger export` wrote."
+        ),
+    ],
+    home: HomeOption = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write; else only say.")] = False,
+    why: Annotated[str, typer.Option(help="A reason for the record.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="Restore a whole ledger.")] = False,
+) -> None:
+    """Read the past in: first a dry run, then the same with --apply. Twice is once.
+
+    Everything of one call is written together or not at all. Exit code 1 where it is refused.
+    """
+    place = home_of(context, home)
+    if json:
+        raise typer.Exit(_restore(place, files))
+    from icryptotrader.ledger_import import import_history
+
+    raise typer.Exit(import_history(place, files, apply=apply, tell=typer.echo, why=why))
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to.")],
+    home: HomeOption = None,
+    json: Annotated[bool, typer.Option("--json", help="As a document (the only form).")] = True,
+) -> None:
+    """Write the whole ledger as one JSON document; it appears only when it is complete."""
+    from icryptotrader.files import write_whole
+    from strategy.ledger.document import dump
+    from strategy.ledger.records import LedgerError
+
+    if not json:
+        raise typer.BadParameter("a ledger is exported as JSON only")
+    try:
+        data = dump(_ledger(home_of(context, home)))
+        write_whole(output, data)
+    except (LedgerError, OSError) as error:
+        _refuse(str(error))
+    typer.echo(f"{output}: {len(data):,} bytes")
+
+
+@app.command()
+def backup(
+    context: typer.Context,
+    target: Annotated[Path, typer.Argument(help="A file that is not there yet.")],
+    home: HomeOption = None,
+) -> None:
+    """Write a complete, verified copy beside a running strategy."""
+    from strategy.ledger.evidence import check
+    from strategy.ledger.records import LedgerError
+    from strategy.ledger.records import backup as copy
+
+    try:
+        head = copy(_ledger(home_of(context, home)), target)
+        found = check(target)
+    except (LedgerError, OSError) as error:
+        _refuse(str(error))
+    if found:
+        target.unlink()
+        _refuse(f"the copy would not be sound: {found[0]}")
+    typer.echo(f"{target}: sound, fills {head[:16]}")
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(help="Default: this home's ledger.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Check pages, chains, lots, parts and raw files; say everything that is wrong.
+
+    Exit code 1 if anything is.
+    """
+    from strategy.ledger.evidence import check
+    from strategy.ledger.records import LedgerError
+
+    try:
+        found = check(file or _ledger(home_of(context, home)))
+    except LedgerError as error:
+        found = [str(error)]
+    for fault in found:
+        typer.echo(fault, err=True)
+    if found:
+        raise typer.Exit(1)
+    typer.echo("The ledger is sound.")
+
+
+def home_of(context: typer.Context, given: str | None) -> Home:
+    """--home after the command, else before it, else the default."""
+    said = context.find_root().obj
+    return find_home(given or (said if isinstance(said, str) else None))
+
+
+def _ledger(home: Home) -> Path:
+    from icryptotrader.lots import LEDGER
+
+    return home.data / LEDGER
+
+
+def _restore(home: Home, files: list[Path]) -> int:
+    from icryptotrader.ledger_import import STRATEGY_LOCK
+    from shared.process import LockHeld, lock
+    from strategy.ledger.document import restore
+    from strategy.ledger.records import LedgerError
+
+    if len(files) != 1:
+        _refuse("name one document")
+    home.make()
+    try:
+        held = lock(home.run / STRATEGY_LOCK)
+    except LockHeld:
+        _refuse("the strategy runs: stop it first, then try again")
+    try:
+        head = restore(files[0].read_bytes(), _ledger(home))
+    except (LedgerError, OSError) as error:
+        _refuse(str(error))
+    finally:
+        held.release()
+    typer.echo(f"The ledger was restored, fills {head[:16]}.")
+    return 0
+
+
+def _refuse(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,208 @@
+"""`icryptotrader ledger import`: the past from exported tables; a dry run unless told to write.
+
+Rule 1: all files of one call are read together and written in one transaction, or not at all.
+Rule 2: what is known already is left as it is: the same files a second time change nothing.
+Rule 3: the raw files are kept in the ledger, each under its SHA-256.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from icryptotrader.lots import LEDGER, house_wall
+from shared.config import Home
+from shared.process import LockHeld, lock
+from shared.units import Ns, plain
+from strategy.ledger.book import CURRENCIES, BookError, day_of, keep
+from strategy.ledger.entries import (
+    AuditEntry,
+    Entry,
+    EvidenceEntry,
+    FillEntry,
+    Imported,
+    MovementEntry,
+    RateEntry,
+)
+from strategy.ledger.events import KRAKEN, TaxEvent, of_trade, quantity_of
+from strategy.ledger.evidence import Evidence, read_evidence
+from strategy.ledger.history import History, read_history
+from strategy.ledger.kraken_csv import CsvError, kind_of
+from strategy.ledger.lots import trade_of
+from strategy.ledger.rates import RatesError, doubts, fingerprint, parse
+from strategy.ledger.records import LedgerError
+from strategy.ledger.store import Store
+
+STRATEGY_LOCK = "strategy.lock"
+MOST_BYTES = 200_000_000
+"""Of all files of one call."""
+
+Tell = Callable[[str], None]
+
+
+def import_history(
+    home: Home, files: Sequence[Path], *, apply: bool, tell: Tell, why: str = ""
+) -> int:
+    """Read the tables, say what they would change, and write it if told to. 0 done, 1 refused."""
+    try:
+        raw = {file.name: file.read_bytes() for file in files}
+        if sum(len(data) for data in raw.values()) > MOST_BYTES:
+            tell("these files are larger than any export of Kraken: name fewer at a time")
+            return 1
+        tables = {name: data.decode("utf-8-sig") for name, data in raw.items()}
+        history = read_history(tables)
+        known = _known(home)
+    except (OSError, UnicodeDecodeError, CsvError, LedgerError) as error:
+        tell(f"nothing was read in: {error}")
+        return 1
+    faults = _told(history, known, tell)
+    if faults:
+        for fault in faults:
+            tell(fault)
+        tell("nothing was written: these contradict what is booked")
+        return 1
+    if not apply:
+        tell("dry run: nothing was written; the same with --apply writes it")
+        return 0
+    wall = house_wall(home)
+    added = _write(home, _entries(history, raw, tables, wall, why), tell)
+    if added is None:
+        return 1
+    tell(f"written: {added} fills and {_new_events(history, known)} other events")
+    return 0
+
+
+def import_rates(home: Home, file: Path, tell: Tell) -> int:
+    """Read a file of ECB rates in. 0 done, 1 refused; odd jumps are told and read in."""
+    wall = house_wall(home)
+    try:
+        data = file.read_bytes()
+        rates = parse(data, CURRENCIES)
+        for doubt in doubts(rates, day_of(wall)):
+            tell(f"look at: {doubt}")
+    except (OSError, RatesError) as error:
+        tell(f"nothing was read in: {error}")
+        return 1
+    sha256 = fingerprint(data)
+    entries: list[Entry | Imported] = [EvidenceEntry(sha256, file.name, "ecb-rates", wall, data)]
+    entries += [RateEntry(rate, sha256) for rate in rates]
+    entries.append(AuditEntry(wall, "operator", "tax rates", f"{file.name} {sha256}"))
+    if _write(home, entries, tell) is None:
+        return 1
+    tell(f"{len(rates)} rates from {rates[0].day} to {rates[-1].day}")
+    return 0
+
+
+def _write(home: Home, entries: list[Entry | Imported], tell: Tell) -> int | None:
+    """All entries in one transaction; how many fills were added, None where it was refused."""
+    home.make()
+    try:
+        held = lock(home.run / STRATEGY_LOCK)
+    except LockHeld:
+        tell("the strategy runs and is the ledger's one writer: stop it first, then try again")
+        return None
+    try:
+        store = Store.open(home.data / LEDGER)
+        try:
+            return store.bring_in(entries)
+        finally:
+            store.close()
+    except LedgerError as error:
+        tell(f"nothing was written: {error}")
+        return None
+    finally:
+        held.release()
+
+
+def _known(home: Home) -> Evidence:
+    path = home.data / LEDGER
+    return read_evidence(path) if path.exists() else Evidence((), (), (), (), "", "")
+
+
+def _told(history: History, known: Evidence, tell: Tell) -> list[str]:
+    """Say what the tables hold; returns what contradicts the ledger."""
+    booked = {entry.fill.exec_id: entry.fill for entry in known.fills}
+    moved = {entry.event.id: entry.event for entry in known.movements}
+    faults = [
+        f"fill {fill.exec_id}: booked with another pair, side or quantity"
+        for fill in history.fills
+        if (old := booked.get(fill.exec_id)) is not None
+        and (old.pair, old.side, old.qty) != (fill.pair, fill.side, fill.qty)
+    ]
+    faults += [
+        f"{event.id}: booked with other values"
+        for event in history.events
+        if event.id in moved and moved[event.id] != event
+    ]
+    faults += [
+        f"fill {fill.exec_id}: has values that cannot be booked"
+        for fill in history.fills
+        if trade_of(fill) is None
+    ]
+    new = sum(fill.exec_id not in booked for fill in history.fills)
+    tell(f"{history.rows} rows read: {len(history.fills)} fills, of which {new} are new;")
+    tell(f"{len(history.events)} other events, of which {_new_events(history, known)} are new")
+    for note in history.notes:
+        tell(f"look at: {note}")
+    if not faults:
+        _tell_balances(history, known, tell)
+    return faults
+
+
+def _tell_balances(history: History, known: Evidence, tell: Tell) -> None:
+    """The exchange's last balances beside the rows' sum and what the book would then hold."""
+    events: dict[str, TaxEvent] = {event.id: event for event in known.events()}
+    for event in history.events:
+        events.setdefault(event.id, event)
+    for fill in history.fills:
+        trade = trade_of(fill)
+        if trade is not None:
+            events.setdefault(fill.exec_id, of_trade(trade, fill.order_id))
+    held: dict[str, int] = {}
+    try:
+        book = keep(events.values(), known.known_rates(), track_currencies=False)
+    except BookError as error:
+        # Without rates the coins cannot be valued, but all else is in order.
+        tell(f"not compared with the book: {error}")
+    else:
+        for lot in book.open_lots(account=KRAKEN):
+            held[lot.basis.asset] = held.get(lot.basis.asset, 0) + lot.qty
+        for note in book.notes:
+            tell(f"look at: {note}")
+    for balance in history.balances:
+        booked = quantity_of(held[balance.asset]) if balance.asset in held else None
+        same = balance.told == balance.summed and booked in (None, balance.told)
+        said = "" if booked is None else f", in the book {plain(booked)}"
+        tell(
+            f"{balance.asset}: the exchange says {plain(balance.told)}, the rows add up to "
+            f"{plain(balance.summed)}{said}{'' if same else '  <- differs'}"
+        )
+
+
+def _entries(
+    history: History, raw: dict[str, bytes], tables: dict[str, str], wall: Ns, why: str
+) -> list[Entry | Imported]:
+    hashes = {name: fingerprint(data) for name, data in raw.items()}
+    found: list[Entry | Imported] = [
+        EvidenceEntry(hashes[name], name, kind_of(tables[name]), wall, data)
+        for name, data in raw.items()
+    ]
+    reason = why or "imported"
+    found += [FillEntry(fill) for fill in history.fills]
+    found += [
+        MovementEntry(event, _source(event, tables, hashes), reason, wall)
+        for event in history.events
+    ]
+    told = ", ".join(f"{name} {sha256}" for name, sha256 in hashes.items())
+    found.append(AuditEntry(wall, "operator", "ledger import", f"{reason}: {told}"))
+    return found
+
+
+def _source(event: TaxEvent, tables: dict[str, str], hashes: dict[str, str]) -> str:
+    """The hash of the file that names the event; an id stands in at least one of them."""
+    return next(hashes[name] for name, text in tables.items() if event.id in text)
+
+
+def _new_events(history: History, known: Evidence) -> int:
+    there = {entry.event.id for entry in known.movements}
+    return sum(event.id not in there for event in history.events)
