@@ -87,8 +87,8 @@ class Row(Struct, frozen=True):
     label: the fill's id, with "#fee" for coins kept as a fee, "#USD" for money spent. basis: None
     where no acquisition is known. money: the proceeds of the whole in the fill's currency, of which
     this is the part from the second to the third of the fourth number. costs: Werbungskosten.
-    currency_leg: the asset is foreign money, not a coin. new_stock: acquired under the reform, if it
-    is switched on: taxable at any age, and outside the sums of § 23.
+    currency_leg: the asset is foreign money, not a coin. new_stock: acquired under the reform, if
+    that is switched on: taxable at any age, and outside the sums of § 23.
     """
 
     label: str

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from shared.units import SECOND, plain
+from shared.units import SECOND, cents, plain
 from strategy.ledger.report import Report, Sums, german
 from strategy.ledger.year import reform_warning
 
@@ -129,7 +129,9 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "notes": ("Hinweise", "Notes"),
     "manual": ("Von Hand eingetragen", "Entered by hand"),
     "files": ("Rohdateien (SHA-256)", "Raw files (SHA-256)"),
-    "chain": ("Prüfsumme des Buches", "Checksum of the book"),
+    "rates_until": ("Kurse bis", "Rates until"),
+    "fills": ("Prüfsumme der Ausführungen", "Checksum of the fills"),
+    "movements": ("Prüfsumme der Bewegungen", "Checksum of other events"),
     "gewerblich": (
         "Viele Geschäfte allein machen nicht gewerblich; ob es so ist, entscheidet das Finanzamt",
         "Many trades alone are no trade or business; whether it is one, the tax office decides",
@@ -232,9 +234,9 @@ def _cover(report: Report, language: Language) -> Iterator[str]:
         )
     yield say("usd_leg", word(f"usd_{report.settings.usd_leg}", language))
     if made.rates_until:
-        yield say("rates", f"<= {made.rates_until}")
-    yield say("chain", made.head)
-    yield say("chain", made.movement_head)
+        yield say("rates_until", made.rates_until)
+    yield say("fills", made.head)
+    yield say("movements", made.movement_head)
 
 
 def _body(report: Report, language: Language) -> Iterator[str]:
@@ -298,7 +300,7 @@ def _result(report: Report, language: Language) -> Iterator[str]:
         ("forward_out", result.forward_out),
     ]
     for name, value in rows:
-        yield f"  {word(name, language):52} {plain(value):>16} EUR"
+        yield f"  {word(name, language):52} {plain(cents(value)):>16} EUR"
     if result.exempt:
         yield f"  {word('exempt', language)}"
 

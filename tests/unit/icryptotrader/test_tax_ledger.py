@@ -1,0 +1,309 @@
+"""Import, export, reports and packs through the command line, on a home of their own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from icryptotrader.cli import app
+from shared.config import Home
+from shared.process import lock
+
+LEDGERS = """"txid","refid","time","type","subtype","aclass","asset","amount","fee","balance"
+"L1","D1","2023-01-02 10:00:00","deposit","","currency","ZEUR",10000.0000,0,10000.0000
+"L2","TB1","2023-01-05 12:00:00","trade","","currency","ZEUR",-8000.0000,12.8000,1987.2000
+"L3","TB1","2023-01-05 12:00:00","trade","","currency","XXBT",0.5000000000,0,0.5000000000
+"L4","TB2","2024-02-01 12:00:00.1234","trade","","currency","ZEUR",-1500.0000,2.4000,484.8000
+"L5","TB2","2024-02-01 12:00:00.1234","trade","","currency","XXBT",0.0375000000,0,0.5375000000
+"L6","TS1","2024-06-01 12:00:00","trade","","currency","XXBT",-0.5200000000,0,0.0175000000
+"L7","TS1","2024-06-01 12:00:00","trade","","currency","ZEUR",32240.0000,51.5840,32673.2160
+"","W1","2024-06-02 12:00:00","withdrawal","","currency","XXBT",-0.0050000000,0.0001,""
+"L8","W1","2024-06-02 12:00:01","withdrawal","","currency","XXBT",-0.005,0.0001,0.0124000000
+"L9","D2","2024-07-01 00:00:00","deposit","","currency","XXBT",0.1000000000,0,0.1124000000
+"L10","R1","2024-07-05 00:00:00","staking","","currency","XBT.M",0.0000100000,0,0.0000100000
+"""
+MANUAL = """id,asset,qty,acquired_at,cost_eur,account,arrived_at,proves
+M1,BTC,0.06,2021-03-01,2500.00,,2024-07-01T00:00:00+00:00,L9
+"""
+TRADES = """txid,ordertxid,pair,time,type,ordertype,price,cost,fee,vol,margin,misc,ledgers
+TS1,OS1,XXBTZEUR,2024-06-01 12:00:00,sell,limit,62000.0,32240.00000,51.58400,0.52,0.0,,"L6,L7"
+TX9,OX9,XBT/USD,2024-07-08 12:00:00,buy,limit,57000.0,570.00000,0.91200,0.01,0.0,initiated,
+"""
+RATES = "Date,USD\n2024-07-05,1.0824\n2024-07-08,1.0835\n"
+
+
+class Desk:
+    """A home and the command line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = Home(folder / "home")
+
+    def file(self, name: str, content: str) -> str:
+        (self.folder / name).write_text(content)
+        return str(self.folder / name)
+
+    def run(self, *words: str, code: int = 0) -> str:
+        result = CliRunner().invoke(app, [*words, "--home", str(self.home.path)])
+        assert result.exit_code == code, result.output
+        return result.output
+
+    def filled(self) -> Desk:
+        files = [self.file("ledgers.csv", LEDGERS), self.file("manual.csv", MANUAL)]
+        self.run("ledger", "import", *files, "--apply")
+        return self
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_a_dry_run_comes_first_and_writes_nothing(desk: Desk) -> None:
+    said = desk.run("ledger", "import", desk.file("l.csv", LEDGERS), desk.file("m.csv", MANUAL))
+    assert "3 fills, of which 3 are new" in said
+    assert "4 other events, of which 4 are new" in said
+    assert (
+        "BTC: the exchange says 0.1124100000, the rows add up to 0.1124100000, in the book" in said
+    )
+    assert "differs" not in said
+    assert "L9: 0.04000000 BTC came as a deposit without proof" in said
+    assert not desk.home.data.exists()
+
+
+def test_what_was_written_once_is_not_written_again(desk: Desk) -> None:
+    desk.filled()
+    again = desk.run("ledger", "import", desk.file("l.csv", LEDGERS), "--apply")
+    assert "written: 0 fills and 0 other events" in again
+    assert desk.run("ledger", "verify") == "The ledger is sound.\n"
+
+
+def test_the_order_of_import_does_not_matter(tmp_path: Path) -> None:
+    found = []
+    for name, files in (("a", (LEDGERS, TRADES)), ("b", (TRADES, LEDGERS))):
+        (tmp_path / name).mkdir()
+        desk = Desk(tmp_path / name)
+        desk.run("tax", "rates", desk.file("rates.csv", RATES))
+        for number, text in enumerate(files):
+            desk.run("ledger", "import", desk.file(f"{number}.csv", text), "--apply")
+        rows = desk.run("tax", "report", "2024", "--format", "csv")
+        found.append([row["gain_eur"] for row in csv.DictReader(io.StringIO(rows))])
+    assert found[0] == found[1]
+
+
+def test_a_truncated_export_is_noticed_by_its_balances(desk: Desk) -> None:
+    lines = LEDGERS.splitlines(keepends=True)
+    said = desk.run("ledger", "import", desk.file("l.csv", "".join([lines[0], *lines[4:]])))
+    assert "BTC: the exchange says 0.1124100000, the rows add up to -0.3875900000" in said
+    assert "<- differs" in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n1,2\n",
+        LEDGERS.replace("2023-01-05 12:00:00", "yesterday", 1),
+        LEDGERS.replace("0.5000000000,0,", "NaN,0,", 1),
+        MANUAL.replace("0.06", "-1"),
+        MANUAL.replace("2021-03-01", "2031-03-01"),
+        TRADES.replace("XXBTZEUR", "???"),
+        TRADES.replace("TX9,", "TX9,extra,", 1).replace("initiated,", "initiated,,"),
+        "\x00",
+    ],
+)
+def test_a_faulty_table_is_refused_with_all_others_of_the_call(desk: Desk, text: str) -> None:
+    said = desk.run(
+        "ledger", "import", desk.file("l.csv", LEDGERS), desk.file("x.csv", text), "--apply", code=1
+    )
+    assert "nothing was read in" in said
+    assert not desk.home.data.exists()
+
+
+def test_a_contradiction_to_what_is_booked_is_refused(desk: Desk) -> None:
+    desk.filled()
+    other = LEDGERS.replace("0.5000000000,0,0.5", "0.4000000000,0,0.4", 1)
+    said = desk.run("ledger", "import", desk.file("o.csv", other), "--apply", code=1)
+    assert "fill TB1: booked with another pair, side or quantity" in said
+    other = LEDGERS.replace("0.1000000000,0,0.1124", "0.2000000000,0,0.2124", 1)
+    said = desk.run("ledger", "import", desk.file("o.csv", other), "--apply", code=1)
+    assert "L9: booked with other values" in said
+
+
+def test_beside_a_running_strategy_nothing_is_written(desk: Desk) -> None:
+    desk.home.make()
+    held = lock(desk.home.run / "strategy.lock")
+    said = desk.run("ledger", "import", desk.file("l.csv", LEDGERS), "--apply", code=1)
+    held.release()
+    assert "stop it first" in said
+
+
+def test_unclear_rows_are_told_and_not_booked(desk: Desk) -> None:
+    rows = (
+        '"L20","X1","2024-08-01 12:00:00","trade","","currency","XETH",-1,0,0\n'
+        '"L21","X1","2024-08-01 12:00:00","trade","","currency","XXBT",0.05,0,0.1\n'
+        '"L22","X2","2024-08-02 12:00:00","margin","","currency","XXBT",-0.01,0,0.1\n'
+        '"L23","X3","2024-08-03 12:00:00","earn","allocation","currency","XXBT",-0.01,0,0.1\n'
+        '"L24","X4","2024-08-03 12:00:00","reward","","currency","ZEUR",0.01,0,0.1\n'
+        '"L25","X5","2024-08-04 12:00:00","transfer","spottofutures","currency","XXBT",-0.01,0,0\n'
+        '"L26","X6","2024-08-05 12:00:00","transfer","spotfromfutures","currency","XXBT",0.01,0,0\n'
+        '"L27","X7","2024-08-06 12:00:00","spend","","currency","ZEUR",-100,1,0\n'
+        '"L28","X7","2024-08-06 12:00:00","receive","","currency","XXBT",0.001,0.00001,0\n'
+        '"L29","X8","2024-08-06 12:00:00","trade","","currency","ZEUR",-90,0,0\n'
+        '"L30","X8","2024-08-06 12:00:00","trade","","currency","ZUSD",100,0.1,0\n'
+    )
+    said = desk.run("ledger", "import", desk.file("l.csv", LEDGERS + rows))
+    assert "X1: a trade of ETH and BTC is not booked" in said
+    assert "L22: margin  of -0.01 BTC is not booked" in said
+    assert "L24: reward  of 0.01 EUR: look at it yourself" in said
+    assert "L23" not in said
+    assert "4 fills, of which 4 are new" in said
+
+
+def test_the_report_tells_result_form_and_information(desk: Desk) -> None:
+    said = desk.filled().run("tax", "report", "2024", "--lang", "en")
+    assert "FINAL" in said
+    assert (
+        "line 47    Gain / loss                                                 437  (436.74)"
+        in said
+    )
+    assert "below the limit, exempt" in said
+    assert "1 parts: 31000.00 - 8012.80 - 49.60 = 22937.60 EUR" in said
+    german = desk.run("tax", "report", "2024")
+    assert "Zeile 55" in german
+    assert "unter der Freigrenze, steuerfrei" in german
+    other = desk.run("tax", "report", "2024", "--lang", "en", "--external", "2024=600")
+    assert "total gain (Gesamtgewinn)                                     1036.74 EUR" in other
+    assert "taxed                                                         1036.74 EUR" in other
+
+
+def test_a_year_without_a_known_form_names_fields_without_numbers(desk: Desk) -> None:
+    said = desk.filled().run("tax", "report", "2026", "--lang", "en")
+    assert "No form of this year is known" in said
+    assert "line " not in said.split("Result of the year")[0].split("names of fields")[1].replace(
+        "without line numbers", ""
+    )
+
+
+def test_no_final_report_while_the_year_runs_or_a_rate_is_provisional(desk: Desk) -> None:
+    desk.filled()
+    assert "no final report of 2199: year_not_over" in desk.run(
+        "tax", "report", "2199", "--final", code=1
+    )
+    desk.run("tax", "rates", desk.file("r.csv", RATES.partition("2024-07-08")[0]))
+    desk.run("ledger", "import", desk.file("t.csv", TRADES), "--apply")
+    dollar = LEDGERS.splitlines()[0] + (
+        '\n"L40","TU","2024-07-09 12:00:00","trade","","currency","ZUSD",570,0,570'
+        '\n"L41","TU","2024-07-09 12:00:00","trade","","currency","XXBT",-0.01,0,0\n'
+    )
+    desk.run("ledger", "import", desk.file("u.csv", dollar), "--apply")
+    said = desk.run("tax", "report", "2024", "--final", code=1)
+    assert "no final report of 2024: provisional_rates" in said
+    assert "DRAFT" in desk.run("tax", "report", "2024", "--lang", "en")
+
+
+def test_the_schedule_has_one_row_for_each_part_in_every_form(desk: Desk) -> None:
+    desk.filled()
+    rows = list(csv.DictReader(io.StringIO(desk.run("tax", "report", "2024", "--format", "csv"))))
+    assert [(row["lot_id"], row["taxable"], row["gain_eur"]) for row in rows] == [
+        ("TB1", "no", "22937.60"),
+        ("TB2", "yes", "436.74"),
+    ]
+    assert rows[0]["acquired_at"] == "2023-01-05T13:00:00+01:00"
+    assert (rows[0]["anniversary"], rows[0]["first_free_day"]) == ("2024-01-05", "2024-01-06")
+    told = json.loads(desk.run("tax", "report", "2024", "--format", "json"))
+    assert [row["gain_eur"] for row in told["schedule"]] == ["22937.60", "436.74"]
+    other = desk.run("tax", "report", "2024", "--format", "cointracking").splitlines()
+    assert other[2].startswith("0.50000000,BTC,01.06.2024,05.01.2023,Long")
+    assert "name one with -o" in desk.run("tax", "report", "2024", "--format", "pdf", code=1)
+    target = desk.folder / "r.pdf"
+    desk.run("tax", "report", "2024", "--format", "pdf", "-o", str(target))
+    assert target.read_bytes().startswith(b"%PDF")
+
+
+def test_a_pack_is_verified_byte_for_byte_and_any_change_is_found(desk: Desk) -> None:
+    pack = desk.folder / "pack"
+    desk.filled().run("tax", "report", "2024", "--pack", str(pack))
+
+    def check() -> tuple[int, str]:
+        result = CliRunner().invoke(app, ["tax", "verify-report", str(pack)])
+        return result.exit_code, result.output
+
+    assert check()[0] == 0
+    for name in sorted(path.name for path in pack.iterdir() if path.is_file()):
+        whole = (pack / name).read_bytes()
+        altered = whole.replace(b"2024", b"2025", 1)
+        (pack / name).write_bytes(altered if altered != whole else whole[:-9] + b"?" + whole[-8:])
+        assert check()[0] == 1, name
+        (pack / name).write_bytes(whole)
+    raw = next((pack / "raw").iterdir())
+    raw.write_bytes(raw.read_bytes() + b"\n")
+    assert "was changed" in check()[1]
+    assert "exists already" in desk.run("tax", "report", "2024", "--pack", str(pack), code=1)
+    assert CliRunner().invoke(app, ["tax", "verify-report", str(desk.folder)]).exit_code == 1
+
+
+def test_a_ledger_leaves_as_a_document_and_comes_back_equal(desk: Desk, tmp_path: Path) -> None:
+    first, second = tmp_path / "one.json", tmp_path / "two.json"
+    desk.filled().run("ledger", "export", "-o", str(first))
+    (tmp_path / "other").mkdir()
+    other = Desk(tmp_path / "other")
+    other.run("ledger", "import", "--json", str(first))
+    other.run("ledger", "verify")
+    other.run("ledger", "export", "-o", str(second))
+    assert first.read_bytes() == second.read_bytes()
+    assert "exists already" in other.run("ledger", "import", "--json", str(first), code=1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("TB1", "TB7", 1),
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace("icryptotrader-ledger/1", "other/1"),
+        lambda text: text.replace('"fill"', '"lot"'),
+        lambda text: text.replace('"exec_id"', '"exec id"', 1),
+        lambda text: "[]",
+    ],
+)
+def test_a_faulty_document_makes_no_ledger(desk: Desk, tmp_path: Path, change: object) -> None:
+    document = tmp_path / "one.json"
+    desk.filled().run("ledger", "export", "-o", str(document))
+    assert callable(change)
+    document.write_text(change(document.read_text()))
+    (tmp_path / "other").mkdir()
+    other = Desk(tmp_path / "other")
+    other.run("ledger", "import", "--json", str(document), code=1)
+    assert list(other.home.data.iterdir()) == []
+
+
+def test_a_backup_is_a_sound_ledger_of_its_own(desk: Desk) -> None:
+    target = desk.folder / "copy.sqlite"
+    desk.filled().run("ledger", "backup", str(target))
+    desk.run("ledger", "verify", str(target))
+    assert "exists already" in desk.run("ledger", "backup", str(target), code=1)
+    whole = target.read_bytes()
+    target.write_bytes(whole.replace(b'"cost_eur":"2500.00"', b'"cost_eur":"9500.00"'))
+    assert "movement number" in desk.run("ledger", "verify", str(target), code=1)
+
+
+def test_rates_that_cannot_be_true_are_refused(desk: Desk) -> None:
+    assert "cannot be true" in desk.run(
+        "tax", "rates", desk.file("r.csv", "Date,USD\n2024-07-05,10.8\n"), code=1
+    )
+    assert "nothing was read in" in desk.run("tax", "rates", str(desk.folder / "none"), code=1)
+    said = desk.run(
+        "tax", "rates", desk.file("r.csv", "Date,USD\n2024-07-05,1.0\n2024-07-08,1.1\n")
+    )
+    assert "jump" in said
+    assert "2 rates from 2024-07-05 to 2024-07-08" in said
+
+
+def test_wrong_words_are_usage_errors(desk: Desk) -> None:
+    desk.run("tax", "report", "2024", "--external", "much", code=2)
+    desk.run("tax", "report", "2024", "--external", "2024=NaN", code=2)
+    assert "there is no ledger" in desk.run("tax", "report", "2024", code=1)
