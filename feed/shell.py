@@ -74,11 +74,11 @@ async def run(config: Config, log: FilteringBoundLogger, watchdog: Watchdog) -> 
             case Note(level, event, fields):
                 getattr(log, level)(event, **fields)
 
-    session = Session(config.pairs, settings_of(config.feed), clock.now())
+    session = Session(config.symbols, settings_of(config.feed), clock.now())
     driving = asyncio.ensure_future(drive(session, mailbox, clock, post))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, driving.cancel)
-    log.info("feed_started", url=lines.url, pairs=list(config.pairs), speed=clock.speed)
+    log.info("feed_started", url=lines.url, pairs=list(config.symbols), speed=clock.speed)
     try:
         with contextlib.suppress(asyncio.CancelledError):
             await driving

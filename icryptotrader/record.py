@@ -44,7 +44,7 @@ def record(
     it goes. FileExistsError where the path is taken; OSError where it cannot be made.
     """
     clock = config.make_clock()
-    head = RecordingHead(product, WIRE, config.pairs, clock.now(), clock.wall(), clock.speed)
+    head = RecordingHead(product, WIRE, config.symbols, clock.now(), clock.wall(), clock.speed)
     path = path.absolute()
     writer = RecordingWriter(path, head, most_bytes, replace=replace)
     # A socket's path may be short only; the bus is reached from the folder of the house.

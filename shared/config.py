@@ -30,6 +30,7 @@ from shared.config_layers import (
 from shared.secret import ApiKey, find_secret, read_key
 from shared.settings import (
     Adaptive,
+    AiSignal,
     Atr,
     AvellanedaStoikov,
     Bollinger,
@@ -37,6 +38,7 @@ from shared.settings import (
     Inventory,
     Ratio,
     Skew,
+    WeightedPair,
 )
 from shared.settings_watch import Metrics, Tax, Telegram, Web
 from shared.units import Ns
@@ -204,6 +206,7 @@ class Anchors(Struct, frozen=True, forbid_unknown_fields=True):
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mode: Literal["demo", "paper", "live"]
     pair: str
+    pairs: Annotated[tuple[WeightedPair, ...], Meta(max_length=4)]
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
     persistence_backend: Literal["sqlite", "json"]
     kraken: Kraken
@@ -219,6 +222,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     imbalance: Imbalance
     skew: Skew
     inventory: Inventory
+    ai_signal: AiSignal
     hedge: Hedge
     ws: Ws
     rate_limit: RateLimit
@@ -230,8 +234,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     clock: Anchors = Anchors()
 
     @property
-    def pairs(self) -> tuple[str, ...]:
-        return (self.pair,)
+    def symbols(self) -> tuple[str, ...]:
+        """The pairs that are traded, the first one's quote currency being the account's."""
+        return tuple(pair.symbol for pair in self.pairs) or (self.pair,)
 
     @property
     def speed(self) -> int:

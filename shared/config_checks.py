@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from shared.config_layers import Merged, value_at
-from shared.settings import check_adaptive, check_models
+from shared.settings import check_adaptive, check_models, check_pairs
 from shared.settings_watch import check_watch
 
 if TYPE_CHECKING:
@@ -79,7 +79,10 @@ def _check_regimes(config: Config) -> list[str]:
 
 
 def _check_models(config: Config) -> list[str]:
-    found = check_models(config.bollinger, config.atr, config.avellaneda_stoikov, config.skew)
+    found = check_pairs(config.pairs)
+    if config.pairs and config.pair != config.pairs[0].symbol:
+        found.append("pairs: the first symbol must be `pair`, the account's currency")
+    found += check_models(config.bollinger, config.atr, config.avellaneda_stoikov, config.skew)
     found += check_adaptive(config.regime.adaptive)
     quantum = config.grid.spacing_quantum_bps
     if not (quantum.is_finite() and 1 <= quantum <= 100):

@@ -7,7 +7,7 @@ stands in the journal too.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -36,6 +36,10 @@ class AskOrderList(Request, frozen=True, forbid_unknown_fields=True, tag="orders
 
 class AskLots(Request, frozen=True, forbid_unknown_fields=True, tag="lots"):
     """The open lots, oldest first."""
+
+
+class AskTax(Request, frozen=True, forbid_unknown_fields=True, tag="tax"):
+    """Lots by age, unlock calendar, the tax year so far: bounded, however many lots."""
 
 
 class Explain(Request, frozen=True, forbid_unknown_fields=True, tag="explain"):
@@ -83,6 +87,16 @@ class Kill(Request, frozen=True, forbid_unknown_fields=True, tag="kill"):
     word: Annotated[str, Meta(max_length=16)]  # "kill", typed again
 
 
+class Advise(Request, frozen=True, forbid_unknown_fields=True, tag="advise"):
+    """An opinion from outside: it may lean the grid by a bounded amount, which fades."""
+
+    verdict: Literal["STRONG_BUY", "BUY", "NEUTRAL", "SELL", "STRONG_SELL"]
+    confidence: Annotated[float, Meta(ge=0.0, le=1.0)]
+    bias_bps: Annotated[float, Meta(ge=-100.0, le=100.0)]  # 0: by the verdict alone
+    regime_hint: Annotated[str, Meta(max_length=32)] = ""
+    source: Annotated[str, Meta(max_length=64)] = ""
+
+
 class Shutdown(Request, frozen=True, forbid_unknown_fields=True, tag="shutdown"):
     """Drain and stop."""
 
@@ -91,6 +105,7 @@ AnyRequest = (
     AskStatus
     | AskOrderList
     | AskLots
+    | AskTax
     | Explain
     | AskReconcile
     | AcceptDrift
@@ -99,6 +114,7 @@ AnyRequest = (
     | CancelOrders
     | Flatten
     | Kill
+    | Advise
     | Shutdown
 )
 

@@ -6,11 +6,12 @@ config.py reads them with all the others; every default stands in config/default
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
+TRADED = ("BTC/EUR", "BTC/USD")
 Window = Annotated[int, Meta(ge=2, le=240)]
 
 
@@ -65,8 +66,41 @@ class Adaptive(Struct, frozen=True, forbid_unknown_fields=True):
     trend_max_bps: Decimal
 
 
+class AiSignal(Struct, frozen=True, forbid_unknown_fields=True):
+    enabled: bool
+    provider: Literal["gemini", "anthropic", "openai"]
+    api_key: str
+    model: str
+    temperature: Annotated[float, Meta(ge=0.0, le=2.0)]
+    max_tokens: Annotated[int, Meta(ge=16, le=8192)]
+    cooldown_sec: Annotated[float, Meta(ge=10.0, le=86_400.0)]
+    timeout_sec: Annotated[float, Meta(ge=1.0, le=120.0)]
+    weight: Ratio
+    max_bias_bps: Decimal
+    decay_sec: Annotated[float, Meta(ge=10.0, le=86_400.0)]
+
+
 class Inventory(Struct, frozen=True, forbid_unknown_fields=True):
     rebalance_cap_pct: Annotated[float, Meta(gt=0.0, le=1.0)]
+
+
+class WeightedPair(Struct, frozen=True, forbid_unknown_fields=True):
+    symbol: str
+    weight: Annotated[float, Meta(gt=0.0, le=1.0)]
+
+
+def check_pairs(pairs: tuple[WeightedPair, ...]) -> list[str]:
+    """Pairs of one coin, each once; weights together at most the whole account."""
+    found = []
+    symbols = [pair.symbol for pair in pairs]
+    for symbol in symbols:
+        if symbol not in TRADED:
+            found.append(f"pairs: {symbol!r} is not traded; use one of {', '.join(TRADED)}")
+    if len(dict.fromkeys(symbols)) < len(symbols):
+        found.append("pairs: a symbol stands there twice")
+    if sum(pair.weight for pair in pairs) > 1.0 + 1e-9:
+        found.append("pairs: the weights sum to more than 1")
+    return found
 
 
 def check_adaptive(adaptive: Adaptive) -> list[str]:

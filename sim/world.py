@@ -113,7 +113,7 @@ class World:
     # Lives.
 
     def start_feed(self) -> None:
-        self.feed = FeedSession(self.config.pairs, feed_settings(self.config.feed), self.now)
+        self.feed = FeedSession(self.config.symbols, feed_settings(self.config.feed), self.now)
 
     def start_trader(self) -> bool:
         """A new life of the strategy, with what the ledger remembers; False if one lives."""

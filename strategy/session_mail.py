@@ -127,7 +127,7 @@ class Settings(Struct, frozen=True):
 
 def settings_of(config: Config) -> Settings:
     return Settings(
-        pairs=config.pairs,
+        pairs=config.symbols,
         silence=Ns(int(config.feed.line_silence_sec * SECOND)),
         snapshot=Ns(int(config.feed.snapshot_sec * SECOND)),
         # HTTP is not faster in a house whose time runs faster.

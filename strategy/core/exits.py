@@ -1,40 +1,107 @@
 """Exits: the only orders that may take. One extra slot per pair, limit, immediate-or-cancel.
 
-`flatten` sells what is free of tax, piece by piece inside the collar, and leaves the bot on hold.
+Rule 1: `flatten` sells what is free of tax, piece by piece inside the collar, and leaves the bot
+on hold.
+Rule 2: an emergency sells what the regime does not allow to be held, after 30 s in the band and
+only while a second source agrees about the price: one wick sells nothing.
+Rule 3: both sell coins of the free front of the queue alone, and none below `grid.base_reserve`.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
-from shared.units import Ns, Sats, Side, Ticks
+from shared.units import SECOND, Ns, Sats, Side, Ticks, cost_of, plain, price_text, qty_text
+from strategy.core.account import money_units
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
+from strategy.core.out import Out, Tell
+from strategy.core.reference import SECOND_PRICE_AGE
+from strategy.core.regime import values_of
+from strategy.core.risk import Pause
 from strategy.core.slots import Add, Intent, State, Wish
+from strategy.ledger.entries import AuditEntry
+from strategy.ledger.lots import share as part_of
 
 EXIT_DEPTH: Final = 0.005
 """How far below the bid an exit may sell, a ratio; far inside the collar."""
 
+BAND_FOR: Final = Ns(30 * SECOND)
+AGREES_WITHIN: Final = 0.01
+"""How far apart the book and the second price may be, a ratio."""
+
 
 def decide(memory: Memory, pair: PairMemory, now: Ns) -> list[Intent]:
-    """The next piece of a flatten; none while other sells may still fill."""
+    """The next piece of an exit; none while other sells may still fill."""
     view = pair.view
-    if not memory.flatten or view is None or not view.fresh:
+    if view is None or not view.fresh:
         return []
+    most, _ = _wanted(memory, pair, now)
     slot = pair.slots[pair.place(EXIT_SLOT)]
-    busy = any(s.side is Side.SELL and s.state is not State.EMPTY for s in pair.slots)
-    if busy or slot.not_before > now:
+    resting = any(s.side is Side.SELL and s.state is not State.EMPTY for s in memory.all_slots())
+    if resting or slot.not_before > now:
         return []
     spec = view.pair
-    reserve = int(memory.config.grid.base_reserve.scaleb(spec.qty_decimals))
-    free = min(memory.free(), memory.base_total(pair) - reserve)
     price = int(view.bid * (1.0 - EXIT_DEPTH))
     price -= price % spec.price_step
-    most = int(
+    piece = int(
         memory.config.limits.order_quote.scaleb(spec.price_decimals + spec.qty_decimals)
     ) // max(view.bid, 1)
-    qty = min(free, most)
+    qty = min(most, piece)
     qty -= qty % spec.qty_step
     if qty < spec.qty_min:
         memory.flatten = False
         return []
     return [Add(slot, Wish(Side.SELL, Ticks(price), Sats(qty), 0))]
+
+
+def why_not(memory: Memory, pair: PairMemory, now: Ns) -> str:
+    """What an exit waits for, for people; "" where none is called for."""
+    return _wanted(memory, pair, now)[1]
+
+
+def _wanted(memory: Memory, pair: PairMemory, now: Ns) -> tuple[int, str]:
+    """How many Sats an exit is to sell in all, and what it waits for."""
+    view = pair.view
+    assert view is not None
+    reserve = int(memory.config.grid.base_reserve.scaleb(view.pair.qty_decimals))
+    free = max(0, min(memory.free(), memory.base_total(pair) - reserve))
+    if memory.flatten:
+        return free, "flatten: sells what is free of tax"
+    if memory.pause is not Pause.EMERGENCY_SELL or not pair.permit.change:
+        return 0, ""
+    since = memory.risk.emergency_since
+    if not since or now - since < BAND_FOR:
+        return 0, "emergency: waits until the drawdown has stood for 30 s"
+    second = pair.reference.second
+    if second <= 0.0 or now - pair.reference.second_at > SECOND_PRICE_AGE:
+        return 0, "emergency: waits for a second price"
+    if abs(view.mid / second - 1.0) > AGREES_WITHIN:
+        return 0, f"emergency: the book and the ticker are {abs(view.mid / second - 1):.1%} apart"
+    values = values_of(pair.regime, memory.config.regime)
+    held = memory.base_total(pair)
+    allowed = int(values.btc_max_pct * (held + money_units(memory, pair) / view.mid))
+    return min(free, max(0, held - allowed)), f"emergency: sells down to {values.btc_max_pct:.0%}"
+
+
+def announce(memory: Memory, pair: PairMemory, add: Add) -> list[Out]:
+    """What an exit is about to sell: how much, which lots, the gain to expect, and why."""
+    view = pair.view
+    assert view is not None
+    wish, spec = add.wish, view.pair
+    reason = "flatten" if memory.flatten else f"drawdown {memory.risk.drawdown:.1%}"
+    cost, taken, left = Decimal(0), 0, int(wish.qty)
+    for lot in memory.lots.open_lots():
+        if left <= 0:
+            break
+        used = min(left, int(lot.left))
+        if lot.currency == spec.quote:
+            cost += part_of(lot.cost_left, used, int(lot.left))
+        taken, left = taken + 1, left - used
+    gain = cost_of(spec, wish.price, wish.qty) - cost
+    text = (
+        f"exit ({reason}): sells {qty_text(spec, wish.qty)} {spec.base} down to "
+        f"{price_text(spec, wish.price)}, from {taken} lots, gain about "
+        f"{plain(gain.quantize(Decimal('0.01')))} {spec.quote}"
+    )
+    return [AuditEntry(memory.wall, "bot", "exit", text), Tell("critical", "exit", text)]

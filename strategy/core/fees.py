@@ -15,9 +15,5 @@ def floor_bps(maker: float, cfg: Grid) -> float:
     """The spacing below which a round trip does not pay: two maker fees, what a fill costs beyond
     its fee (adverse selection) and the least edge. maker is a ratio (0.0012); the result is bps.
     """
-    return 2 * maker * BPS + float(cfg.adverse_selection_bps) + float(cfg.least_edge_bps)
-
-
-def spacing(maker: float, wanted_bps: float, cfg: Grid) -> float:
-    """The step between rungs as a ratio: what is wanted, never below the floor."""
-    return max(wanted_bps, floor_bps(maker, cfg), LEAST_BPS) / BPS
+    bps = 2 * maker * BPS + float(cfg.adverse_selection_bps) + float(cfg.least_edge_bps)
+    return max(bps, LEAST_BPS)

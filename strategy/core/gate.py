@@ -10,8 +10,11 @@ from collections import deque
 
 from shared.units import MINUTE, Ns, Side
 from strategy.core.audit import HELD
+from strategy.core.daily import overspent
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import Memory, PairMemory
+from strategy.core.reference import doubt, slower
+from strategy.core.regime import values_of
 from strategy.core.slots import Add, Amend, Slot, State, Wish
 
 
@@ -19,7 +22,7 @@ def refuse(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns) -> st
     """Why the order must not leave; "" if it may."""
     return (
         _refuse_state(memory, pair, intent, now)
-        or _refuse_price(memory, pair, intent)
+        or _refuse_price(memory, pair, intent, now)
         or _refuse_exposure(memory, pair, intent)
     )
 
@@ -46,7 +49,7 @@ def _refuse_state(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns
     return ""
 
 
-def _refuse_price(memory: Memory, pair: PairMemory, intent: Add | Amend) -> str:
+def _refuse_price(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns) -> str:
     view, wish = pair.view, intent.wish
     assert view is not None
     limits = memory.config.limits
@@ -58,9 +61,11 @@ def _refuse_price(memory: Memory, pair: PairMemory, intent: Add | Amend) -> str:
     most = limits.order_quote.scaleb(spec.price_decimals + spec.qty_decimals)
     if wish.price * wish.qty > most:
         return "larger than limits.order_quote"
-    for reference in (view.mid, view.vwap or view.mid):
+    for reference in (view.mid, slower(pair.reference, view)):
         if abs(wish.price / reference - 1.0) > limits.collar_pct:
             return "outside the price collar"
+    if why := doubt(pair.reference, view, now, limits.collar_pct):
+        return why
     for slot in pair.slots:
         if slot.side is not wish.side and slot.state is not State.EMPTY and _meets(slot, wish):
             return "would meet an order of our own"
@@ -100,11 +105,28 @@ def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> s
     fee = 1.0 + (pair.maker or 0.0)
     if (bound + grown * price) * fee > memory.quote_total(pair):
         return "more than the funds there are"
+    stands = intent.slot.open_qty * intent.slot.high_price
+    if grown * price > stands and _share(memory, pair, bound + grown * price) > _most(memory, pair):
+        return f"coins over {_most(memory, pair):.0%} of the account if all buys fill"
     return ""
 
 
+def _share(memory: Memory, pair: PairMemory, buys: int) -> float:
+    """The coins' part of the account once all these buys (units) have filled."""
+    assert pair.view is not None
+    held = memory.base_total(pair) * pair.view.mid
+    equity = held + memory.quote_total(pair)
+    return (held + buys) / equity if equity > 0 else 1.0
+
+
+def _most(memory: Memory, pair: PairMemory) -> float:
+    """What the regime allows, and never more than limits.btc_max_pct."""
+    values = values_of(pair.regime, memory.config.regime)
+    return min(values.btc_max_pct, memory.config.limits.btc_max_pct)
+
+
 def throttle(memory: Memory, now: Ns) -> str:
-    """Why everything must stop until a person resumes: too many fills, or rejects in a row."""
+    """Why everything must stop until a person resumes: fills, rejects in a row, the day's loss."""
     limits = memory.config.limits
     if _more_than(limits.fills_per_minute, memory.fill_times, Ns(now - MINUTE)):
         return f"over {limits.fills_per_minute} fills within a minute (limits.fills_per_minute)"
@@ -112,7 +134,7 @@ def throttle(memory: Memory, now: Ns) -> str:
         return f"over {limits.fills_per_hour} fills within an hour (limits.fills_per_hour)"
     if memory.rejects_in_a_row >= limits.rejects_in_a_row:
         return f"{memory.rejects_in_a_row} orders refused in a row (limits.rejects_in_a_row)"
-    return ""
+    return overspent(memory)
 
 
 def _more_than(most: int, times: deque[Ns], since: Ns) -> bool:

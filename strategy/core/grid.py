@@ -3,21 +3,20 @@
 A grid that hangs on the current mid runs away from every fill, so it hangs on an anchor:
 Rule 1: a completed fill moves it to the filled rung.
 Rule 2: a market that has left it by a rung and a half, and stays away, takes it along by whole
-rungs; upward only while there is something to sell.
+rungs; upward only while there is something to sell, downward only while there is something to
+buy, unless `grid.trailing` says so; never beyond `grid.lowest` and `grid.highest`.
 Rule 3: a partial fill never moves it.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from shared.config import Grid, RegimeValues
-from shared.units import BPS, SECOND, Ns
-from strategy.core.fees import spacing
+from shared.units import BPS, SECOND, Ns, float_price
 from strategy.core.market import View
 from strategy.core.plan import Anchor, Plan
 
@@ -28,35 +27,84 @@ FUNDS_HEADROOM: Final = 0.99
 
 
 class Hung(Struct, frozen=True):
-    """The anchor and since when the market has been away from it (0 = it is near)."""
+    """The anchor, since when the market has been away from it (0 = it is near), and the lean.
+
+    lean: all rungs stand higher by this ratio; the anchor itself does not move.
+    """
 
     anchor: Anchor = Anchor(0.0, 0.0)
     away_since: Ns = Ns(0)
+    lean: float = 0.0
+
+    @property
+    def leaning(self) -> Anchor:
+        """The lattice as it is laid."""
+        return msgspec.structs.replace(self.anchor, base=self.anchor.base * (1.0 + self.lean))
 
 
-def step_of(maker: float, cfg: Grid) -> float:
-    """The ratio between two neighbouring rungs."""
-    return spacing(maker, float(cfg.min_spacing_bps), cfg)
+def hang(
+    hung: Hung, view: View, step: float, may_follow: tuple[bool, bool], now: Ns, cfg: Grid
+) -> Hung:
+    """The anchor for this tick.
 
-
-def hang(hung: Hung, view: View, step: float, may_rise: bool, now: Ns, cfg: Grid) -> Hung:
-    """The anchor for this tick. may_rise: whether the grid has anything to sell."""
+    may_follow: whether it may go (down, up) after a market that left: whether the grid has
+    anything to buy and to sell, which trailing overrules.
+    """
     anchor = hung.anchor
     if anchor.base <= 0.0:
-        near_vwap = view.vwap > 0 and abs(view.vwap / view.mid - 1.0) < step
-        start = view.vwap if cfg.anchor == "vwap" and near_vwap else view.mid
-        return Hung(Anchor(start, step))
-    if anchor.step != step:
-        anchor = Anchor(anchor.price(0), step)
-    rungs = math.log(view.mid / anchor.price(0)) / math.log1p(step)
-    gone = abs(rungs) >= LEFT_RUNGS and (rungs < 0 or may_rise)
-    if not gone:
-        return Hung(anchor)
+        return Hung(_first(view, step, cfg), lean=hung.lean)
+    anchor = _restepped(anchor, step, cfg)
+    rungs = anchor.rungs_to(view.mid)
+    down = may_follow[0] or cfg.trailing in ("down", "both")
+    up = may_follow[1] or cfg.trailing in ("up", "both")
+    gone = abs(rungs) >= LEFT_RUNGS and (up if rungs > 0 else down)
+    if not gone or not _inside(anchor, int(rungs), view, cfg):
+        return Hung(anchor, lean=hung.lean)
     if not hung.away_since:
-        return Hung(anchor, now)
+        return Hung(anchor, now, hung.lean)
     if now - hung.away_since < AWAY_FOR:
-        return Hung(anchor, hung.away_since)
-    return Hung(msgspec.structs.replace(anchor, center=anchor.center + int(rungs)))
+        return Hung(anchor, hung.away_since, hung.lean)
+    moved = msgspec.structs.replace(anchor, center=anchor.center + int(rungs))
+    return Hung(moved, lean=hung.lean)
+
+
+def _first(view: View, step: float, cfg: Grid) -> Anchor:
+    """Where a grid begins: at the mid, or nearer to the average price while that is near."""
+    near_vwap = view.vwap > 0 and abs(view.vwap / view.mid - 1.0) < step
+    match cfg.anchor:
+        case "vwap" if near_vwap:
+            base = view.vwap
+        case "blend" if near_vwap:
+            base = (view.vwap + view.mid) / 2.0
+        case _:
+            base = view.mid
+    return Anchor(base, _lattice_step(step, cfg), even=cfg.rungs == "arithmetic")
+
+
+def _restepped(anchor: Anchor, step: float, cfg: Grid) -> Anchor:
+    """The lattice hung anew on its centre where spacing or kind has changed.
+
+    Even distances are fewer basis points the higher they stand, so such a lattice is hung anew
+    once its centre has climbed as many rungs as it has.
+    """
+    even, wanted = cfg.rungs == "arithmetic", _lattice_step(step, cfg)
+    climbed = even and abs(anchor.center) > cfg.levels
+    if anchor.step == wanted and anchor.even is even and not climbed:
+        return anchor
+    return Anchor(anchor.price(0), wanted, even=even)
+
+
+def _lattice_step(step: float, cfg: Grid) -> float:
+    """Even distances are made so that the highest rung still stands a whole step away."""
+    if cfg.rungs == "geometric":
+        return step
+    return step / max(0.5, 1.0 - 2.0 * cfg.levels * step)
+
+
+def _inside(anchor: Anchor, rungs: int, view: View, cfg: Grid) -> bool:
+    """Whether the anchor would still stand between grid.lowest and grid.highest."""
+    price = float_price(view.pair, anchor.price(rungs))
+    return price >= float(cfg.lowest) and not 0 < float(cfg.highest) < price
 
 
 def moved_to(hung: Hung, price: int) -> Hung:
@@ -64,16 +112,22 @@ def moved_to(hung: Hung, price: int) -> Hung:
     anchor = hung.anchor
     if anchor.base <= 0.0:
         return hung
-    rung = round(math.log(price / anchor.base) / math.log1p(anchor.step))
-    return Hung(msgspec.structs.replace(anchor, center=rung))
+    center = anchor.center + round(hung.leaning.rungs_to(price))
+    return Hung(msgspec.structs.replace(anchor, center=center), lean=hung.lean)
 
 
 def propose(
-    view: View, values: RegimeValues, step: float, funds: tuple[int, int], cfg: Grid
+    view: View,
+    values: RegimeValues,
+    step: float,
+    funds: tuple[int, int],
+    cfg: Grid,
+    who: str = "",
 ) -> Plan:
     """The plan before anybody has objected.
 
     funds: (coins that may be sold at all, Sats; quote currency, units).
+    who: the model that asked for the step.
     """
     levels = min(cfg.levels, values.grid_levels)
     pair = view.pair
@@ -89,7 +143,9 @@ def propose(
         notional=int(int(notional) * values.order_size_scale),
         buy_units=int(quote * FUNDS_HEADROOM),
         sell_sats=max(0, base),
-        why=(*why, f"rungs {step * BPS:.0f} bps apart"),
+        lowest=int(cfg.lowest.scaleb(pair.price_decimals)),
+        highest=int(cfg.highest.scaleb(pair.price_decimals)),
+        why=(*why, f"rungs {step * BPS:.0f} bps apart{who and f' ({who})'}"),
     )
 
 

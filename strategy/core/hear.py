@@ -25,6 +25,7 @@ from shared.orders import (
 )
 from shared.units import SECOND, Ns, Side
 from strategy.core import deadman
+from strategy.core.books import entered
 from strategy.core.grid import bought, moved_to, sold
 from strategy.core.lifecycle import Turn, turn
 from strategy.core.memory import EXIT_SLOT, Asking, Memory, PairMemory, is_ours
@@ -215,6 +216,9 @@ def booked(memory: Memory, event: Filled, now: Ns) -> list[Out]:
     if isinstance(booking, Disposal) and booking.unknown_qty:
         text = f"{event.exec_id} sold {booking.unknown_qty} sats of which no purchase is known"
         out.append(Tell("error", "unknown_coins", text))
+    if memory.books.expected:
+        memory.books = entered(memory.books, event)
+        out.append(Remember("books", msgspec.json.encode(memory.books.expected).decode()))
     memory.fills += 1
     shown = fill_view(event)
     memory.last_fills.append(shown)

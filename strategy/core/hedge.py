@@ -1,7 +1,8 @@
-"""Stage 8, hedge: in a drawdown, buy less.
+"""Stage 8, hedge: in a drawdown, buy less, and with `inverse_grid` sell more.
 
-`reduce_exposure` shrinks the buys linearly from the trigger to the risk pause. It only ever
-lowers; a ceiling set by the tax gate stands.
+`reduce_exposure` shrinks the buys linearly from the trigger to the risk pause. `inverse_grid`
+grows the sells by as much. Neither lifts a ceiling or a budget of an earlier stage: what the tax
+gate has withheld stays withheld.
 """
 
 from __future__ import annotations
@@ -19,4 +20,8 @@ def hedge(plan: Plan, drawdown: float, pause_at: float, cfg: Hedge) -> Plan:
     keep = 1.0 - cfg.max_reduction_pct * part
     # In quarters upward, so that a wandering drawdown does not amend every order.
     keep = max(0.25, -(-keep * 4 // 1) / 4)
-    return plan.scaled(f"hedge: buys at {keep:.0%} in a drawdown of {drawdown:.1%}", buy=keep)
+    plan = plan.scaled(f"hedge: buys at {keep:.0%} in a drawdown of {drawdown:.1%}", buy=keep)
+    if cfg.strategy == "reduce_exposure":
+        return plan
+    more = 2.0 - keep
+    return plan.boosted(f"hedge: sells at {more:.0%} in a drawdown of {drawdown:.1%}", more)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from shared import control, frames, orders
 from shared.units import Ns
-from strategy.core import deadman, hear, killing, reconcile, requests
+from strategy.core import deadman, hear, killing, reconcile, reference, requests
 from strategy.core.memory import Memory
 from strategy.core.out import Flagged, In, Out, StopAsked
 
@@ -85,6 +85,10 @@ def _about_account(memory: Memory, event: orders.Event, now: Ns) -> None:
             for spec in pairs:
                 if spec.symbol in memory.pairs:
                     memory.pairs[spec.symbol].tape.hear_pair(spec)
+        case orders.SecondPrice():
+            if event.pair in memory.pairs:
+                pair = memory.pairs[event.pair]
+                pair.reference = reference.told(pair.reference, event)
         case orders.RateCounter():
             _hear_counter(memory, event, now)
         case orders.Skew(skew):

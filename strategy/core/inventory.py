@@ -10,11 +10,19 @@ from strategy.core.market import View
 from strategy.core.plan import Plan
 
 
-def confine(plan: Plan, view: View, base: int, quote: int, values: RegimeValues) -> Plan:
-    """Budgets within the regime's least and largest BTC share.
+def confine(
+    plan: Plan,
+    view: View,
+    account: tuple[int, int],
+    cap_pct: float,
+    values: RegimeValues,
+) -> Plan:
+    """Budgets within the regime's least and largest BTC share, and within one step's cap.
 
-    base in Sats, quote in units (Ticks x Sats), totals of the account with holds included.
+    account: coins in Sats and all money in units (Ticks x Sats), holds included.
+    cap_pct: what all resting orders of one side together may move, of the equity.
     """
+    base, quote = account
     held = base * view.mid
     equity = held + quote
     if equity <= 0:
@@ -24,8 +32,13 @@ def confine(plan: Plan, view: View, base: int, quote: int, values: RegimeValues)
         f"coins at most {values.btc_max_pct:.0%} of the account", buy_units=buy_room
     )
     sell_room = int(base - values.btc_min_pct * equity / view.mid)
-    return plan.budgeted(
+    plan = plan.budgeted(
         f"coins at least {values.btc_min_pct:.0%} of the account", sell_sats=sell_room
+    )
+    return plan.budgeted(
+        f"at most {cap_pct:.0%} of the account at a time",
+        buy_units=int(cap_pct * equity),
+        sell_sats=int(cap_pct * equity / view.mid),
     )
 
 

@@ -21,18 +21,23 @@ from shared.config import Config
 from shared.control import Reply
 from shared.frames import FillView
 from shared.orders import Fees
-from shared.units import SECOND, Ns, Sats, Side
+from shared.units import BPS, SECOND, Ns, Sats, Side
 from strategy.core.advice import NEUTRAL, Advice
+from strategy.core.books import Books
 from strategy.core.breaker import Breaker
 from strategy.core.deadman import Deadman
 from strategy.core.grid import Hung, Unmatched
+from strategy.core.imbalance import Imbalance
 from strategy.core.lifecycle import Phase
 from strategy.core.limiter import Limiter
 from strategy.core.market import Tape, View
 from strategy.core.plan import Anchor, Laid, Plan
+from strategy.core.reference import Reference
 from strategy.core.regime import Regime
 from strategy.core.risk import Pause, Risk
+from strategy.core.samples import Samples
 from strategy.core.slots import Slot, State
+from strategy.core.thresholds import Record, Thresholds
 from strategy.ledger.entries import IntentEntry
 from strategy.ledger.lots import Lots
 
@@ -82,8 +87,14 @@ class PairMemory:
         self.tape = Tape(boot)
         self.view: View | None = None
         self.breaker = Breaker()
+        self.reference = Reference()
         self.regime = Regime()
         self.advice: Advice = NEUTRAL
+        self.record = Record()
+        self.edges: Thresholds | None = None  # None until first derived from the record
+        self.samples = Samples()
+        self.imbalance = Imbalance()
+        self.spacing_bps = 0.0  # of this tick; 0.0 until the first
         self.hung = Hung()
         self.unmatched: Unmatched = ()
         self.limiter = Limiter()
@@ -151,6 +162,13 @@ class Audit(Struct, frozen=True):
     held: bool = False  # sells wait for a person
 
 
+class Day(Struct, frozen=True):
+    """A German calendar day ("2026-11-21") and the equity it began with; "" = not begun."""
+
+    day: str = ""
+    equity: float = 0.0
+
+
 class Memory:
     """The account, its pairs, and what we are waiting for."""
 
@@ -163,7 +181,7 @@ class Memory:
         self.lots = lots
         self.pairs = {
             name: PairMemory(name, index, config, start.boot)
-            for index, name in enumerate(config.pairs)
+            for index, name in enumerate(config.symbols)
         }
         self.phase = Phase.STARTING
         self.hold = start.facts.get("hold", "")
@@ -179,10 +197,15 @@ class Memory:
         self.system = ""
         self.balances: dict[str, Decimal] = {}
         self.balance_at = Ns(0)
+        expected = start.facts.get("books", "{}")
+        self.books = Books(msgspec.json.decode(expected, type=dict[str, Decimal]))
+        self.rates = msgspec.json.decode(start.facts.get("rates", "{}"), type=dict[str, float])
+        self.rates_kept_at = Ns(0)
         external = int(start.facts.get(f"external:{self.coin}", "0"))
         self.audit = Audit(external, held=bool(start.facts.get("drift")))
         self.risk = Risk(peak=float(start.facts.get("peak", "0")))
         self.peak_kept = (Ns(0), self.risk.peak)  # when the ledger was told the peak, and which
+        self.day = msgspec.json.decode(start.facts.get("day", "{}"), type=Day)
         self.pause = Pause.ACTIVE_TRADING
         self.switch = Deadman()
         self.asking = Asking()
@@ -231,6 +254,7 @@ class Memory:
         anchor = facts.get(f"anchor:{pair.name}")
         if anchor:
             pair.hung = Hung(msgspec.json.decode(anchor, type=Anchor))
+            pair.spacing_bps = pair.hung.anchor.step * BPS
         unmatched = facts.get(f"unmatched:{pair.name}")
         if unmatched:
             pair.unmatched = msgspec.json.decode(unmatched, type=Unmatched)
@@ -283,12 +307,14 @@ class Memory:
         """A fingerprint of all that decides: two runs that agree here will act alike."""
         parts: list[object] = [
             self.phase, self.hold, self.halt, self.kill, self.audit, self.flatten, self.line,
-            self.system, self.switch, self.asking, self.cursor, self.ids, self.risk, self.fills,
+            self.system, self.day, self.switch, self.asking, self.cursor, self.ids, self.risk,
+            self.fills, self.books, self.rates,
             self.lots.digest(), sorted(self.balances.items()), self.rejects_in_a_row,
         ]  # fmt: skip
         for pair in self.pairs.values():
             parts += [
-                pair.slots, pair.hung, pair.breaker, pair.regime, pair.limiter, pair.unmatched,
+                pair.slots, pair.hung, pair.breaker, pair.reference, pair.regime, pair.limiter,
+                pair.unmatched, pair.imbalance, pair.spacing_bps, pair.edges, pair.advice,
             ]  # fmt: skip
         return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 

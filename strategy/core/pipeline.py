@@ -8,16 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from shared.orders import AddOrder, AmendOrder, ArmDeadman
-from shared.units import MINUTE, SECOND, Ns, Sats, Side, Ticks
+from shared.units import BPS, MINUTE, SECOND, Ns, Sats, Side, Ticks
 from strategy.core import deadman, exits, hear, killing, reconcile
-from strategy.core.advice import advise
+from strategy.core.account import assess_account, money_units, neighbours, part_of_account
+from strategy.core.advice import advise, standing_bps
+from strategy.core.allocation import allot, fence, fenced
 from strategy.core.audit import audit
 from strategy.core.breaker import guard
+from strategy.core.daily import turn_day
 from strategy.core.draining import drain, switch_wanted
+from strategy.core.fees import floor_bps
 from strategy.core.gate import refuse, throttle
-from strategy.core.grid import floors, hang, propose, step_of
+from strategy.core.grid import floors, hang, propose
 from strategy.core.hedge import hedge
+from strategy.core.imbalance import weigh
 from strategy.core.inbox import hear_item
 from strategy.core.inventory import confine, share
 from strategy.core.lifecycle import Phase, Turn, turn
@@ -27,9 +34,10 @@ from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.out import In, Out, Report, Tell
 from strategy.core.permit import permit
 from strategy.core.plan import Laid, lay
+from strategy.core.reference import follow
 from strategy.core.regime import classify, values_of
-from strategy.core.risk import assess, pause_of
-from strategy.core.skew import tilt
+from strategy.core.samples import sample
+from strategy.core.skew import Opinion, leaned, skew
 from strategy.core.slots import (
     Add,
     Amend,
@@ -42,7 +50,9 @@ from strategy.core.slots import (
     canceled,
     decide,
 )
-from strategy.core.taxgate import is_locked, withhold
+from strategy.core.spacing import spaced, wanted_bps
+from strategy.core.taxgate import withhold
+from strategy.core.thresholds import note, thresholds
 from strategy.core.view import status, syncing_for
 from strategy.ledger.entries import AuditEntry, IntentEntry, Remember
 
@@ -75,7 +85,10 @@ class Core:
             out += hear_item(memory, item, now)
         out += self._account(now)
         for pair in memory.pairs.values():
-            out += self._tick(pair, now)
+            self._learn(pair, now)
+        out += assess_account(memory, now)  #                                      3 risk
+        for pair in memory.pairs.values():
+            out += self._act(pair, now)
         out += self._finish(now)
         memory.clear_once = False
         memory.count("ticks")
@@ -109,6 +122,7 @@ class Core:
             memory.phase = turn(memory.phase, Turn.SYNCED)
             does = "halted" if memory.halt else "trading"
             out.append(Tell("info", "phase", f"in sync with the exchange: {does}"))
+        out += turn_day(memory)
         why = throttle(memory, now)
         if why and not memory.halt:
             memory.halt = why
@@ -116,27 +130,30 @@ class Core:
             out.append(Tell("critical", "halt", f"halted: {why}"))
         return out
 
-    # One tick of one pair: the twelve stages.
+    # One tick of one pair: the twelve stages, the third of them once for the account.
 
-    def _tick(self, pair: PairMemory, now: Ns) -> list[Out]:
-        memory, cfg = self.memory, self.memory.config
-
-        # What is true.
+    def _learn(self, pair: PairMemory, now: Ns) -> None:
+        """What is true of one pair's market."""
+        cfg = self.memory.config
         view = pair.view = observe(pair.tape, now, cfg.time)  #                    1 market data
-        if view is not None:
-            pair.breaker = guard(pair.breaker, view, now, cfg.risk)  #             2 circuit breaker
-            memory.risk = assess(memory.risk, self._equity(pair, view), cfg.risk)  # 3 risk
-            pair.regime = classify(pair.regime, view, now, cfg.regime)  #          4 regime
-            pair.advice = advise(pair.advice, now)  #                              5 advice
-            locked = is_locked(memory.free(), view.pair.qty_min)
-            memory.pause = pause_of(memory.risk.severity, locked)
+        if view is None:
+            return
+        pair.samples = sample(pair.samples, view, now, cfg.regime.sample_sec)
+        pair.imbalance = weigh(pair.imbalance, pair.tape.book, now, cfg.imbalance)
+        pair.reference = follow(pair.reference, view, now)
+        pair.breaker = guard(pair.breaker, view, now, cfg.risk)  #                 2 circuit breaker
+        record = note(pair.record, pair.regime.volatility, now, cfg.regime.adaptive)
+        if record is not pair.record or pair.edges is None:
+            pair.record, pair.edges = record, thresholds(record, cfg.regime)
+        pair.regime = classify(pair.regime, view, now, pair.edges, cfg.regime)  #  4 regime
+        pair.advice = advise(pair.advice, now)  #                                  5 advice
 
-        # What we would like.
+    def _act(self, pair: PairMemory, now: Ns) -> list[Out]:
+        """What we would like of one pair, and what we do."""
+        memory, cfg, view = self.memory, self.memory.config, pair.view
         pair.permit = permit(memory, pair, now)
         laid = self._wish(pair, view, now) if view is not None else None  #        6 to 9
         pair.laid = laid or pair.laid
-
-        # What we do.
         intents = self._decide(pair, view, laid, now)  #                          10 order decisions
         admitted = admit(pair.limiter, intents, now, cfg.rate_limit)  #           11 rate limit
         return self._dispatch(pair, admitted, now)  #                             12 dispatch
@@ -147,13 +164,19 @@ class Core:
         if not pair.permit.change or not view.fresh or pair.maker is None:
             return None
         values = values_of(pair.regime, cfg.regime)
-        free, base, quote = memory.free(), memory.base_total(pair), memory.quote_total(pair)
+        free, base, money = memory.free(), memory.base_total(pair), money_units(memory, pair)
         reserve = int(cfg.grid.base_reserve.scaleb(view.pair.qty_decimals))
-        step = step_of(pair.maker, cfg.grid)
+        floor = floor_bps(pair.maker, cfg.grid)
+        wanted, who = wanted_bps(pair.spacing_bps, pair.samples, pair.regime.variance, cfg)
+        quantum = float(cfg.grid.spacing_quantum_bps)
+        pair.spacing_bps = spaced(pair.spacing_bps, wanted, floor, quantum)
+        step, quote = pair.spacing_bps / BPS, memory.quote_total(pair)
 
-        plan = propose(view, values, step, (base - reserve, quote), cfg.grid)  #   6 grid
-        plan = confine(plan, view, base, quote, values)
+        who = who if pair.spacing_bps > floor else "the fees' floor"
+        plan = propose(view, values, step, (base - reserve, quote), cfg.grid, who)  # 6 grid
+        plan = confine(plan, view, (base, money), cfg.inventory.rebalance_cap_pct, values)
         plan = withhold(plan, free, view.pair.qty_min)  #                         7 tax gating
+        plan = fenced(allot(plan, part_of_account(memory, pair)), fence(neighbours(memory, pair)))
         if not pair.permit.buy:
             plan = plan.capped(_first(pair.permit.why), buy=0)
         if not pair.permit.sell:
@@ -161,17 +184,26 @@ class Core:
         plan = hedge(  #                                                           8 hedge
             plan, memory.risk.drawdown, cfg.risk.max_portfolio_drawdown_pct, cfg.hedge
         )
-        plan = tilt(plan, share(base, quote, view.mid), values)  #                 9 skew
+        bias = standing_bps(pair.advice, values.signal_enabled, now)
+        plan = skew(  #                                                            9 skew
+            plan,
+            share(base, money, view.mid),
+            values,
+            Opinion(pair.imbalance.value, pair.regime.variance, bias),
+            (cfg.skew, cfg.avellaneda_stoikov),
+        )
 
-        may_rise = plan.sell_levels > 0 and plan.sell_sats > 0
-        hung = hang(pair.hung, view, step, may_rise, now, cfg.grid)
+        follow_down = plan.buy_levels > 0 and plan.buy_units > 0
+        follow_up = plan.sell_levels > 0 and plan.sell_sats > 0
+        hung = hang(pair.hung, view, step, (follow_down, follow_up), now, cfg.grid)
+        hung = replace(hung, lean=leaned(pair.hung.lean, plan.lean_bps, step))
         self._anchor_moved = hung.anchor != pair.hung.anchor
         pair.hung, pair.plan = hung, plan
-        bound = floors(pair.unmatched, step) if cfg.grid.sell_floor == "paired" else []
+        bound = floors(pair.unmatched, floor / BPS) if cfg.grid.sell_floor == "paired" else []
         filled = {
             (slot.side, int(slot.price)): int(slot.filled) for slot in pair.slots if slot.filled
         }
-        return lay(plan, hung.anchor, view.pair, (view.bid, view.ask), bound, filled)
+        return lay(plan, hung.leaning, view.pair, (view.bid, view.ask), bound, filled)
 
     def _decide(
         self, pair: PairMemory, view: View | None, laid: Laid | None, now: Ns
@@ -247,6 +279,7 @@ class Core:
         pair.slots[place] = added(slot, order, now)
         memory.index[order.cl_ord_id] = (pair.name, place)
         memory.count("adds")
+        told = exits.announce(memory, pair, add) if slot.name == EXIT_SLOT else []
         entry = IntentEntry(
             order.cl_ord_id,
             slot.name,
@@ -257,7 +290,7 @@ class Core:
             deadline,
             memory.wall,
         )
-        return [entry, order]
+        return [*told, entry, order]
 
     # The end of a step.
 
@@ -272,14 +305,6 @@ class Core:
         if memory.phase is Phase.DRAINING:
             out += drain(memory, now)
         return out
-
-    def _equity(self, pair: PairMemory, view: View) -> float:
-        """An estimate in quote currency; 0.0 while a balance or a fresh price is unknown."""
-        memory, spec = self.memory, view.pair
-        if not view.fresh or spec.base not in memory.balances:
-            return 0.0
-        units = memory.base_total(pair) * view.mid + memory.quote_total(pair)
-        return float(units / 10 ** (spec.price_decimals + spec.qty_decimals))
 
     def _report(self, now: Ns) -> list[Out]:
         """The view: each second, and sooner where something a person sees has changed."""

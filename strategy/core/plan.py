@@ -8,6 +8,7 @@ Money inside a plan is counted in *units* of the pair: Ticks times Sats, an exac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -31,6 +32,11 @@ class Plan(Struct, frozen=True):
     buy_units: int = 0  # what all buys together may cost, fees included
     sell_sats: int = 0  # what all sells together may hand over
     why: tuple[str, ...] = ()
+    buy_below: float = math.inf  # Ticks: a buy stays under it
+    sell_above: float = 0.0  # and a sell over it
+    lowest: int = 0  # Ticks: no rung below
+    highest: int = 0  # nor above; 0 = no bound
+    lean_bps: float = 0.0  # wanted: all rungs higher by this much; what is laid stands in Hung
 
     def capped(self, why: str, *, buy: int | None = None, sell: int | None = None) -> Plan:
         """Fewer levels, and a ceiling that no later stage may lift."""
@@ -68,20 +74,48 @@ class Plan(Struct, frozen=True):
             why=(*self.why, why),
         )
 
+    def boosted(self, why: str, sell: float) -> Plan:
+        """Larger sells, inside the budget and the ceilings that stand."""
+        if sell <= 1.0:
+            return self
+        return msgspec.structs.replace(
+            self, sell_scale=self.sell_scale * sell, why=(*self.why, why)
+        )
+
+    def between(self, buy_below: float, sell_above: float) -> Plan:
+        """Buys and sells that do not reach our own orders on another pair."""
+        return msgspec.structs.replace(self, buy_below=buy_below, sell_above=sell_above)
+
+    def leaning(self, why: str, lean_bps: float) -> Plan:
+        """All rungs a little higher or lower."""
+        if lean_bps == 0.0:
+            return self
+        return msgspec.structs.replace(self, lean_bps=lean_bps, why=(*self.why, why))
+
 
 class Anchor(Struct, frozen=True):
     """The lattice of prices: rung k stands at base x (1 + step) ** (center + k), k = 0 is empty.
 
-    `center` moves by whole rungs, so the prices of the orders that stay are the same ints.
+    Even distances (arithmetic): base x (1 + step x (center + k)) instead. `center` moves by whole
+    rungs, so the prices of the orders that stay are the same ints.
     """
 
     base: float  # Ticks; 0.0 = not hung yet
     step: float
     center: int = 0
+    even: bool = False
 
     def price(self, rung: int) -> float:
         """Where a rung stands, in Ticks, not rounded: rungs above 0 sell, below 0 buy."""
+        if self.even:
+            return self.base * (1.0 + self.step * (self.center + rung))
         return float(self.base * (1.0 + self.step) ** (self.center + rung))
+
+    def rungs_to(self, price: float) -> float:
+        """How many rungs a price (Ticks) stands above the centre."""
+        if self.even:
+            return (price / self.base - 1.0) / self.step - self.center
+        return math.log(price / self.base) / math.log1p(self.step) - self.center
 
 
 class Laid(Struct, frozen=True):
@@ -124,13 +158,17 @@ def _lay_buys(
     wishes: list[Wish] = []
     left = plan.buy_units
     for rung in range(1, plan.buy_levels + 1):
-        price = int(anchor.price(-rung))
+        price = int(max(0.0, anchor.price(-rung)))
         price -= price % pair.price_step  # down: away from the mid
         qty = _quantity(plan.notional, plan.buy_scale, price, pair)
         why = _too_small(pair, price, qty)
         units = price * (qty - filled.get((Side.BUY, price), 0))
         if price >= ask:
             why = "at or through the ask"
+        elif price >= plan.buy_below:
+            why = "would reach our own sell on another pair"
+        elif price < plan.lowest:
+            why = "below grid.lowest"
         elif not why and units > left:
             why = "no funds left for it"
         if why:
@@ -159,18 +197,42 @@ def _lay_sells(
         qty = _quantity(plan.notional, plan.sell_scale, price, pair)
         why = _too_small(pair, price, qty)
         open_qty = qty - filled.get((Side.SELL, price), 0)
+        if 0 < left - open_qty < pair.qty_min:
+            # What would be left is too small to be sold by itself: it goes along (dust).
+            whole = left - left % pair.qty_step
+            qty, open_qty = qty + whole - open_qty, whole
         if price <= bid:
             why = "at or through the bid"
+        elif price <= plan.sell_above:
+            why = "would be reached by our own buy on another pair"
+        elif 0 < plan.highest < price:
+            why = "above grid.highest"
         elif not why and open_qty > left:
             why = "no coins left that may be sold"
-        elif not why and not _take_floors(bound, price, open_qty):
-            why = "below an unmatched buy plus fees"
+        elif not why:
+            least = _floor_of(bound, open_qty)
+            if price < least <= price * (1.0 + anchor.step / 2.0):
+                # A spacing or a lean that has changed since the buy: the rung yields a little.
+                price = least + -least % pair.price_step
+            if not _take_floors(bound, price, open_qty):
+                why = "below an unmatched buy plus fees"
         if why:
             missing.append((Side.SELL, rung, why))
             continue
         left -= max(0, open_qty)
         wishes.append(Wish(Side.SELL, Ticks(price), Sats(qty), rung))
     return wishes
+
+
+def _floor_of(bound: list[tuple[int, int]], qty: int) -> int:
+    """The least price that all unmatched buys allow which a sell of `qty` would answer."""
+    least, left = 0, qty
+    for price, available in bound:
+        if left <= 0:
+            break
+        least = max(least, price)
+        left -= available
+    return least
 
 
 def _take_floors(bound: list[tuple[int, int]], price: int, qty: int) -> bool:

@@ -18,8 +18,8 @@ from shared.config import Regime as RegimeConfig
 from shared.config import RegimeValues
 from shared.units import SECOND, Ns
 from strategy.core.market import View
+from strategy.core.thresholds import YEAR_SECONDS, Thresholds
 
-YEAR_SECONDS: Final = 31_556_952.0
 CHAOS_LEFT_AT: Final = 0.8
 TREND_LEFT_AT: Final = 0.6
 WARM_SAMPLES: Final = 5
@@ -52,7 +52,7 @@ class Regime(Struct, frozen=True):
         return (self.last - self.slow) * 10_000 if self.samples else 0.0
 
 
-def classify(regime: Regime, view: View, now: Ns, cfg: RegimeConfig) -> Regime:
+def classify(regime: Regime, view: View, now: Ns, edges: Thresholds, cfg: RegimeConfig) -> Regime:
     """The regime after this tick; nothing changes between two samples."""
     if not view.fresh or now < regime.next_sample:
         return regime
@@ -75,22 +75,21 @@ def classify(regime: Regime, view: View, now: Ns, cfg: RegimeConfig) -> Regime:
         next_sample=next_sample,
         samples=regime.samples + 1,
     )
-    kind = _choose(measured, now, cfg)
+    kind = _choose(measured, now, edges, cfg)
     if kind is measured.kind:
         return measured
     return msgspec.structs.replace(measured, kind=kind, since=now)
 
 
-def _choose(regime: Regime, now: Ns, cfg: RegimeConfig) -> Kind:
+def _choose(regime: Regime, now: Ns, edges: Thresholds, cfg: RegimeConfig) -> Kind:
     if regime.samples < WARM_SAMPLES:
         return regime.kind
-    edge = cfg.chaos_volatility_pct
     in_chaos = regime.kind is Kind.CHAOS
-    if regime.volatility >= edge * (CHAOS_LEFT_AT if in_chaos else 1.0):
+    if regime.volatility >= edges.chaos * (CHAOS_LEFT_AT if in_chaos else 1.0):
         return Kind.CHAOS
     if now - regime.since < cfg.least_dwell_sec * SECOND:
         return regime.kind
-    trend = float(cfg.trend_momentum_bps)
+    trend = edges.trend_bps
     up = trend * (TREND_LEFT_AT if regime.kind is Kind.TRENDING_UP else 1.0)
     down = trend * (TREND_LEFT_AT if regime.kind is Kind.TRENDING_DOWN else 1.0)
     if regime.momentum_bps >= up:

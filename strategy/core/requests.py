@@ -9,11 +9,13 @@ import msgspec
 
 from shared.control import (
     AcceptDrift,
+    Advise,
     AnyRequest,
     AskLots,
     AskOrderList,
     AskReconcile,
     AskStatus,
+    AskTax,
     CancelOrders,
     Explain,
     Flatten,
@@ -24,10 +26,11 @@ from shared.control import (
     Shutdown,
 )
 from shared.units import Ns
-from strategy.core import audit, killing, view
+from strategy.core import audit, killing, taxview, view
+from strategy.core.advice import weigh_advice
 from strategy.core.lifecycle import Phase, Turn, turn
+from strategy.core.memory import Day, Memory
 from strategy.core.memory import Kill as Killed
-from strategy.core.memory import Memory
 from strategy.core.out import Answer, Out, Tell, Unflag
 from strategy.ledger.entries import AuditEntry, Remember
 
@@ -68,6 +71,11 @@ def _orders(memory: Memory, request: AskOrderList, now: Ns) -> Handled:
 def _lots(memory: Memory, request: AskLots, now: Ns) -> Handled:
     data = view.lots_data(memory)
     return True, f"{data['total']} held, {data['free']} free of tax", data, []
+
+
+def _tax(memory: Memory, request: AskTax, now: Ns) -> Handled:
+    data = taxview.tax_data(memory)
+    return True, f"{data['lots']} lots, {data['free']} free of tax", data, []
 
 
 def _explain(memory: Memory, request: Explain, now: Ns) -> Handled:
@@ -120,6 +128,7 @@ def _resume(memory: Memory, request: Resume, now: Ns) -> Handled:
         return True, "nothing to resume: neither on hold nor halted", {}, []
     memory.hold, memory.halt, memory.flatten = "", "", False
     memory.kill = Killed()
+    memory.day = Day()  # what was lost so far is accepted: the day is counted from here
     memory.rejects_in_a_row = 0
     memory.fill_times.clear()
     for key in ("hold", "halt", "kill"):
@@ -156,6 +165,19 @@ def _kill(memory: Memory, request: Kill, now: Ns) -> Handled:
     return True, "every order of the account is being cancelled; halted until you resume", {}, out
 
 
+def _advise(memory: Memory, request: Advise, now: Ns) -> Handled:
+    if not memory.config.ai_signal.enabled:
+        return False, "ai_signal.enabled is false: nobody listens to advice", {}, []
+    given = weigh_advice(
+        request.verdict, request.confidence, request.bias_bps, now, memory.config.ai_signal
+    )
+    for pair in memory.pairs.values():
+        pair.advice = given
+    memory.count("advice")
+    text = f"leans by {given.bias_bps:+.1f} bps, fading ({request.source or 'unnamed'})"
+    return True, text, {"bias_bps": given.bias_bps}, [_audit(memory, "advise", text)]
+
+
 def _shutdown(memory: Memory, request: Shutdown, now: Ns) -> Handled:
     stop(memory, now)
     return True, "draining: own orders are cancelled, then the switch is disarmed", {}, []
@@ -180,6 +202,7 @@ HANDLERS: Final[dict[type[Any], Callable[[Memory, Any, Ns], Handled]]] = {
     AskStatus: _status,
     AskOrderList: _orders,
     AskLots: _lots,
+    AskTax: _tax,
     Explain: _explain,
     AskReconcile: _reconcile,
     AcceptDrift: _accept_drift,
@@ -188,5 +211,6 @@ HANDLERS: Final[dict[type[Any], Callable[[Memory, Any, Ns], Handled]]] = {
     CancelOrders: _cancel_all,
     Flatten: _flatten,
     Kill: _kill,
+    Advise: _advise,
     Shutdown: _shutdown,
 }

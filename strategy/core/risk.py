@@ -10,8 +10,10 @@ import enum
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.config import Risk as RiskConfig
+from shared.units import Ns
 
 LATCH: Final = 0.03
 WARNING: Final = 0.05
@@ -51,15 +53,28 @@ class Risk(Struct, frozen=True):
     peak: float = 0.0
     drawdown: float = 0.0
     severity: Severity = Severity.HEALTHY
+    emergency_since: Ns = Ns(0)  # the drawdown itself is in that band; 0 = it is not
 
 
-def assess(risk: Risk, equity: float, cfg: RiskConfig) -> Risk:
+def assess(risk: Risk, equity: float, now: Ns, cfg: RiskConfig) -> Risk:
     """The risk after this tick. An equity that is not known (0 or less) changes nothing."""
     if equity <= 0.0:
-        return risk
+        # What nobody saw does not count as time in the band.
+        return replace(risk, emergency_since=Ns(0)) if risk.emergency_since else risk
     peak = max(risk.peak, equity)
     drawdown = (peak - equity) / peak
-    return Risk(equity, peak, drawdown, _classify(risk.severity, drawdown, cfg))
+    since = risk.emergency_since or now if drawdown >= cfg.emergency_drawdown_pct else Ns(0)
+    return Risk(equity, peak, drawdown, _classify(risk.severity, drawdown, cfg), since)
+
+
+def moved(risk: Risk, before: float, after: float) -> Risk:
+    """The risk after a deposit or withdrawal changed the equity: the drawdown stays what it was.
+
+    A withdrawal of half the account halves the peak; a deposit into an empty one begins anew.
+    """
+    if before <= 0.0 or after <= 0.0:
+        return Risk(peak=max(0.0, after))
+    return replace(risk, equity=after, peak=risk.peak * after / before)
 
 
 def _classify(before: Severity, drawdown: float, cfg: RiskConfig) -> Severity:

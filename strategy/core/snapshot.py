@@ -17,24 +17,35 @@ from shared.control import Reply
 from shared.frames import FillView
 from shared.units import Ns
 from strategy.core.advice import Advice
+from strategy.core.books import Books
 from strategy.core.breaker import Breaker
 from strategy.core.deadman import Deadman
 from strategy.core.grid import Hung, Unmatched
+from strategy.core.imbalance import Imbalance
 from strategy.core.lifecycle import Phase
 from strategy.core.limiter import Limiter
 from strategy.core.market import TapeState
-from strategy.core.memory import Asking, Audit, Kill, Memory, PairMemory, Start
+from strategy.core.memory import Asking, Audit, Day, Kill, Memory, PairMemory, Start
+from strategy.core.reference import Reference
 from strategy.core.regime import Regime
 from strategy.core.risk import Pause, Risk
+from strategy.core.samples import Samples
 from strategy.core.slots import Slot
+from strategy.core.thresholds import Record, Thresholds
 from strategy.ledger.lots import Lots, Trade
 
 
 class PairState(Struct, frozen=True):
     tape: TapeState
     breaker: Breaker
+    reference: Reference
     regime: Regime
     advice: Advice
+    record: Record
+    edges: Thresholds | None
+    samples: Samples
+    imbalance: Imbalance
+    spacing_bps: float
     hung: Hung
     unmatched: Unmatched
     limiter: Limiter
@@ -64,9 +75,13 @@ class AccountState(Struct, frozen=True):
     system: str
     balances: dict[str, Decimal]
     balance_at: Ns
+    books: Books
+    rates: dict[str, float]
+    rates_kept_at: Ns
     audit: Audit
     risk: Risk
     peak_kept: tuple[Ns, float]
+    day: Day
     pause: Pause
     switch: Deadman
     asking: Asking

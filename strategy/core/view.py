@@ -144,7 +144,7 @@ def reasons(memory: Memory, pair: PairMemory, slot: Slot) -> list[str]:
         case State.EMPTY:
             found = [note] if note else []
     if slot.name == EXIT_SLOT:
-        return found or ["used by flatten only"]
+        return found or ["used by flatten and by an emergency alone"]
     if slot.not_before > now:
         found.append(f"cools down for {(slot.not_before - now) / SECOND:.0f} s after a reject")
     found += pair.permit.why

@@ -16,7 +16,8 @@ from strategy.core.plan import Anchor, Laid, Plan, lay
 from strategy.core.regime import Regime, classify
 from strategy.core.risk import LATCH, Risk, Severity, assess
 from strategy.core.slots import Add, Amend, Cancel, Intent, Rules, Slot, State, Wish, decide
-from tests.unit.strategy.core.build import BTC_EUR, CONFIG, MID, STEP, make_slot, make_view
+from strategy.core.thresholds import Record, thresholds
+from tests.unit.strategy.core.build import BOOT, BTC_EUR, CONFIG, MID, STEP, make_slot, make_view
 
 NOW = Ns(10_000 * SECOND)
 OLD = Ns(NOW - 3_600 * SECOND)
@@ -239,10 +240,13 @@ def test_extremes_are_those_of_a_naive_window(steps: list[tuple[int, float]], wi
 mids = st.lists(st.floats(500_000.0, 1_500_000.0), min_size=1, max_size=60)
 
 
+EDGES = thresholds(Record(), CONFIG.regime)
+
+
 def classified(values: list[float]) -> list[Regime]:
     regime, found = Regime(), []
     for k, mid in enumerate(values):
-        regime = classify(regime, make_view(mid), Ns(NOW + k * 37 * SECOND), CONFIG.regime)
+        regime = classify(regime, make_view(mid), Ns(NOW + k * 37 * SECOND), EDGES, CONFIG.regime)
         found.append(regime)
     return found
 
@@ -259,7 +263,7 @@ def test_only_what_is_sampled_counts(values: list[float], between: int) -> None:
     """A view between two samples leaves no trace."""
     regime = classified(values)[-1]
     soon = Ns(min(regime.next_sample - 1, NOW + between))
-    assert classify(regime, make_view(1.0), soon, CONFIG.regime) == regime
+    assert classify(regime, make_view(1.0), soon, EDGES, CONFIG.regime) == regime
 
 
 @given(st.lists(st.floats(1.0, 1_000.0), min_size=1, max_size=40))
@@ -270,7 +274,7 @@ def test_a_band_is_entered_at_its_edge_and_left_only_below_its_latch(
     risk, peak = Risk(), 0.0
     for equity in equities:
         before = risk.severity
-        risk = assess(risk, equity, CONFIG.risk)
+        risk = assess(risk, equity, BOOT, CONFIG.risk)
         peak = max(peak, equity)
         assert risk.peak == peak
         assert risk.drawdown == (peak - equity) / peak

@@ -27,3 +27,23 @@ def test_it_is_off_by_default_and_says_why_when_it_acts() -> None:
 
 def test_a_trigger_at_the_pause_itself_divides_by_nothing() -> None:
     assert hedge(make_plan(), 0.2, 0.10, ON).buy_scale == 0.5
+
+
+INVERSE = make_config(hedge={"enabled": True, "strategy": "inverse_grid"}).hedge
+
+
+@pytest.mark.parametrize(
+    ("drawdown", "sells"), [(0.0, 1.0), (0.10, 1.0), (0.125, 1.25), (0.15, 1.5)]
+)
+def test_the_inverse_grid_grows_the_sells_by_what_it_takes_from_the_buys(
+    drawdown: float, sells: float
+) -> None:
+    plan = hedge(make_plan(), drawdown, 0.15, INVERSE)
+    assert plan.sell_scale == sells
+    assert plan.buy_scale == 2.0 - sells
+
+
+def test_no_boost_lifts_a_ceiling_or_a_budget_of_the_tax_gate() -> None:
+    locked = make_plan(sell_sats=0).capped("tax", sell=0)
+    boosted = hedge(locked, 0.15, 0.15, INVERSE)
+    assert (boosted.sell_levels, boosted.sell_most, boosted.sell_sats) == (0, 0, 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from strategy.core.inventory import confine, share
 from tests.unit.strategy.core.build import CONFIG, MID, make_plan, make_view
@@ -24,16 +26,32 @@ CHAOS = CONFIG.regime.chaos
     ],
 )
 def test_budgets_end_at_the_limits(base: int, quote_eur: int, buy_eur: int, sell_sats: int) -> None:
-    plan = confine(make_plan(sell_sats=base), make_view(), base, quote_eur * UNIT, RANGE)
+    plan = confine(make_plan(sell_sats=base), make_view(), (base, quote_eur * UNIT), 1.0, RANGE)
     assert plan.buy_units == pytest.approx(buy_eur * UNIT, abs=UNIT)
     assert plan.sell_sats == pytest.approx(sell_sats, abs=1)
 
 
 def test_chaos_buys_nothing_beyond_its_small_share() -> None:
-    plan = confine(make_plan(), make_view(), 16_000_000, 13_600 * UNIT, CHAOS)
+    plan = confine(make_plan(), make_view(), (16_000_000, 13_600 * UNIT), 1.0, CHAOS)
     assert plan.buy_units == 0
 
 
 def test_share_of_the_coins() -> None:
     assert share(16_000_000, 13_600 * UNIT, MID) == pytest.approx(0.5)
     assert share(0, 0, MID) == 0.0
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**6), st.floats(0.01, 1.0))
+def test_whatever_fills_the_share_stays_inside_and_moves_by_the_cap_at_most(
+    base: int, quote_eur: int, cap: float
+) -> None:
+    money = quote_eur * UNIT
+    plan = make_plan(buy_units=money, sell_sats=base)
+    plan = confine(plan, make_view(), (base, money), cap, RANGE)
+    before = share(base, money, MID)
+    bought = share(base + int(plan.buy_units / MID), money - plan.buy_units, MID)
+    sold = share(base - plan.sell_sats, money + int(plan.sell_sats * MID), MID)
+    assert bought <= max(before, RANGE.btc_max_pct) + 1e-6
+    assert sold >= min(before, RANGE.btc_min_pct) - 1e-6
+    assert bought - before <= cap + 1e-6
+    assert before - sold <= cap + 1e-6

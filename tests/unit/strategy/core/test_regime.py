@@ -10,9 +10,11 @@ import pytest
 from shared.units import SECOND, Ns
 from strategy.core.market import Freshness
 from strategy.core.regime import Kind, Regime, classify, values_of
+from strategy.core.thresholds import Record, thresholds
 from tests.unit.strategy.core.build import CONFIG, MID, make_view
 
 CFG = CONFIG.regime
+EDGES = thresholds(Record(), CFG)
 START = Ns(1_000 * SECOND)
 
 
@@ -21,7 +23,7 @@ def walk(mids: Iterable[float], each: float = 60.0, regime: Regime | None = None
     regime = regime or Regime()
     now = int(regime.next_sample or START)
     for mid in mids:
-        regime = classify(regime, make_view(mid), Ns(now), CFG)
+        regime = classify(regime, make_view(mid), Ns(now), EDGES, CFG)
         now += int(each * SECOND)
     return regime
 
@@ -65,15 +67,15 @@ def test_chaos_is_entered_at_once_and_left_below_a_margin() -> None:
 def test_nothing_is_sampled_between_two_samples_or_from_a_stale_view() -> None:
     regime = walk([MID] * 10)
     soon = Ns(regime.next_sample - 1)
-    assert classify(regime, make_view(MID * 2), soon, CFG) == regime
+    assert classify(regime, make_view(MID * 2), soon, EDGES, CFG) == regime
     stale = make_view(MID * 2, freshness=Freshness.STALE)
-    assert classify(regime, stale, regime.next_sample, CFG) == regime
+    assert classify(regime, stale, regime.next_sample, EDGES, CFG) == regime
 
 
 def test_a_move_while_the_feed_was_away_belongs_to_all_of_that_time() -> None:
     calm = walk([MID] * 30)
     hour_later = Ns(calm.next_sample + 3600 * SECOND)
-    after = classify(calm, make_view(MID * 1.02), hour_later, CFG)
+    after = classify(calm, make_view(MID * 1.02), hour_later, EDGES, CFG)
     assert after.volatility < CFG.chaos_volatility_pct
     assert after.kind is not Kind.CHAOS
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from strategy.core.risk import ALLOWED, Pause, Risk, Severity, assess, pause_of
+from shared.units import SECOND, Ns
+from strategy.core.risk import ALLOWED, Pause, Risk, Severity, assess, moved, pause_of
 from tests.unit.strategy.core.build import CONFIG, make_config
 
 CFG = CONFIG.risk
+NOW = Ns(1_000 * SECOND)
 
 
 def after(*equities: float) -> Risk:
     risk = Risk()
     for equity in equities:
-        risk = assess(risk, equity, CFG)
+        risk = assess(risk, equity, NOW, CFG)
     return risk
 
 
@@ -49,9 +53,9 @@ def test_a_pause_set_below_the_fixed_bands_still_pauses() -> None:
     cautious = make_config(
         risk={"max_portfolio_drawdown_pct": 0.06, "emergency_drawdown_pct": 0.08}
     ).risk
-    risk = assess(Risk(peak=100.0), 93.0, cautious)
+    risk = assess(Risk(peak=100.0), 93.0, NOW, cautious)
     assert risk.severity is Severity.CRITICAL
-    assert assess(risk, 91.0, cautious).severity is Severity.EMERGENCY
+    assert assess(risk, 91.0, NOW, cautious).severity is Severity.EMERGENCY
 
 
 @pytest.mark.parametrize("severity", list(Severity))
@@ -73,3 +77,28 @@ def test_every_pause_says_what_it_allows() -> None:
     assert set(ALLOWED) == set(Pause)
     assert ALLOWED[Pause.TAX_LOCK_ACTIVE] == (True, False)
     assert ALLOWED[Pause.RISK_PAUSE_ACTIVE] == (False, True)
+
+
+money = st.floats(1.0, 1e7)
+
+
+@given(money, money, money)
+def test_a_flow_keeps_the_drawdown(peak: float, before: float, after_it: float) -> None:
+    risk = assess(Risk(peak=peak), before, NOW, CFG)
+    flown = assess(moved(risk, before, after_it), after_it, NOW, CFG)
+    assert flown.drawdown == pytest.approx(risk.drawdown, abs=1e-9)
+
+
+def test_a_deposit_into_an_empty_account_begins_a_new_peak() -> None:
+    assert moved(Risk(peak=500.0), 0.0, 70.0).peak == 70.0
+    assert moved(Risk(equity=50.0, peak=500.0), 50.0, 0.0).peak == 0.0
+
+
+def test_time_in_the_emergency_band_counts_only_while_the_drawdown_itself_is_there() -> None:
+    later = Ns(NOW + 20 * SECOND)
+    inside = assess(Risk(peak=100.0), 79.0, NOW, CFG)
+    assert inside.emergency_since == NOW
+    assert assess(inside, 78.0, later, CFG).emergency_since == NOW
+    latched = assess(inside, 82.0, later, CFG)  # still EMERGENCY by the latch, not by the loss
+    assert (latched.severity, latched.emergency_since) == (Severity.EMERGENCY, 0)
+    assert assess(inside, 0.0, later, CFG).emergency_since == 0  # nobody saw it

@@ -1,0 +1,179 @@
+"""The account as one sum: coins and money worth what they are in the first pair's currency.
+
+Rule 1: with several pairs the rate between two quote currencies is that of their prices of the
+same coin, of the last moment at which both books were fresh; the ledger keeps it.
+Rule 2: what is not known (a balance, a price, a rate) makes the sum unknown: 0.0, which decides
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from shared.units import MINUTE, Ns, float_price
+from strategy.core import books
+from strategy.core.allocation import Neighbour, parts
+from strategy.core.memory import Memory, PairMemory
+from strategy.core.out import Out, Tell
+from strategy.core.risk import assess, moved, pause_of
+from strategy.core.taxgate import is_locked
+from strategy.ledger.entries import AuditEntry, Remember
+
+DUST: Final = 1.0
+"""Of the account's currency: a smaller flow is rounding, and is not worth a word."""
+
+RATE_KEPT_EACH: Final = MINUTE
+
+
+def assess_account(memory: Memory, now: Ns) -> list[Out]:
+    """Stage 3 for the whole account: rates, flows, equity, risk and pause."""
+    out = _convert(memory, now)
+    out += _recognise_flow(memory, now)
+    equity = worth(memory, memory.books.expected or memory.balances)
+    memory.risk = assess(memory.risk, equity, now, memory.config.risk)
+    spec = first(memory).tape.pair
+    if spec is not None:
+        memory.pause = pause_of(memory.risk.severity, is_locked(memory.free(), spec.qty_min))
+    return out
+
+
+def first(memory: Memory) -> PairMemory:
+    """The pair whose quote currency is the account's."""
+    return next(iter(memory.pairs.values()))
+
+
+def currency(memory: Memory) -> str:
+    return first(memory).name.partition("/")[2]
+
+
+def worth(memory: Memory, totals: Mapping[str, Decimal]) -> float:
+    """What these totals are worth; 0.0 while something of it is unknown."""
+    price = coin_price(memory)
+    if not totals or price <= 0.0 or memory.coin not in totals:
+        return 0.0
+    value = float(totals[memory.coin]) * price
+    for pair in memory.pairs.values():
+        quote = pair.name.partition("/")[2]
+        amount, rate = float(totals.get(quote, Decimal(0))), memory.rates.get(quote, 0.0)
+        if amount and rate <= 0.0:
+            return 0.0
+        value += amount * rate
+    return value
+
+
+def coin_price(memory: Memory) -> float:
+    """The coin in the account's currency, of the first pair whose book is fresh; 0.0 of none."""
+    for pair in memory.pairs.values():
+        rate = memory.rates.get(pair.name.partition("/")[2], 0.0)
+        mid = _fresh_mid(pair)
+        if mid > 0.0 and rate > 0.0:
+            return mid * rate
+    return 0.0
+
+
+def money_units(memory: Memory, pair: PairMemory) -> int:
+    """All money of the account in units (Ticks x Sats) of this pair, where the rates are known."""
+    spec = pair.tape.pair
+    if spec is None:
+        return 0
+    units = memory.quote_total(pair)
+    own = memory.rates.get(spec.quote, 0.0)
+    for other in memory.pairs.values():
+        quote = other.name.partition("/")[2]
+        rate = memory.rates.get(quote, 0.0)
+        if quote != spec.quote and own > 0.0 and rate > 0.0:
+            amount = float(memory.balances.get(quote, Decimal(0))) * rate / own
+            units += int(amount * 10 ** (spec.price_decimals + spec.qty_decimals))
+    return units
+
+
+def part_of_account(memory: Memory, pair: PairMemory) -> float:
+    """This pair's part of the account's room, by weight and correlation."""
+    weights = {weighted.symbol: weighted.weight for weighted in memory.config.pairs}
+    if len(weights) < 2:
+        return 1.0
+    samples = {name: known.samples for name, known in memory.pairs.items()}
+    return parts(weights, samples)[pair.name]
+
+
+def neighbours(memory: Memory, pair: PairMemory) -> list[Neighbour]:
+    """The other pairs of the coin, with what one of their Ticks is worth in Ticks of this one."""
+    spec, found = pair.tape.pair, []
+    own = memory.rates.get(pair.name.partition("/")[2], 0.0)
+    for other in memory.pairs.values():
+        its = other.tape.pair
+        if other is pair or its is None or spec is None or own <= 0.0:
+            continue
+        rate = memory.rates.get(its.quote, 0.0) / own
+        ticks = rate * float(10 ** (spec.price_decimals - its.price_decimals))
+        fees = (pair.maker or 0.0) + (other.maker or 0.0)
+        if ticks > 0.0:
+            found.append(Neighbour(tuple(other.slots), ticks, fees))
+    return found
+
+
+def _fresh_mid(pair: PairMemory) -> float:
+    view = pair.view
+    return float_price(view.pair, view.mid) if view is not None and view.fresh else 0.0
+
+
+def _convert(memory: Memory, now: Ns) -> list[Out]:
+    """Rule 1."""
+    base = _fresh_mid(first(memory))
+    memory.rates[currency(memory)] = 1.0
+    if base <= 0.0:
+        return []
+    changed = False
+    for pair in memory.pairs.values():
+        mid, quote = _fresh_mid(pair), pair.name.partition("/")[2]
+        if mid > 0.0 and quote != currency(memory):
+            memory.rates[quote] = base / mid
+            changed = True
+    if not changed or now - memory.rates_kept_at < RATE_KEPT_EACH:
+        return []
+    memory.rates_kept_at = now
+    return [Remember("rates", msgspec.json.encode(memory.rates).decode())]
+
+
+def _recognise_flow(memory: Memory, now: Ns) -> list[Out]:
+    """Begin the books with the first sync; afterwards name what only a person can have moved."""
+    if not memory.balances or memory.asking.listed_at == 0 or memory.line != "up":
+        return []
+    if not memory.books.expected:
+        memory.books = books.opened(memory.balances)
+        return [books_fact(memory)]
+    quotes = {pair.name.partition("/")[2]: None for pair in memory.pairs.values()}
+    assets = tuple(sorted({memory.coin: None, **quotes}))
+    memory.books = books.compare(memory.books, memory.balances, assets, now)
+    listed_at = memory.asking.listed_at
+    if books.wants_list(memory.books, listed_at, now) and not memory.asking.asked_at:
+        memory.asking = msgspec.structs.replace(memory.asking, wanted=True)
+    if not books.is_flow(memory.books, listed_at, now):
+        return []
+    before = worth(memory, memory.books.expected)
+    after = worth(memory, memory.balances)
+    if before <= 0.0 and after <= 0.0:
+        return []  # nothing can be said of its worth yet
+    said = ", ".join(f"{change:+f} {asset}" for asset, change in memory.books.gap)
+    memory.books = books.opened(memory.balances)
+    if abs(after - before) < DUST:
+        return [books_fact(memory)]
+    memory.risk = moved(memory.risk, before, after)
+    memory.day = msgspec.structs.replace(
+        memory.day, equity=memory.day.equity * (after / before if before > 0 else 1.0)
+    )
+    text = f"moved in or out without a trade: {said}; the peak is now {memory.risk.peak:.2f}"
+    return [
+        books_fact(memory),
+        Remember("peak", repr(memory.risk.peak)),
+        AuditEntry(memory.wall, "bot", "flow", text),
+        Tell("warning", "flow", text),
+    ]
+
+
+def books_fact(memory: Memory) -> Remember:
+    return Remember("books", msgspec.json.encode(memory.books.expected).decode())

@@ -1,0 +1,59 @@
+"""What a price is held against before an order leaves: a slower mean, and a second source.
+
+Rule 1: one feed alone must not move the grid: the ticker that the session asks by REST tells the
+price a second time, and where the two differ by more than the collar nothing is added.
+Rule 2: a second price that is old decides nothing: REST is allowed to be down.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.orders import SecondPrice
+from shared.units import MINUTE, SECOND, Ns
+from strategy.core.market import View
+
+HALF_LIFE: Final = Ns(5 * MINUTE)
+SECOND_PRICE_AGE: Final = Ns(30 * SECOND)
+
+
+class Reference(Struct, frozen=True):
+    """Prices in Ticks, 0.0 while unknown; slow: mean of the fresh mids, at: when last fed."""
+
+    slow: float = 0.0
+    at: Ns = Ns(0)
+    second: float = 0.0
+    second_at: Ns = Ns(0)
+
+
+def follow(known: Reference, view: View, now: Ns) -> Reference:
+    """The slow mean after this tick; a book that is not fresh moves nothing."""
+    if not view.fresh or view.mid <= 0:
+        return known
+    if known.slow <= 0:
+        return replace(known, slow=view.mid, at=now)
+    kept = math.exp2(-(now - known.at) / HALF_LIFE)
+    return replace(known, slow=view.mid + (known.slow - view.mid) * kept, at=now)
+
+
+def told(known: Reference, event: SecondPrice) -> Reference:
+    return replace(known, second=(event.bid + event.ask) / 2, second_at=event.at)
+
+
+def slower(known: Reference, view: View) -> float:
+    """The reference that a single wick cannot move: the VWAP, else the slow mean."""
+    return view.vwap or known.slow or view.mid
+
+
+def doubt(known: Reference, view: View, now: Ns, collar: float) -> str:
+    """Why the two sources are not to be trusted; "" where they agree or the second is silent."""
+    if known.second <= 0 or now - known.second_at > SECOND_PRICE_AGE:
+        return ""
+    apart = abs(view.mid / known.second - 1.0)
+    if apart <= collar:
+        return ""
+    return f"the book and the exchange's ticker are {apart:.1%} apart"

@@ -1,0 +1,139 @@
+"""Spacing: the formulas, what is quantised, and that nothing goes below the fees."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.units import SECOND, Ns
+from strategy.core.atr import atr
+from strategy.core.avellaneda import lean_bps, spread_bps, variance_pct2
+from strategy.core.bollinger import bollinger
+from strategy.core.market import Freshness
+from strategy.core.samples import KEPT, Sample, Samples, sample
+from strategy.core.spacing import MODELS, settle, spaced, wanted_bps
+from tests.unit.strategy.core.build import CONFIG, MID, make_config, make_view
+
+START = Ns(1_000 * SECOND)
+BANDS = CONFIG.bollinger
+ATR = make_config(atr={"enabled": True, "window": 3, "multiplier": 1.0}).atr
+STOIKOV = make_config(avellaneda_stoikov={"enabled": True}).avellaneda_stoikov
+NOTHING = Samples()
+variances = st.floats(0.0, 400.0)  # percent squared an hour: up to 1,870 % a year
+
+
+def closes(*mids: float) -> Samples:
+    return Samples(tuple(Sample(mid, mid, mid) for mid in mids))
+
+
+def watch(mids: list[tuple[float, float]], samples: Samples = NOTHING) -> Samples:
+    for second, mid in mids:
+        samples = sample(samples, make_view(mid), Ns(START + int(second * SECOND)), 60)
+    return samples
+
+
+def test_a_sample_is_the_highest_lowest_and_last_mid_of_its_minute() -> None:
+    seen = watch([(0, MID), (20, MID + 50), (40, MID - 30), (59, MID + 5), (60, MID + 9)])
+    assert seen.done == (Sample(MID + 50, MID - 30, MID + 5),)
+    assert seen.close == MID + 9
+
+
+def test_a_late_tick_does_not_stretch_the_clock() -> None:
+    seen = watch([(0, MID), (61, MID), (120, MID)])
+    assert len(seen.done) == 2
+
+
+def test_time_that_nobody_watched_ends_the_run() -> None:
+    seen = watch([(0, MID), (60, MID), (300, MID + 900)])
+    assert seen.done == ()
+    stale = make_view(MID * 2, freshness=Freshness.STALE)
+    assert sample(seen, stale, Ns(START + 600 * SECOND), 60) == seen
+
+
+def test_samples_are_bounded() -> None:
+    assert len(watch([(60 * n, MID) for n in range(KEPT + 50)]).done) == KEPT
+
+
+def test_bollinger_is_a_part_of_the_width_of_the_bands() -> None:
+    seen = closes(*[MID * (1 + (0.002 if n % 2 else -0.002)) for n in range(20)])
+    # Standard deviation 20 bps: two on each side are 80 bps from band to band, half of it 40.
+    assert bollinger(seen, BANDS) == pytest.approx(40.0, rel=1e-3)
+    assert bollinger(closes(*seen_closes(seen)[:19]), BANDS) is None
+    assert bollinger(closes(*[MID] * 20), BANDS) == 15.0
+    assert bollinger(seen, make_config(bollinger={"enabled": False}).bollinger) == 0.0
+
+
+def seen_closes(samples: Samples) -> list[float]:
+    return [sample.close for sample in samples.done]
+
+
+def test_the_average_true_range_counts_the_gap_from_the_close_before() -> None:
+    seen = Samples((Sample(101, 99, 100), Sample(104, 103, 104), Sample(104, 102, 102)) * 2)
+    ranges = [max(b.high, a.close) - min(b.low, a.close) for a, b in pairwise(seen.done[-4:])]
+    assert ranges == [3, 4, 2]
+    wide = make_config(atr={"enabled": True, "window": 3, "multiplier": 1.0,
+                            "max_spacing_bps": "9999"}).atr  # fmt: skip
+    assert atr(seen, wide) == pytest.approx(3 / 102 * 10_000)
+    assert atr(seen, ATR) == 200.0  # the cap
+    assert atr(Samples(seen.done[:3]), ATR) is None
+    assert atr(seen, CONFIG.atr) == 0.0  # switched off
+
+
+@given(variances, variances)
+def test_the_optimal_spread_grows_with_volatility_up_to_its_cap(a: float, b: float) -> None:
+    low, high = sorted((a, b))
+    assert 0 < spread_bps(low, STOIKOV) <= spread_bps(high, STOIKOV) <= 500
+
+
+def test_without_volatility_the_spread_is_the_reward_for_waiting() -> None:
+    assert spread_bps(0.0, STOIKOV) == pytest.approx(200 / 0.3 * math.log(1 + 0.3 / 2.5))
+    assert variance_pct2(1e-8, 3600) == pytest.approx(0.36)  # 60 bps an hour
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1), variances, variances)
+def test_the_lean_falls_with_inventory_and_grows_with_volatility(
+    q1: float, q2: float, v1: float, v2: float
+) -> None:
+    few, many = sorted((q1, q2))
+    assert lean_bps(many, v1, STOIKOV) <= lean_bps(few, v1, STOIKOV)
+    calm, wild = sorted((v1, v2))
+    assert abs(lean_bps(q1, calm, STOIKOV)) <= abs(lean_bps(q1, wild, STOIKOV)) <= 50
+    assert lean_bps(q1, v1, STOIKOV) == -lean_bps(-q1, v1, STOIKOV)
+    assert lean_bps(0.0, v1, STOIKOV) == 0.0
+
+
+@given(st.floats(0, 1_000), st.floats(0, 1_000), st.floats(1, 100), st.floats(1, 100))
+def test_spacing_is_never_below_the_fees_and_follows_what_is_wanted(
+    held: float, wanted: float, floor: float, quantum: float
+) -> None:
+    found = spaced(held, wanted, floor, quantum)
+    assert found >= floor
+    assert abs(found - max(wanted, floor)) <= 0.75 * quantum + 1e-9 or found == floor
+    assert spaced(found, wanted, floor, quantum) == found  # at rest it stays
+
+
+def test_a_wandering_wish_at_the_edge_of_a_quantum_moves_nothing() -> None:
+    held = settle(40.0, 42.6, 5.0)
+    assert held == 40.0
+    assert settle(40.0, 43.8, 5.0) == 45.0
+    assert settle(45.0, 42.6, 5.0) == 45.0
+
+
+def test_the_widest_model_decides_and_a_cold_one_never_narrows() -> None:
+    seen = closes(*[MID * (1 + (0.004 if n % 2 else -0.004)) for n in range(20)])
+    assert wanted_bps(0.0, seen, 0.0, CONFIG)[1] == "Bollinger"
+    assert wanted_bps(80.0, Samples(), 0.0, CONFIG)[0] == 80.0
+    assert wanted_bps(0.0, Samples(), 0.0, CONFIG) == (20.0, "grid.min_spacing_bps")
+
+
+def test_avellaneda_stoikov_replaces_bollinger() -> None:
+    cfg = make_config(avellaneda_stoikov={"enabled": True}, grid={"min_spacing_bps": "0"})
+    wild = closes(*[MID * (1 + (0.02 if n % 2 else -0.02)) for n in range(20)])
+    found, who = wanted_bps(0.0, wild, 1e-9, cfg)
+    assert who == "Avellaneda-Stoikov"
+    assert found == pytest.approx(spread_bps(variance_pct2(1e-9, 3600), STOIKOV) / 2)
+    assert len(MODELS) == 3
