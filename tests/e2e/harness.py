@@ -198,6 +198,14 @@ class House:
 
         return self.wait(f"{least} fills booked", enough, within_s)
 
+    def wait_until_settled(self, name: str) -> None:
+        """Until a program has run for its startsecs: killed now, it is started again at once."""
+        self.wait(f"{name} settled", lambda: self.programs()[name].settled)
+
+    def wait_for_another(self, name: str, old: int) -> int:
+        """The pid of a program's next life."""
+        return self.wait(f"{name} again", lambda: self.pid(name) if self.pid(name) != old else 0)
+
     def rest(self, method: str, **params: str | int) -> Any:
         """A signed private request to the exchange itself: its `result`.
 

@@ -112,7 +112,7 @@ def wait_until_settled(house: House) -> None:
     """Right, and each program has run for long enough to be started again at once."""
     wait_until_right(house)
     for name in PROGRAMS:
-        house.wait(f"{name} settled", lambda name=name: house.programs()[name].settled)  # type: ignore[misc]
+        house.wait_until_settled(name)
 
 
 def age(house: House, least: float) -> float:
@@ -230,7 +230,7 @@ def test_a_strategy_killed_and_started_at_once_owns_every_order_again(house: Hou
     for _ in range(2):
         wait_until_settled(house)
         old = house.kill("strategy")
-        house.wait("the next life", lambda old=old: house.pid("strategy") not in (0, old))  # type: ignore[misc]
+        house.wait_for_another("strategy", old)
         wait_until_right(house)
 
 
@@ -265,7 +265,7 @@ def test_an_exchange_that_was_killed_has_lost_nothing(house: House) -> None:
     pids = {name: house.pid(name) for name in ("feed", "strategy", "monitor")}
     before, known = truth.as_kept(house), {order.order_id for order in truth.orders(house)}
     old = house.kill("exchange")
-    house.wait("the exchange again", lambda: house.pid("exchange") not in (0, old))
+    house.wait_for_another("exchange", old)
     wait_until_right(house)
     assert {name: house.pid(name) for name in pids} == pids
     after = truth.as_kept(house)

@@ -55,9 +55,9 @@ def test_a_recorded_house_replays_to_one_digest_and_its_journals_to_the_same_com
         command += ["--home", str(house.home.path), "--seconds", str(RECORDED_S)]
         recorder = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         for _ in range(LIVES - 1):
-            house.wait("settled", lambda: house.programs()["strategy"].settled)
+            house.wait_until_settled("strategy")
             old = house.kill("strategy")
-            house.wait("the next life", lambda old=old: house.pid("strategy") not in (0, old))  # type: ignore[misc]
+            house.wait_for_another("strategy", old)
             house.wait("trading", lambda: house.status().get("phase") == "trading")
         assert recorder.wait(60) == 0
         assert house.stop() == 0, house.tail()

@@ -29,7 +29,7 @@ def test_some_minutes_of_a_real_tape_fill_the_grid(tmp_path: Path) -> None:
     with House(tmp_path, args=args) as house:
         house.wait("trading", lambda: house.status().get("phase") == "trading")
         begin = house.status()["changed_at"]
-        breakers = set()
+        breakers: set[str] = set()
 
         def enough() -> bool:
             status = house.status()

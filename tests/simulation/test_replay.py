@@ -79,30 +79,30 @@ def config(tmp_path: Path, volatility: float = 4.0) -> Config:
     return replace(found, demo=replace(found.demo, volatility_pct=volatility))
 
 
-def hard_times(world: World) -> Iterator[None]:
-    """Eight minutes in which everything happens that a snapshot may fall into."""
+def hard_times(world: World) -> Iterator[int]:
+    """Eight minutes in which everything happens that a snapshot may fall into: span by span."""
     numbers = iter(range(1000))
 
     def head() -> tuple[int, str]:
         return CONTROL_VERSION, f"request-{next(numbers)}"
 
     for _ in range(2):
-        yield world.run(60 * SECOND)
+        yield 60 * SECOND
         world.cut("trader")
-        yield world.run(45 * SECOND)
+        yield 45 * SECOND
         world.kill_feed()
-        yield world.run(14 * SECOND)
+        yield 14 * SECOND
         world.start_feed()
-        yield world.run(30 * SECOND)
+        yield 30 * SECOND
         world.ask(Hold(*head(), "a test"))
         world.ask(Explain(*head(), "b1"))
-        yield world.run(10 * SECOND)
+        yield 10 * SECOND
         world.ask(Resume(*head(), "tested"))
-        yield world.run(50 * SECOND)
+        yield 50 * SECOND
         world.ask(CancelOrders(*head()))
-        yield world.run(20 * SECOND)
+        yield 20 * SECOND
     world.stop_trader()
-    yield world.run(30 * SECOND)
+    yield 30 * SECOND
 
 
 def test_a_memory_restored_in_the_middle_of_a_life_acts_as_the_living_one(tmp_path: Path) -> None:
@@ -113,8 +113,8 @@ def test_a_memory_restored_in_the_middle_of_a_life_acts_as_the_living_one(tmp_pa
     assert world.trader is not None
     shadow = Shadow(world.trader.core, settings)
     world.trader = Trader(world.trader.core, world.trader.session, shadow)
-    for _ in hard_times(world):
-        assert world.status is not None
+    for span in hard_times(world):
+        world.run(span)
     assert world.stopped is not None
     assert len(world.booked()) > len(world.opening_fills)
     assert shadow.copies > 30
@@ -131,8 +131,8 @@ def journal_of_a_life(folder: Path, settings: Config) -> None:
         folder, "test", msgspec.msgpack.encode(settings), lambda: take(core.memory)
     )
     world.trader = Trader(core, world.trader.session, JournalRecorder(writer))
-    for _ in hard_times(world):
-        continue
+    for span in hard_times(world):
+        world.run(span)
     writer.close()
 
 
