@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from icryptotrader.ledger import app as ledger_app
 from icryptotrader.tax import app as tax_app
 from shared.config import EXIT_BROKEN, EXIT_CONFIG, ConfigError, Home, find_home, load, load_all
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(tax_app, name="tax")
+app.add_typer(ledger_app, name="ledger")
 
 HomeOption = Annotated[
     str | None,
