@@ -110,6 +110,7 @@ NAMES: Final = {
     "bool": "true or false",
     "str": "text",
     "Decimal": "exact number",
+    "WeightedPair": "symbol and weight",
 }
 
 

@@ -78,7 +78,7 @@ class World:
         self._key = ApiKey("world", "c2ltdWxhdGVk")
         self.venue = build(
             *(config, self._key, begin, wall),
-            pairs=(),
+            pairs=config.symbols,
             source=source,
             switches=switches,
             tier=tier,
