@@ -232,11 +232,22 @@ def sim_test(
 
 
 @app.command()
-def lots(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
-    """The open lots of the ledger, oldest first; needs no running strategy."""
+def lots(
+    context: typer.Context,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    ics: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the days on which coins come free (iCal)."),
+    ] = None,
+) -> None:
+    """The open lots of the ledger, oldest first, their ages, and what comes free when.
+
+    Needs no running strategy.
+    """
     from icryptotrader.lots import show_lots
 
-    raise typer.Exit(show_lots(_home(context, home), json=json))
+    raise typer.Exit(show_lots(_home(context, home), json=json, ics=ics))
 
 
 @config_app.command()

@@ -5,14 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from icryptotrader.cli import app
+from icryptotrader.lots import View, calendar, histogram, unlocks
 from shared.config import Home
 from shared.process import lock
+from shared.units import DAY, Ns
+
+ONE = Decimal(1)
 
 LEDGERS = """"txid","refid","time","type","subtype","aclass","asset","amount","fee","balance"
 "L1","D1","2023-01-02 10:00:00","deposit","","currency","ZEUR",10000.0000,0,10000.0000
@@ -307,3 +312,40 @@ def test_wrong_words_are_usage_errors(desk: Desk) -> None:
     desk.run("tax", "report", "2024", "--external", "much", code=2)
     desk.run("tax", "report", "2024", "--external", "2024=NaN", code=2)
     assert "there is no ledger" in desk.run("tax", "report", "2024", code=1)
+
+
+def test_the_lots_tell_their_ages_and_when_they_come_free(desk: Desk) -> None:
+    ics = desk.folder / "days.ics"
+    said = desk.filled().run("lots", "--ics", str(ics))
+    assert "total 0.11241000" in said
+    told = json.loads(desk.run("lots", "--json"))
+    assert [(lot["exec_id"], lot["left"], lot["cost_eur"]) for lot in told["lots"]] == [
+        ("M1", "0.06000000", "2500.00"),
+        ("TB2", "0.01240000", "496.79"),
+        ("L9", "0.04000000", "0.00"),
+        ("L10", "0.00001000", "0.00"),
+    ]
+    assert ics.read_text().startswith("BEGIN:VCALENDAR")
+
+
+def test_the_unlock_calendar_and_its_bars_follow_from_the_lots() -> None:
+    wall = Ns(1_720_000_000_000_000_000)  # 3 July 2024
+    lots = [
+        View("a", Ns(wall - 500 * DAY), ONE, ONE, ONE, "EUR", ONE),
+        View("b", Ns(wall - 360 * DAY), ONE, ONE, ONE, "EUR", ONE),
+        View("c", Ns(wall - 360 * DAY + 1), ONE, ONE, ONE, "EUR", None),
+        View("d", Ns(wall - 300 * DAY), ONE, ONE / 4, ONE, "EUR", ONE),
+    ]
+    coming = unlocks(lots, wall, 4)
+    assert [(str(each.day), each.qty) for each in coming] == [
+        ("2024-07-14", 2 * ONE),
+        ("2024-09-12", ONE / 4),
+    ]
+    assert histogram(coming)[0] == f"2024-07  {'#' * 40}  2.00000000"
+    assert "SUMMARY:0.25000000 BTC free of tax" in calendar(coming, "BTC")
+
+
+def test_without_a_rate_the_lots_of_the_fills_are_shown_without_euros(desk: Desk) -> None:
+    desk.run("ledger", "import", desk.file("t.csv", TRADES), "--apply")
+    told = json.loads(desk.run("lots", "--json"))
+    assert [(lot["exec_id"], lot["cost_eur"]) for lot in told["lots"]] == [("TX9", "")]
