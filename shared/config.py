@@ -34,6 +34,7 @@ from shared.settings import (
     Atr,
     AvellanedaStoikov,
     Bollinger,
+    Fees,
     Imbalance,
     Inventory,
     Ratio,
@@ -216,6 +217,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     risk: Risk
     tax: Tax
     regime: Regime
+    fees: Fees
     bollinger: Bollinger
     atr: Atr
     avellaneda_stoikov: AvellanedaStoikov

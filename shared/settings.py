@@ -80,6 +80,10 @@ class AiSignal(Struct, frozen=True, forbid_unknown_fields=True):
     decay_sec: Annotated[float, Meta(ge=10.0, le=86_400.0)]
 
 
+class Fees(Struct, frozen=True, forbid_unknown_fields=True):
+    fallback_volume_usd: Annotated[int, Meta(ge=0, le=10**12)]
+
+
 class Inventory(Struct, frozen=True, forbid_unknown_fields=True):
     rebalance_cap_pct: Annotated[float, Meta(gt=0.0, le=1.0)]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from shared.units import MINUTE, Ns, Side
+from strategy.core.account import money_units
 from strategy.core.audit import HELD
 from strategy.core.daily import overspent
 from strategy.core.lifecycle import Phase
@@ -87,10 +88,10 @@ def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> s
     wish = intent.wish
     others = [
         slot
-        for slot in pair.slots
+        for slot in (pair.slots if wish.side is Side.BUY else memory.all_slots())
         if slot.side is wish.side
         and slot.state is not State.EMPTY
-        and slot.name != intent.slot.name
+        and (slot.pair, slot.name) != (pair.name, intent.slot.name)
     ]
     grown = max(wish.qty, intent.slot.open_qty + intent.slot.filled) - intent.slot.filled
     if wish.side is Side.SELL:
@@ -115,7 +116,7 @@ def _share(memory: Memory, pair: PairMemory, buys: int) -> float:
     """The coins' part of the account once all these buys (units) have filled."""
     assert pair.view is not None
     held = memory.base_total(pair) * pair.view.mid
-    equity = held + memory.quote_total(pair)
+    equity = held + money_units(memory, pair)
     return (held + buys) / equity if equity > 0 else 1.0
 
 

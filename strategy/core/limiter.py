@@ -1,7 +1,11 @@
 """Stage 11, admit: Kraken's trading rate counter, kept by us before the exchange refuses.
 
 One counter per account and pair that decays continuously. Young orders are dear to amend and
-dearer to cancel (KRAKEN.md 5). Cancels are counted and never held back.
+dearer to cancel (Kraken, trading rate limits).
+Rule 1: an urgent cancel is counted and never held back.
+Rule 2: when the counter is short, what takes risk away goes first, then what is nearest to the
+market; the rest is asked for again on the next tick, and is older and cheaper by then.
+Rule 3: what costs extra because it is young may fill the first half of the counter alone.
 """
 
 from __future__ import annotations
@@ -13,9 +17,10 @@ from msgspec import Struct
 
 from shared.config import RateLimit
 from shared.units import SECOND, Ns
-from strategy.core.slots import Add, Amend, Cancel, Intent
+from strategy.core.slots import Add, Amend, Cancel, Intent, reduces
 
 AMEND_AGES: Final = ((5, 3), (10, 2), (15, 1))
+YOUNG_PART: Final = 0.5
 CANCEL_AGES: Final = ((5, 8), (10, 6), (15, 5), (45, 4), (90, 2), (300, 1))
 
 
@@ -55,7 +60,7 @@ def charged(limiter: Limiter, intent: Intent, now: Ns, cfg: RateLimit) -> Limite
 
 
 def admit(limiter: Limiter, intents: Sequence[Intent], now: Ns, cfg: RateLimit) -> list[Intent]:
-    """Cancels first and always; adds and amends while the counter stays below the headroom.
+    """Urgent cancels first and always; the others while the counter stays below the headroom.
 
     Only what leaves is charged (`charged`): the gate may still refuse what is admitted here.
     """
@@ -64,9 +69,24 @@ def admit(limiter: Limiter, intents: Sequence[Intent], now: Ns, cfg: RateLimit) 
     most = (limiter.threshold or cfg.max_counter) * cfg.headroom_pct
     counter = limiter.value(now, cfg.decay_rate)
     admitted: list[Intent] = []
-    for intent in sorted(intents, key=lambda i: not isinstance(i, Cancel)):
+    for intent in sorted(intents, key=_order):
         price = cost(intent, now)
-        if isinstance(intent, Cancel) or counter + price <= most:
+        young = price > (0.0 if isinstance(intent, Cancel) else 1.0)
+        urgent = isinstance(intent, Cancel) and intent.urgent
+        if urgent or counter + price <= (most * YOUNG_PART if young else most):
             counter += price
             admitted.append(intent)
     return admitted
+
+
+def _order(intent: Intent) -> tuple[int, int]:
+    """Which goes first: by kind, then by how near to the market its rung is."""
+    match intent:
+        case Cancel(urgent=True):
+            return 0, 0
+        case Cancel():
+            return 1, 0
+        case Amend(slot, wish) if reduces(slot, wish):
+            return 1, wish.rung
+        case _:
+            return 2, intent.wish.rung

@@ -20,7 +20,7 @@ from strategy.core.audit import audit
 from strategy.core.breaker import guard
 from strategy.core.daily import turn_day
 from strategy.core.draining import drain, switch_wanted
-from strategy.core.fees import floor_bps
+from strategy.core.fees import PATIENCE, floor_bps, scheduled
 from strategy.core.gate import refuse, throttle
 from strategy.core.grid import floors, hang, propose
 from strategy.core.hedge import hedge
@@ -138,6 +138,9 @@ class Core:
         view = pair.view = observe(pair.tape, now, cfg.time)  #                    1 market data
         if view is None:
             return
+        waited = self.memory.line == "up" and now - self.memory.line_up_at >= PATIENCE
+        if pair.maker is None and waited:
+            pair.maker, pair.taker = scheduled(self.memory.wall, cfg.fees)
         pair.samples = sample(pair.samples, view, now, cfg.regime.sample_sec)
         pair.imbalance = weigh(pair.imbalance, pair.tape.book, now, cfg.imbalance)
         pair.reference = follow(pair.reference, view, now)
@@ -166,7 +169,7 @@ class Core:
         values = values_of(pair.regime, cfg.regime)
         free, base, money = memory.free(), memory.base_total(pair), money_units(memory, pair)
         reserve = int(cfg.grid.base_reserve.scaleb(view.pair.qty_decimals))
-        floor = floor_bps(pair.maker, cfg.grid)
+        floor = floor_bps(pair.maker, pair.taker or pair.maker, cfg.grid)
         wanted, who = wanted_bps(pair.spacing_bps, pair.samples, pair.regime.variance, cfg)
         quantum = float(cfg.grid.spacing_quantum_bps)
         pair.spacing_bps = spaced(pair.spacing_bps, wanted, floor, quantum)

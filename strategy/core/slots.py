@@ -229,8 +229,11 @@ class Amend(Struct, frozen=True):
 
 
 class Cancel(Struct, frozen=True):
+    """urgent: it takes risk away, whatever the rate counter says."""
+
     slot: Slot
     why: str
+    urgent: bool = True
 
 
 Intent = Add | Amend | Cancel
@@ -248,9 +251,10 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
     # A wish for which no order rests is best served by an order that no wish keeps.
     for slot in movable:
         if not wanted:
-            intents.append(Cancel(slot, "no rung wants it"))
+            # A side that is withdrawn as a whole goes at once; a rung too many can wait.
+            intents.append(Cancel(slot, "no rung wants it", urgent=not wishes))
         elif slot.not_before <= now and (
-            now - slot.changed >= rules.least_age or _reduces(slot, wanted[0])
+            now - slot.changed >= rules.least_age or reduces(slot, wanted[0])
         ):
             if slot.filled < wanted[0].qty:
                 intents.append(Amend(slot, wanted.pop(0)))
@@ -292,7 +296,7 @@ def _size_fits(slot: Slot, wish: Wish) -> bool:
     return slot.state is not State.LIVE or wish.qty * 4 <= slot.qty * 5 <= wish.qty * 6
 
 
-def _reduces(slot: Slot, wish: Wish) -> bool:
+def reduces(slot: Slot, wish: Wish) -> bool:
     """Whether the change takes risk away: a smaller order at a price no nearer to the market."""
     farther = wish.price <= slot.price if slot.side is Side.BUY else wish.price >= slot.price
     return farther and wish.qty <= slot.qty

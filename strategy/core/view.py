@@ -186,12 +186,16 @@ def syncing_for(memory: Memory) -> list[str]:
         found.append("balances")
     if not memory.kill.stage and not memory.switch.covers(memory.now, memory.config.ws):
         found.append("the dead man's switch to be armed")
-    for pair in memory.pairs.values():
-        if pair.maker is None:
-            found.append(f"fees of {pair.name}")
-        if pair.tape.pair is None:
-            found.append(f"precisions of {pair.name}")
+    unknown = [lacks for pair in memory.pairs.values() if (lacks := _lacks(pair))]
+    if len(unknown) == len(memory.pairs):
+        # One pair that is known is enough to begin; the others join when they are.
+        found += [what for lacks in unknown for what in lacks]
     return found
+
+
+def _lacks(pair: PairMemory) -> list[str]:
+    found = [f"fees of {pair.name}"] if pair.maker is None else []
+    return [*found, f"precisions of {pair.name}"] if pair.tape.pair is None else found
 
 
 def reconcile_data(memory: Memory) -> dict[str, object]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shared.units import SECOND, Ns, Sats, Side, Ticks
+from sim.limits import AMEND_PENALTY, CANCEL_PENALTY, Counter, penalty
 from strategy.core.limiter import Limiter, admit, charged, cost
 from strategy.core.slots import Add, Amend, Cancel, Intent, Slot, State, Wish
 from tests.unit.strategy.core.build import CONFIG, make_config, make_slot
@@ -74,3 +78,58 @@ def test_what_is_only_admitted_costs_nothing() -> None:
     admit(limiter, [Add(make_slot("b1"), WISH)], NOW, STARTER)
     assert limiter.value(NOW, 1.0) == 1.0
     assert admit(limiter, [], NOW, STARTER) == []
+
+
+def test_when_it_is_short_what_takes_risk_away_goes_before_what_is_near() -> None:
+    far, near = replace(WISH, rung=4), replace(WISH, rung=1)
+    less = Amend(replace(aged(60), price=Ticks(810_000), qty=Sats(900_000)), replace(WISH, rung=5))
+    intents: list[Intent] = [Add(make_slot("b4"), far), Add(make_slot("b1"), near), less]
+    assert admit(Limiter(58.0, NOW), intents, NOW, STARTER) == [less, intents[1]]
+    gone = Cancel(aged(0), "no rung wants it", urgent=False)
+    assert admit(Limiter(58.0, NOW), [gone], NOW, STARTER) == []
+
+
+def test_what_is_dear_because_it_is_young_waits_at_half_the_counter() -> None:
+    young, old = Amend(aged(0), WISH), Amend(aged(20), WISH)
+    assert admit(Limiter(29.0, NOW), [young, old], NOW, STARTER) == [old]
+    assert admit(Limiter(20.0, NOW), [young], NOW, STARTER) == [young]
+
+
+TIERS = st.sampled_from([(60, 1.0), (125, 2.34), (180, 3.75)])
+
+
+@given(TIERS, st.lists(st.tuples(st.integers(1, 40), st.floats(0, 30)), max_size=12))
+def test_no_sequence_of_recentred_ladders_breaks_a_tier(
+    tier: tuple[int, float], moves: list[tuple[int, float]]
+) -> None:
+    """Forty orders, moved as often as a market likes, against the exchange's own counter."""
+    threshold, decay = tier
+    cfg = make_config(rate_limit={"max_counter": threshold, "decay_rate": decay}).rate_limit
+    theirs, ours = Counter(decay), Limiter()
+    slots = [make_slot(f"b{k}") for k in range(1, 41)]
+    now = NOW
+    for wanted, pause in moves:
+        intents: list[Intent] = []
+        for place, slot in enumerate(slots):
+            wish = replace(WISH, rung=place + 1)
+            if slot.state is State.EMPTY and place < wanted:
+                intents.append(Add(slot, wish))
+            elif slot.state is State.LIVE:
+                gone = Cancel(slot, "", urgent=False)
+                intents.append(Amend(slot, wish) if place < wanted else gone)
+        for intent in admit(ours, intents, now, cfg):
+            ours = charged(ours, intent, now, cfg)
+            age = now - intent.slot.changed
+            match intent:
+                case Add():
+                    price = 1
+                case Amend():
+                    price = 1 + penalty(AMEND_PENALTY, age)
+                case Cancel():
+                    price = penalty(CANCEL_PENALTY, age)
+            assert theirs.charge(price, now) <= threshold
+            place = slots.index(intent.slot)
+            empty = make_slot(intent.slot.name)
+            resting = replace(intent.slot, state=State.LIVE, changed=now)
+            slots[place] = empty if isinstance(intent, Cancel) else resting
+        now = Ns(now + int(pause * SECOND))
