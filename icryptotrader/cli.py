@@ -250,6 +250,35 @@ def lots(
     raise typer.Exit(show_lots(_home(context, home), json=json, ics=ics))
 
 
+@app.command()
+def caps(
+    context: typer.Context,
+    accept: Annotated[
+        str | None, typer.Argument(metavar="[accept", help="Let looser caps hold from now on.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Argument(metavar="REASON]", help="Kept in the ledger's audit trail.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """The hard caps and whether they hold; `caps accept REASON` lets looser ones hold.
+
+    Exit code 1 if the file is looser than what holds, or the strategy runs.
+    """
+    from icryptotrader.caps import accept_caps, show_caps
+
+    place = _home(context, home)
+    if accept is None:
+        code, lines = show_caps(place)
+    elif accept == "accept" and reason:
+        code, lines = accept_caps(place, reason)
+    else:
+        code, lines = 2, ["caps: say nothing more, or: accept REASON"]
+    for line in lines:
+        typer.echo(line, err=code != 0)
+    raise typer.Exit(code)
+
+
 @config_app.command()
 def check(context: typer.Context, home: HomeOption = None, config: ConfigOption = None) -> None:
     """Say every fault of the configuration at once, each with its place and remedy."""

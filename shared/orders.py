@@ -223,6 +223,15 @@ class Pairs(Struct, frozen=True, tag=True):
     pairs: tuple[Pair, ...]
 
 
+class SecondPrice(Struct, frozen=True, tag=True):
+    """The touch of a pair as the exchange's REST ticker tells it. at: boot time of the answer."""
+
+    pair: str
+    bid: Ticks
+    ask: Ticks
+    at: Ns
+
+
 class RateCounter(Struct, frozen=True, tag=True):
     """The exchange's own rate counter.
 
@@ -262,6 +271,7 @@ Event = (
     | System
     | Fees
     | Pairs
+    | SecondPrice
     | RateCounter
     | Clock
     | Skew

@@ -12,7 +12,7 @@ from typing import Final, TextIO
 import msgspec
 import uvloop
 
-from shared import log
+from shared import caps, log
 from shared.bus import BusError
 from shared.config import (
     EXIT_BROKEN,
@@ -94,9 +94,12 @@ def _live(config: Config, stacks: TextIO) -> int:
     ending = Ending.EXCEPTION
     watchdog = Watchdog(config.time.watchdog_sec, stacks)
     try:
-        shell = _assemble(config, store, signer, watchdog)
+        shell = _assemble(_capped(config, store), store, signer, watchdog)
         uvloop.run(shell.run())
         ending = Ending.DONE
+    except ConfigError as error:
+        ending = Ending.DONE
+        return _refuse("the hard caps forbid it", "; ".join(error.faults), EXIT_CONFIG)
     except RefusedError as error:
         ending = Ending.DONE
         return _refuse("the exchange account cannot be used", str(error), EXIT_CONFIG)
@@ -118,6 +121,18 @@ def _live(config: Config, stacks: TextIO) -> int:
         _record_end(store, clock.wall(), ending)
         store.close()
     return 0
+
+
+def _capped(config: Config, store: Store) -> Config:
+    """The tighter of limits and hard caps; ConfigError where these are looser than what held."""
+    found = caps.read_caps(caps.caps_path(config))
+    if faults := caps.looser(store.load().facts.get(caps.FACT, ""), found):
+        raise ConfigError(caps.refusal(faults))
+    store.commit([Remember(caps.FACT, caps.to_fact(found))])
+    config, bound = caps.tighten(config, found)
+    if bound:
+        log.get().warning("hard_caps_bind", limits=", ".join(bound))
+    return config
 
 
 def _assemble(config: Config, store: Store, signer: Signer, watchdog: Watchdog) -> Shell:

@@ -182,7 +182,7 @@ class Session:
         for errand in self._desk.heard(error, self._now):
             self._fail(errand, error, Verdict.LIMIT)
         match under_way.errand.purpose:
-            case Purpose.PAIRS | Purpose.KEY | Purpose.FEES:
+            case Purpose.PAIRS | Purpose.KEY | Purpose.FEES | Purpose.TICKER:
                 purpose = under_way.errand.purpose
                 self._out += self._chores.hear(purpose, done.status, done.body, self._now)
             case Purpose.TOKEN:
@@ -243,7 +243,7 @@ class Session:
     def _fail(self, errand: Errand, why: str, verdict: Verdict) -> None:
         """An errand brought no answer, or a refusal."""
         match errand.purpose:
-            case Purpose.PAIRS | Purpose.KEY | Purpose.FEES:
+            case Purpose.PAIRS | Purpose.KEY | Purpose.FEES | Purpose.TICKER:
                 self._out.append(self._chores.failed(errand.purpose, why, self._now))
             case Purpose.TOKEN:
                 if self._line.phase is Phase.TOKEN:

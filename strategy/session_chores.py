@@ -1,4 +1,4 @@
-"""What REST must tell at the start and now and then: pairs, the key's permissions, fees.
+"""What REST must tell at the start and now and then: pairs, the key's permissions, fees, prices.
 
 Rule 1: a key that may withdraw is refused; a stolen one must not be able to take the money out.
 Rule 2: no line is opened before the pairs are read and the key is checked.
@@ -17,8 +17,9 @@ from shared.kraken.answers import (
     parse_fees,
     parse_key_info,
     parse_pairs,
+    parse_ticker,
 )
-from shared.orders import Pairs, Verdict
+from shared.orders import Pairs, SecondPrice, Verdict
 from shared.units import DAY, MINUTE, SECOND, Ns, Pair
 from strategy.session_desk import NEVER, Errand, Purpose
 from strategy.session_mail import Fatal, Note, SessionOut
@@ -27,7 +28,11 @@ EVERY: Final = {
     Purpose.PAIRS: DAY,  # precisions and minima move
     Purpose.KEY: NEVER,  # once: what a key may do is settled when it is made
     Purpose.FEES: Ns(60 * MINUTE),  # the tier counts the last thirty days
+    Purpose.TICKER: Ns(10 * SECOND),  # a price that the public line has no part in
 }
+
+BY_NAME: Final = (Purpose.FEES, Purpose.TICKER)
+"""What is asked by the names that the exchange's list of pairs gave."""
 
 NEEDED: Final = (
     "query-open-trades",
@@ -56,14 +61,14 @@ class Chores:
         """What to ask now; each is due again only when it was answered or has failed."""
         errands = []
         for purpose in EVERY:
-            if now >= self._due[purpose] and (purpose is not Purpose.FEES or self._keys):
+            if now >= self._due[purpose] and (purpose not in BY_NAME or self._keys):
                 self._due[purpose] = NEVER
                 errands.append(Errand(purpose, self._call(purpose)))
         return errands
 
     def wake_at(self) -> Ns:
-        # Fees wait for the pairs; what brings these wakes us anyway.
-        return min(at for each, at in self._due.items() if each is not Purpose.FEES or self._keys)
+        # Some wait for the pairs; what brings these wakes us anyway.
+        return min(at for each, at in self._due.items() if each not in BY_NAME or self._keys)
 
     def hear(self, purpose: Purpose, status: int, body: bytes, now: Ns) -> list[SessionOut]:
         match purpose:
@@ -71,6 +76,8 @@ class Chores:
                 outs = self._hear_pairs(status, body)
             case Purpose.KEY:
                 outs = self._hear_key(status, body)
+            case Purpose.TICKER:
+                outs = self._hear_ticker(status, body, now)
             case _:
                 outs = self._hear_fees(status, body)
         if isinstance(outs, Failure):
@@ -92,6 +99,8 @@ class Chores:
                 return rest.ASSET_PAIRS
             case Purpose.KEY:
                 return rest.KEY_INFO
+            case Purpose.TICKER:
+                return rest.ticker(self._keys)
             case _:
                 return rest.trade_volume(self._keys)
 
@@ -125,6 +134,16 @@ class Chores:
         if not missing:
             return []
         return [Note("warning", "key_lacks_permissions", {"missing": ", ".join(missing)})]
+
+    def _hear_ticker(self, status: int, body: bytes, now: Ns) -> list[SessionOut] | Failure:
+        found = answer(status, body, lambda result: parse_ticker(result, self.pairs))
+        if isinstance(found, Failure):
+            return found
+        return [
+            SecondPrice(symbol, bid, ask, now)
+            for symbol, (bid, ask) in found.items()
+            if symbol in self._symbols
+        ]
 
     def _hear_fees(self, status: int, body: bytes) -> list[SessionOut] | Failure:
         fees = answer(status, body, lambda result: parse_fees(result, self.pairs))

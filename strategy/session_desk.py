@@ -37,6 +37,7 @@ class Purpose(enum.Enum):
     PAIRS = "pairs"
     KEY = "key"
     FEES = "fees"
+    TICKER = "ticker"
     TOKEN = "token"
     QUESTION = "question"
     CANCEL = "cancel"

@@ -354,6 +354,26 @@ def parse_fees(result: bytes, pairs: Mapping[str, Pair]) -> tuple[Fees, ...]:
     return tuple(found)
 
 
+class _Touch(Struct):
+    """Kraken REST, Ticker: [price, whole lot volume, lot volume]."""
+
+    a: tuple[Decimal, Decimal, Decimal]
+    b: tuple[Decimal, Decimal, Decimal]
+
+
+def parse_ticker(result: bytes, pairs: Mapping[str, Pair]) -> dict[str, tuple[Ticks, Ticks]]:
+    """Our symbol -> best bid and ask; a side that is empty or crossed leaves the pair out."""
+    found = {}
+    for name, touch in msgspec.json.decode(result, type=dict[str, _Touch]).items():
+        bid, ask = touch.b[0], touch.a[0]
+        _check(bid, ask)
+        pair = pairs.get(name)
+        if pair is not None and 0 < bid < ask:
+            scale = pair.price_decimals
+            found[pair.symbol] = (Ticks(int(bid.scaleb(scale))), Ticks(int(ask.scaleb(scale))))
+    return found
+
+
 def _check(*values: Decimal) -> None:
     if not all(is_sane(value) and value >= 0 for value in values):
         raise ValueError("a number out of range")

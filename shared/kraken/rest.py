@@ -113,6 +113,11 @@ def trades_history(since: Ns, offset: int) -> Call:
     return Call("TradesHistory", fields, weight=2)
 
 
+def ticker(pairs: tuple[str, ...]) -> Call:
+    """pairs: REST names."""
+    return Call("Ticker", (("pair", ",".join(pairs)),), private=False, weight=0)
+
+
 def trade_volume(pairs: tuple[str, ...]) -> Call:
     """pairs: REST names."""
     return Call("TradeVolume", (("pair", ",".join(pairs)),))

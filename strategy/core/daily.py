@@ -1,7 +1,7 @@
 """The daily loss: equity now against equity at the German day's first moment, or the start.
 
 What a day may cost is a limit of its own beside the drawdown: it halts until a person resumes,
-and is then counted anew from there. Deposits and withdrawals count as gains and losses.
+and is then counted anew from there.
 """
 
 from __future__ import annotations

@@ -58,7 +58,9 @@ def carry_on(memory: Memory, now: Ns) -> list[Out]:
         memory.kill = replace(killed, stage="done")
         text = "killed: no order rests in the account; nothing is quoted until you resume"
         return [Remember("kill", "done"), Tell("warning", "kill", text)]
-    if now - memory.asking.listed_at >= LIST_EACH:
+    # What is in doubt has its own questions; more lists would only use up what REST allows.
+    settled = memory.busy() == 0 or memory.asking.listed_at <= killed.begun_at
+    if settled and now - memory.asking.listed_at >= LIST_EACH:
         memory.asking = replace(memory.asking, wanted=True)
     wait = AGAIN if killed.tries < QUICK_TRIES else LATER_AGAIN
     return _cancel(memory, now) if now - killed.sent_at >= wait else []

@@ -207,7 +207,9 @@ def _due(memory: Memory, asking: Asking, now: Ns) -> bool:
     since = now - asking.listed_at
     if asking.wanted or since >= memory.config.time.list_sec * SECOND:
         return True
-    return since >= ASK_WHILE_LOST and any(s.state is State.LOST for s in memory.all_slots())
+    # What two lists have missed waits for a question of its own: a third would only use up REST.
+    unsure = any(s.state is State.LOST and s.misses < MISSES for s in memory.all_slots())
+    return since >= ASK_WHILE_LOST and unsure
 
 
 def _doubtful(memory: Memory) -> Slot | None:

@@ -41,6 +41,7 @@ REST: dict[str, Any] = {
         "fees": {"XXBTZEUR": {"fee": "0.2500"}},
         "fees_maker": {"XXBTZEUR": {"fee": "0.1200"}},
     },
+    "Ticker": {"XXBTZEUR": {"a": ["85000.5", "1", "1.0"], "b": ["84999.5", "1", "1.0"]}},
     "GetWebSocketsToken": {"token": "SECRETTOKEN", "expires": 900},
     "OpenOrders": {"open": {}},
     "ClosedOrders": {"closed": {}, "count": 0},
@@ -78,7 +79,7 @@ class Bench:
         return made
 
     def _answer(self, call: m.RestCall) -> m.SessionIn:
-        name = call.request.path.rpartition("/")[2]
+        name = call.request.path.rpartition("/")[2].partition("?")[0]
         fields = {key: value[0] for key, value in parse_qs(call.request.body.decode()).items()}
         self.calls.append((name, fields))
         found = self.rest[name]
@@ -180,7 +181,7 @@ def of(kind: type[T], outs: Sequence[object]) -> list[T]:
 
 def events(outs: Sequence[object]) -> list[object]:
     """What the core is told, without what is told beside every ack."""
-    beside = (m.Note, m.RestCall, m.SendText, m.OpenLine, m.CloseLine, o.Skew)
+    beside = (m.Note, m.RestCall, m.SendText, m.OpenLine, m.CloseLine, o.Skew, o.SecondPrice)
     return [each for each in outs if not isinstance(each, beside)]
 
 
@@ -191,6 +192,7 @@ def test_the_line_comes_up_and_the_core_hears_it_once_both_snapshots_are_in() ->
         "AssetPairs",
         "GetApiKeyInfo",
         "TradeVolume",
+        "Ticker",
         "GetWebSocketsToken",
     ]
     assert of(o.Fees, bench.outs) == [o.Fees("BTC/EUR", Decimal("0.0012"), Decimal("0.0025"))]

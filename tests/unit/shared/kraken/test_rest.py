@@ -261,3 +261,18 @@ TRADE = {
 @given(st.sampled_from(sorted(TRADE)), LEAVES)
 def test_no_field_of_a_trade_raises(name: str, value: object) -> None:
     answer(200, ok({"trades": {"T1": {**TRADE, name: value}}}), PARSERS[10])
+
+
+def test_the_ticker_tells_the_touch_of_known_pairs_and_leaves_out_what_is_empty_or_crossed() -> (
+    None
+):
+    def touch(bid: str, ask: str) -> dict[str, list[str]]:
+        return {"a": [ask, "1", "1.000"], "b": [bid, "1", "1.000"], "c": ["1", "1"]}
+
+    body = {"XXBTZEUR": touch("84999.5", "85000.5"), "XETHZEUR": touch("1", "2")}
+    assert answers.parse_ticker(json.dumps(body).encode(), PAIRS) == {"BTC/EUR": (849_995, 850_005)}
+    for bid, ask in (("0", "1"), ("2", "1"), ("1", "1")):
+        body = {"XXBTZEUR": touch(bid, ask)}
+        assert answers.parse_ticker(json.dumps(body).encode(), PAIRS) == {}
+    with pytest.raises(ValueError, match="range"):
+        answers.parse_ticker(json.dumps({"XXBTZEUR": touch("NaN", "1")}).encode(), PAIRS)

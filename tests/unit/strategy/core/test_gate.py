@@ -23,6 +23,7 @@ from tests.unit.strategy.core.build import (
     BTC_EUR,
     CONFIG,
     MID,
+    PINNED,
     make_config,
     make_memory,
     make_slot,
@@ -168,8 +169,10 @@ def test_the_number_of_orders_is_bounded_for_adds_only() -> None:
 
 
 def test_worst_case_of_the_buys_is_within_the_funds() -> None:
-    memory = ready()
-    memory.balances["EUR"] = Decimal(1_000)
+    all_coins = {**PINNED["regime"]["range_bound"], "btc_max_pct": 1.0}
+    config = make_config(limits={"btc_max_pct": 1.0}, regime={"range_bound": all_coins})
+    memory = ready(make_memory(config))
+    memory.balances = {"EUR": Decimal(1_000), "BTC": Decimal(0)}
     put(memory, make_slot("b2", State.LOST, price=Ticks(MID - 6_000), qty=Sats(QTY)))
     assert verdict(memory, add(qty=580_000)) == ""
     assert verdict(memory, add(qty=600_000)) == "more than the funds there are"

@@ -1,0 +1,117 @@
+"""The operator's safety net with real processes: kill, halt, caps, drift, restarts in between."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.harness import House
+
+pytestmark = pytest.mark.house
+
+BRISK = """
+[ws]
+cancel_after_timeout_sec = 20
+heartbeat_interval_sec = 5
+"""
+
+KILL_S = 2.0
+"""Within so many seconds of the word nothing rests any more."""
+
+
+def trading(house: House) -> dict[str, Any]:
+    def ready() -> dict[str, Any]:
+        told = house.status()
+        return told if told.get("phase") == "trading" and told.get("orders", 0) > 5 else {}
+
+    return house.wait("trading with orders", ready, 90)
+
+
+def bot_kill(house: House, *args: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "icryptotrader.bot_kill", "--home", str(house.home.path)]
+    return subprocess.run(
+        [*command, *args], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def add_a_foreign_order(house: House) -> None:
+    bid = float(house.status()["pairs"][0]["bid"])
+    house.rest(
+        "AddOrder", pair="XBTEUR", type="buy", ordertype="limit",
+        price=f"{bid * 0.9:.1f}", volume="0.001",
+    )  # fmt: skip
+
+
+def assert_empty_within(house: House, begun: float) -> None:
+    while house.open_orders():
+        assert time.monotonic() - begun < KILL_S, house.open_orders()
+
+
+def test_a_kill_empties_the_book_in_two_seconds_and_holds_over_kill_9_until_resumed(
+    tmp_path: Path,
+) -> None:
+    with House(tmp_path, BRISK) as house:
+        trading(house)
+        add_a_foreign_order(house)
+        begun = time.monotonic()
+        assert house.ctl("kill", "drill", "--yes", "kill")[0] == 0
+        assert_empty_within(house, begun)
+        house.wait("halted", lambda: house.status().get("phase") == "halted")
+        house.kill("strategy")
+        told = house.wait("the next life, halted", lambda: halted(house), 90)
+        assert any("killed: drill" in why for why in told["waits_for"])
+        # The switch was left to run out, and nothing has armed it again.
+        house.wait("the switch to run out", lambda: house.status().get("switch_left_s") == 0.0)
+        assert not house.open_orders()
+        assert house.stop() == 0, house.tail()
+        house.start()
+        house.wait("halted after a whole restart", lambda: halted(house), 90)
+        assert not house.open_orders()
+        assert house.ctl("resume", "drill over")[0] == 0
+        trading(house)
+        assert house.stop() == 0, house.tail()
+
+
+def halted(house: House) -> dict[str, Any]:
+    told = house.status()
+    return told if told.get("phase") == "halted" else {}
+
+
+def test_bot_kill_needs_no_strategy_and_the_next_life_honours_its_flag(tmp_path: Path) -> None:
+    with House(tmp_path, BRISK) as house:
+        trading(house)
+        # A strategy that stands still hears of nothing, and nobody else is needed.
+        stopped = house.kill("strategy", signal.SIGSTOP)
+        begun = time.monotonic()
+        done = bot_kill(house, "stuck")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "nothing rests in the account" in done.stdout
+        assert_empty_within(house, begun + 3)
+        assert (house.home.data / "HALT").read_text() == "stuck\n"
+        assert (house.home.data / "HALT").stat().st_mode & 0o777 == 0o600
+        house.kill("strategy")
+        house.wait("another life", lambda: house.pid("strategy") not in (0, stopped))
+        told = house.wait("halted by the flag", lambda: halted(house), 90)
+        assert any("killed: stuck" in why for why in told["waits_for"])
+        assert not house.open_orders()
+        assert house.ctl("resume", "over")[0] == 0
+        house.wait("the flag lowered", lambda: not (house.home.data / "HALT").exists())
+        trading(house)
+        # While it runs, the flag is seen within a second.
+        begun = time.monotonic()
+        assert bot_kill(house, "again").returncode == 0
+        house.wait("halted while running", lambda: halted(house), 3)
+        assert not house.open_orders()
+        assert house.stop() == 0, house.tail()
+        # With no house at all it says what it could not do, and the flag is up all the same.
+        (house.home.data / "HALT").unlink()
+        done = bot_kill(house, "nobody there")
+        assert done.returncode == 1
+        assert "NOT confirmed" in done.stdout
+        assert (house.home.data / "HALT").exists()
