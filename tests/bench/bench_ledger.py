@@ -18,8 +18,13 @@ from pathlib import Path
 
 from shared.orders import Filled
 from shared.units import SECOND, Ns, Sats, Side, Ticks
+from strategy.ledger.book import keep
 from strategy.ledger.entries import FillEntry, IntentEntry
-from strategy.ledger.lots import Lots
+from strategy.ledger.events import TaxEvent, of_trade
+from strategy.ledger.lots import Lots, trade_of
+from strategy.ledger.rates import Rates
+from strategy.ledger.render import schedule_csv, text
+from strategy.ledger.report import Made, Settings, build
 from strategy.ledger.store import Store
 
 START = Ns(1_700_000_000 * SECOND)
@@ -143,13 +148,36 @@ def bench_start(folder: Path, count: int) -> None:
     store.close()
 
 
+def bench_report(disposals: int) -> None:
+    """A year with as many sales as said, each with a purchase before it."""
+    trades = [
+        fill(number, Side.SELL if number % 2 else Side.BUY, 100_000 - 10 * (number % 2))
+        for number in range(2 * disposals)
+    ]
+    events: list[TaxEvent] = [of_trade(trade) for each in trades if (trade := trade_of(each))]
+    begin_ns = time.perf_counter_ns()
+    book = keep(events, Rates())
+    booked_ns = time.perf_counter_ns()
+    settings = Settings({}, {}, (), "separate", Decimal("0.42"), 4, False)
+    made = Made(Ns(START + 2000 * 86_400 * SECOND), "bench", "", "", "", (), ())
+    report = build(2023, book, events, settings, made)
+    built_ns = time.perf_counter_ns()
+    size = len(schedule_csv(report)) + len(text(report, "de"))
+    print(
+        f"report of {len(report.schedule)} parts: book {(booked_ns - begin_ns) / 1e9:.2f} s, "
+        f"report {(built_ns - booked_ns) / 1e9:.2f} s, "
+        f"{size:,} characters {(time.perf_counter_ns() - built_ns) / 1e9:.2f} s"
+    )
+
+
 def main() -> None:
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}")
     with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as name:
         bench_commits(Path(name))
-        for count in (10_000, 100_000):
+        for count in (10_000, 100_000, 1_000_000):
             bench_fifo(count)
         bench_start(Path(name), 20_000)
+    bench_report(100_000)
 
 
 if __name__ == "__main__":
