@@ -6,12 +6,18 @@ from decimal import Decimal
 
 import pytest
 
-from shared.units import Ns, Sats, Side, Ticks
+from shared import orders
+from shared.units import SECOND, Ns, Sats, Side, Ticks
 from strategy.core import exits
+from strategy.core.exits import EXIT_DEPTH
+from strategy.core.inventory import share
 from strategy.core.market import Freshness
 from strategy.core.memory import EXIT_SLOT, Memory
+from strategy.core.regime import values_of
+from strategy.core.risk import Pause
 from strategy.core.slots import Add, State
 from tests.unit.strategy.core.build import BOOT, MID, make_config, make_memory, make_slot, old_lots
+from tests.unit.strategy.core.desk import Desk
 from tests.unit.strategy.core.test_gate import one, put, ready, set_view
 
 
@@ -77,3 +83,73 @@ def test_the_last_piece_is_what_is_left() -> None:
     memory = flattening(make_memory(lots=old_lots("0.0100")))
     [add] = decided(memory)
     assert add.wish.qty == Sats(1_000_000)
+
+
+# The emergency: nearly all in coins, and coins are down by three tenths.
+
+CRASHED = int(MID * 0.7)
+
+
+def crash(*, second: int | None = CRASHED, seconds: float = 900) -> Desk:
+    """A desk in the emergency band, told a second price each few seconds, or none."""
+    cfg = make_config(
+        limits={"daily_loss_quote": "100000"},
+        risk={"price_velocity_freeze_pct": 1.0},
+        regime={"chaos_volatility_pct": 100.0},
+    )
+    desk = Desk(cfg)
+    desk.totals["EUR"] = Decimal(500)
+    desk.begin()
+    desk.mid = CRASHED
+    tell(desk, second, seconds)
+    return desk
+
+
+def tell(desk: Desk, second: int | None, seconds: float) -> None:
+    end = desk.now + int(seconds * SECOND)
+    while desk.now < end:
+        if second is not None:
+            bid, ask = Ticks(second - 5), Ticks(second + 5)
+            desk.mail.append(orders.SecondPrice("BTC/EUR", bid, ask, desk.now))
+        desk.run(min(5.0, (end - desk.now) / SECOND))
+
+
+def exits_of(desk: Desk) -> list[orders.AddOrder]:
+    return [o for o in desk.sent if isinstance(o, orders.AddOrder) and o.exit_order]
+
+
+def test_an_emergency_sells_down_to_what_the_regime_allows_and_says_what_and_why() -> None:
+    desk = crash()
+    sold = exits_of(desk)
+    assert sold
+    assert desk.memory.pause is Pause.EMERGENCY_SELL
+    assert all(order.price >= (CRASHED - 5) * (1 - EXIT_DEPTH) - 1 for order in sold)
+    values = values_of(next(iter(desk.memory.pairs.values())).regime, desk.config.regime)
+    pair = next(iter(desk.memory.pairs.values()))
+    coins = share(desk.memory.base_total(pair), desk.memory.quote_total(pair), CRASHED)
+    assert coins == pytest.approx(values.btc_max_pct, abs=0.01)
+    assert not desk.resting
+    said = [tell.text for tell in desk.told if tell.key == "exit"]
+    assert len(said) == len(sold)
+    assert "drawdown" in said[0]
+    assert "1 lots" in said[0]
+    assert "gain about -" in said[0]
+
+
+@pytest.mark.parametrize("second", [None, MID], ids=["silent", "disagrees"])
+def test_without_a_second_source_that_agrees_nothing_is_sold(second: int | None) -> None:
+    assert not exits_of(crash(second=second))
+
+
+def test_a_wick_sells_nothing() -> None:
+    desk = crash(seconds=25)
+    desk.mid = MID
+    tell(desk, MID, 900)
+    assert not exits_of(desk)
+
+
+def test_a_person_who_holds_the_bot_holds_the_emergency_too() -> None:
+    desk = crash(seconds=10)
+    desk.hold()
+    tell(desk, CRASHED, 900)
+    assert not exits_of(desk)
