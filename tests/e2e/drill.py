@@ -116,7 +116,9 @@ class Drill:
         status = house.status()
         if status.get("phase") != "trading":
             return [f"phase {status.get('phase')!r}, waits for {status.get('waits_for')}"]
-        faults = []
+        # What has just been started again may still miss the TERM of a stop.
+        programs = house.programs()
+        faults = [f"{name} has not settled" for name in PROGRAMS if not programs[name].settled]
         if float(status["drift"]):
             faults.append(f"drift {status['drift']}")
         faults += truth.books_differ(truth.as_booked(house), truth.as_kept(house))
