@@ -121,6 +121,39 @@ def run(
     raise typer.Exit(code)
 
 
+@app.command()
+def preview(
+    context: typer.Context,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    price: Annotated[float | None, typer.Option(min=0.01, help="Of the market.")] = None,
+    maker: Annotated[float | None, typer.Option(min=0, max=5, help="Fee in percent.")] = None,
+    taker: Annotated[float | None, typer.Option(min=0, max=5, help="Fee in percent.")] = None,
+    money: Annotated[float | None, typer.Option(min=0, help="Quote currency at hand.")] = None,
+    coins: Annotated[float | None, typer.Option(min=0, help="Coins at hand.")] = None,
+) -> None:
+    """Show the grid of the settings, its fees, break-even step and capital, before it runs.
+
+    Without options: at demo.start_price and the fees of the demo account. Nothing is asked of
+    any exchange, and nothing is sent.
+    """
+    from decimal import Decimal
+
+    from icryptotrader.preview import preview as page
+    from sim.instruments import LISTINGS
+
+    settings = load(_home(context, home), config)
+    at = Decimal(str(price)) if price is not None else settings.demo.start_price
+    demo = settings.demo
+    rates = (
+        (float(demo.maker_pct) if maker is None else maker) / 100,
+        (float(demo.taker_pct) if taker is None else taker) / 100,
+    )
+    known = money is not None and coins is not None
+    account = (Decimal(str(money)), Decimal(str(coins))) if known else None
+    typer.echo(page(settings, LISTINGS[settings.pair].pair, at, rates, account))
+
+
 @app.command("check-capture")
 def check_capture(
     file: Annotated[

@@ -17,6 +17,7 @@ import msgspec
 from shared.units import MINUTE, Ns, float_price
 from strategy.core import books
 from strategy.core.allocation import Neighbour, parts
+from strategy.core.feasible import ladder, shortfalls
 from strategy.core.memory import Memory, PairMemory
 from strategy.core.out import Out, Tell
 from strategy.core.risk import assess, moved, pause_of
@@ -177,3 +178,19 @@ def _recognise_flow(memory: Memory, now: Ns) -> list[Out]:
 
 def books_fact(memory: Memory) -> Remember:
     return Remember("books", msgspec.json.encode(memory.books.expected).decode())
+
+
+def judge(memory: Memory, pair: PairMemory) -> list[Out]:
+    """Once a life and pair, as soon as all is known: can the ladder of the settings stand?"""
+    view = pair.view
+    if pair.judged or view is None or not pair.permit.change or pair.maker is None:
+        return []
+    pair.judged = True
+    cfg, spec = memory.config, view.pair
+    found = ladder(cfg, spec, (view.bid, view.ask), (pair.maker, pair.taker or pair.maker))
+    money, coins = memory.balances.get(spec.quote), memory.balances.get(spec.base)
+    free = Decimal(memory.free()).scaleb(-spec.qty_decimals)
+    faults = shortfalls(found, cfg, spec, money or Decimal(0), coins or Decimal(0), free)
+    if not faults:
+        return []
+    return [Tell("warning", f"feasible:{pair.name}", f"{pair.name}: {'; '.join(faults)}")]

@@ -52,7 +52,7 @@ def hang(
     """
     anchor = hung.anchor
     if anchor.base <= 0.0:
-        return Hung(_first(view, step, cfg), lean=hung.lean)
+        return Hung(first_anchor(view, step, cfg), lean=hung.lean)
     anchor = _restepped(anchor, step, cfg)
     rungs = anchor.rungs_to(view.mid)
     down = may_follow[0] or cfg.trailing in ("down", "both")
@@ -68,7 +68,7 @@ def hang(
     return Hung(moved, lean=hung.lean)
 
 
-def _first(view: View, step: float, cfg: Grid) -> Anchor:
+def first_anchor(view: View, step: float, cfg: Grid) -> Anchor:
     """Where a grid begins: at the mid, or nearer to the average price while that is near."""
     near_vwap = view.vwap > 0 and abs(view.vwap / view.mid - 1.0) < step
     match cfg.anchor:

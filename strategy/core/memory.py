@@ -90,6 +90,7 @@ class PairMemory:
         self.reference = Reference()
         self.regime = Regime()
         self.advice: Advice = NEUTRAL
+        self.judged = False  # whether the ladder of the settings was held against the account
         self.record = Record()
         self.edges: Thresholds | None = None  # None until first derived from the record
         self.samples = Samples()

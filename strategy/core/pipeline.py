@@ -13,7 +13,13 @@ from msgspec.structs import replace
 from shared.orders import AddOrder, AmendOrder, ArmDeadman
 from shared.units import BPS, MINUTE, SECOND, Ns, Sats, Side, Ticks
 from strategy.core import deadman, exits, hear, killing, reconcile
-from strategy.core.account import assess_account, money_units, neighbours, part_of_account
+from strategy.core.account import (
+    assess_account,
+    judge,
+    money_units,
+    neighbours,
+    part_of_account,
+)
 from strategy.core.advice import advise, standing_bps
 from strategy.core.allocation import allot, fence, fenced
 from strategy.core.audit import audit
@@ -157,9 +163,10 @@ class Core:
         pair.permit = permit(memory, pair, now)
         laid = self._wish(pair, view, now) if view is not None else None  #        6 to 9
         pair.laid = laid or pair.laid
+        told = judge(memory, pair)
         intents = self._decide(pair, view, laid, now)  #                          10 order decisions
         admitted = admit(pair.limiter, intents, now, cfg.rate_limit)  #           11 rate limit
-        return self._dispatch(pair, admitted, now)  #                             12 dispatch
+        return told + self._dispatch(pair, admitted, now)  #                      12 dispatch
 
     def _wish(self, pair: PairMemory, view: View, now: Ns) -> Laid | None:
         """Stages 6 to 9: the Plan goes from hand to hand; then it is laid as prices."""

@@ -41,6 +41,7 @@ class PairState(Struct, frozen=True):
     reference: Reference
     regime: Regime
     advice: Advice
+    judged: bool
     record: Record
     edges: Thresholds | None
     samples: Samples

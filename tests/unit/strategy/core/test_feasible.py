@@ -1,0 +1,68 @@
+"""Can the ladder of the settings stand: what is missing is named."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.units import Ticks
+from strategy.core.feasible import ladder, shortfalls
+from tests.unit.strategy.core.build import BTC_EUR, CONFIG, MID, make_config
+from tests.unit.strategy.core.desk import Desk
+
+TOUCH = (Ticks(MID - 5), Ticks(MID + 5))
+RATES = (0.0012, 0.0025)
+FOUND = ladder(CONFIG, BTC_EUR, TOUCH, RATES)
+PLENTY = (Decimal(10_000), Decimal(1), Decimal(1))
+
+
+def test_the_whole_ladder_and_what_it_needs() -> None:
+    assert len(FOUND.laid.buys) == len(FOUND.laid.sells) == 5
+    assert (FOUND.step_bps, FOUND.floor_bps) == pytest.approx((39.0, 39.0))
+    assert float(FOUND.money) == pytest.approx(2_500, abs=0.01)
+    assert shortfalls(FOUND, CONFIG, BTC_EUR, *PLENTY) == []
+
+
+@given(st.floats(0.0, 0.01))
+def test_at_the_break_even_step_a_round_trip_earns_nothing(maker: float) -> None:
+    found = ladder(CONFIG, BTC_EUR, TOUCH, (maker, maker))
+    step = found.break_even_bps / 10_000
+    earned = (1 + step) * (1 - maker) - (1 + maker)
+    assert earned == pytest.approx(0.0, abs=1e-12)
+    assert found.step_bps > found.break_even_bps
+
+
+@pytest.mark.parametrize(
+    ("account", "settings", "said"),
+    [
+        ((2_499, 1, 1), {}, "the buys need 2500.00 EUR, there are 2499.00"),
+        ((9_999, 1, "0.02"), {}, "free of tax, there are 0.02000000"),
+        ((9_999, 1, 1), {"base_reserve": "0.99"}, "free of tax, there are 0.01000000"),
+        ((9_999, 1, 1), {"order_size_quote": "1"}, "below the pair's least quantity"),
+        ((9_999, 1, 1), {"lowest": "84500"}, "only 1 of 5 buys can stand: below grid.lowest"),
+    ],
+)
+def test_what_is_missing_is_named(
+    account: tuple[object, ...], settings: dict[str, str], said: str
+) -> None:
+    cfg = make_config(grid=settings)
+    money, coins, free = (Decimal(str(value)) for value in account)
+    found = ladder(cfg, BTC_EUR, TOUCH, RATES)
+    assert said in "; ".join(shortfalls(found, cfg, BTC_EUR, money, coins, free))
+
+
+def test_more_orders_than_the_limit_are_named() -> None:
+    cfg = make_config(limits={"open_orders": 9})
+    assert "open_orders" in shortfalls(FOUND, cfg, BTC_EUR, *PLENTY)[0]
+
+
+def test_a_start_with_too_little_says_so_once_and_quotes_what_it_can() -> None:
+    desk = Desk()
+    desk.totals["EUR"] = Decimal(700)
+    desk.begin()
+    desk.run(30)
+    assert [tell.key for tell in desk.told].count("feasible:BTC/EUR") == 1
+    assert desk.resting
