@@ -106,5 +106,7 @@ def _hear_counter(memory: Memory, event: orders.RateCounter, now: Ns) -> None:
     for known in [pair] if pair else list(memory.pairs.values()):
         limiter = known.limiter
         if pair and event.counter >= 0:
-            limiter = replace(limiter, counter=event.counter, at=now)
+            # What is under way is not in the exchange's number yet, but in ours.
+            own = limiter.value(now, memory.config.rate_limit.decay_rate)
+            limiter = replace(limiter, counter=max(own, event.counter), at=now)
         known.limiter = replace(limiter, threshold=event.threshold or limiter.threshold)

@@ -240,7 +240,7 @@ def _take_floors(bound: list[tuple[int, int]], price: int, qty: int) -> bool:
 
     Coins beyond the unmatched buys were there before the grid: they have no floor.
     """
-    left, taken = qty, 0
+    left, taken = max(qty, 0), 0  # what has filled may be more than the rung is worth now
     for least, available in bound:
         if left <= 0:
             break
