@@ -217,12 +217,12 @@ class Fates:
     def _public(self, text: str) -> Sequence[Hop]:
         if text.startswith('{"channel":"book"'):
             self.on_book(text)
-            if self.public_plans and '"type":"update"' in text[:40]:
-                plan = self.public_plans.pop(0)
-                self.count(plan.fault)
-                return plan.change(text)
         if self.muted and self._is_muted("feed", text):
             return ()
+        if self.public_plans and text.startswith('{"channel":"book","type":"update"'):
+            plan = self.public_plans.pop(0)
+            self.count(plan.fault)
+            return plan.change(text)
         return (Hop(text),)
 
     def _is_muted(self, owner: Owner, text: str) -> bool:

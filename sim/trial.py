@@ -20,7 +20,9 @@ from sim.checks import Checks, Violation
 from sim.faults import Fates, seconds
 from sim.instruments import LISTINGS
 from sim.lively import Lively
-from sim.troubles import TROUBLES, Scene, resume
+from sim.scene import Scene
+from sim.troubles import TROUBLES
+from sim.troubles_house import accept_drift, resume
 from sim.values import TIERS, Switches, Tier
 from sim.world import World
 
@@ -182,7 +184,7 @@ class Trial:
             self._ended()
         if world.trader is None:
             self._restart()
-        elif world.trader.core.memory.halt or world.trader.core.memory.hold:
+        elif self._is_held():
             self._let_go_on()
         else:
             self._halted_since = None
@@ -210,6 +212,13 @@ class Trial:
             self.checks.upheave()
             world.start_trader()
 
+    def _is_held(self) -> bool:
+        trader = self.world.trader
+        if trader is None:
+            return False
+        memory = trader.core.memory
+        return bool(memory.halt or memory.hold or memory.audit.held)
+
     def _let_go_on(self) -> None:
         world = self.world
         if self._halted_since is None:
@@ -217,6 +226,7 @@ class Trial:
         elif world.now - self._halted_since > 25 * SECOND:
             self._halted_since = world.now
             resume(self.scene)
+            accept_drift(self.scene)
 
     def _next_trouble(self) -> None:
         pause = self.fates.random.expovariate(self.profile.troubles_per_minute / 60)

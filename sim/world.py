@@ -98,6 +98,7 @@ class World:
         self.steps = 0
         self.frozen: dict[Owner, Ns] = {}  # a process that is stopped, and until when
         self.lives = 0
+        self.born_at = begin  # when the strategy began its life
         self.died_at = begin  # when the strategy last ended, for whatever reason
         self.watcher: Watcher | None = None
         self.on_frame: Callable[[Ns, bytes, frames.Frame], None] | None = None
@@ -134,6 +135,7 @@ class World:
         self._put_trader(line_mail.Chance(self.fate.chance()))
         self.stopped = None
         self.lives += 1
+        self.born_at = self.now
         return True
 
     def kill_feed(self) -> None:
