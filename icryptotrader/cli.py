@@ -265,6 +265,63 @@ def sim_test(
 
 
 @app.command()
+def backtest(
+    context: typer.Context,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Trades or bars, also .gz and .zip; may be repeated."),
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="One price for each line, a minute apart.")
+    ] = None,
+    config: ConfigOption = None,
+    pair: Annotated[str | None, typer.Option(help="BTC/EUR or BTC/USD.")] = None,
+    begin: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="2024-01-31, or with T12:00; UTC.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Not included.")] = None,
+    fill: Annotated[
+        str | None, typer.Option(help="touch, through (default of bars), queue (of trades).")
+    ] = None,
+    latency: Annotated[
+        float, typer.Option(metavar="MS", help="Milliseconds each way to the exchange.")
+    ] = 50.0,
+    fees: Annotated[
+        str | None,
+        typer.Option(metavar="tier|PERCENT", help="Kraken's tiers, or maker[/taker] in percent."),
+    ] = None,
+    ahead: Annotated[
+        str, typer.Option(metavar="COINS", help="--fill queue: what stands before an order.")
+    ] = "0.5",
+    tax_rate: Annotated[str, typer.Option(help="The person's own, as a ratio.")] = "0.42",
+    rates: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="ECB rates, for pairs not in EUR.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where report.html and report.json go.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Would it have worked? History through the bot that trades, after fees and tax.
+
+    Ctrl-C ends it and tells what was played so far. Exit code 0, 2 for data that cannot be used,
+    130 after Ctrl-C. What is assumed, and which way it errs, stands in docs/backtest.md.
+    """
+    from icryptotrader.backtest import Options
+    from icryptotrader.backtest import backtest as run_it
+
+    if bool(data) == (prices is not None):
+        _refuse(["--data FILE, or --prices FILE: one of the two"], 2)
+    options = Options(
+        tuple(data or [prices or Path()]),
+        prices is not None,
+        config,
+        *(pair, begin, end, fill, latency, fees, ahead, tax_rate, rates, out),
+    )
+    raise typer.Exit(run_it(options, _home(context, home), typer.echo))
+
+
+@app.command()
 def lots(
     context: typer.Context,
     home: HomeOption = None,

@@ -1,0 +1,127 @@
+"""Which column of a table of market data holds what, and what its times mean."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.units import SECOND
+
+NAIVE: Final = "times bear no zone: they are taken as UTC"
+
+_TIMES: Final = (
+    *("time_ms", "unix", "time", "timestamp", "open_time", "opentime", "datetime", "date"),
+    *("unix timestamp", "open time"),
+)
+_PRICES: Final = ("price", "last")
+_AMOUNTS: Final = (
+    *("volume", "amount", "qty", "quantity", "size", "vol", "volume btc", "volume_btc"),
+    "base_volume",
+)
+_SIDES: Final = ("side", "type", "taker_side")
+_MAKERS: Final = ("is_buyer_maker", "isbuyermaker", "buyer_maker")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class LayoutError(Exception):
+    """Neither trades nor bars."""
+
+
+class Layout(Struct, frozen=True):
+    """Which column holds what; -1 where there is none. price: the open of a bar."""
+
+    time: int
+    price: int
+    qty: int
+    side: int = -1
+    maker_buys: int = -1  # true where the buyer was the maker
+    high: int = -1
+    low: int = -1
+    close: int = -1
+    has_header: bool = False
+    is_naive: bool = False
+
+    def with_zone(self, is_naive: bool) -> Layout:
+        return replace(self, is_naive=is_naive)
+
+
+def find_layout(cells: list[str], *, prices: bool = False) -> Layout:
+    """The layout from the first line; LayoutError. prices: one price for each line."""
+    cells = [cell.strip() for cell in cells]
+    if prices or len(cells) == 1:
+        if len(cells) > 1:
+            raise LayoutError(f"one price for each line is expected, not {len(cells)} columns")
+        header = not _is_number(cells[0])
+        if header and cells[0].lower() not in (*_PRICES, "close"):
+            raise LayoutError(f'"{cells[0][:40]}" is not a price')
+        return Layout(time=-1, price=0, qty=-1, has_header=header)
+    if not _is_number(cells[1]):
+        return _named([cell.lower() for cell in cells])
+    words = [cell.lower() in ("true", "false") for cell in cells]
+    if len(cells) == 3:
+        return Layout(time=0, price=1, qty=2)  # Kraken: unix, price, volume
+    if len(cells) == 8 and words[6]:
+        return Layout(time=5, price=1, qty=2, maker_buys=6)  # Binance aggTrades
+    if len(cells) == 7 and words[5]:
+        return Layout(time=4, price=1, qty=2, maker_buys=5)  # Binance trades
+    if len(cells) >= 6:
+        # Kraken: time, open, high, low, close, [vwap,] volume, trades; Binance klines: twelve.
+        has_vwap = len(cells) == 8 and float(cells[3]) <= float(cells[5]) <= float(cells[2])
+        return Layout(time=0, price=1, high=2, low=3, close=4, qty=6 if has_vwap else 5)
+    if len(cells) == 5:
+        return Layout(time=0, price=1, high=2, low=3, close=4, qty=-1)
+    raise LayoutError(f"{len(cells)} columns without a header: neither trades nor bars")
+
+
+def _named(names: list[str]) -> Layout:
+    def column(wanted: tuple[str, ...]) -> int:
+        return next((names.index(name) for name in wanted if name in names), -1)
+
+    time, qty = column(_TIMES), column(_AMOUNTS)
+    o, h, low, c = (column((name,)) for name in ("open", "high", "low", "close"))
+    if time >= 0 and min(o, h, low, c) >= 0:
+        return Layout(time=time, price=o, high=h, low=low, close=c, qty=qty, has_header=True)
+    price = column(_PRICES)
+    if min(time, price, qty) < 0:
+        raise LayoutError(
+            "the header names neither trades (time, price, amount) nor bars (time, open, high, "
+            f"low, close, volume); it has: {', '.join(names)[:200]}"
+        )
+    return Layout(
+        time=time, price=price, qty=qty, side=column(_SIDES), maker_buys=column(_MAKERS),
+        has_header=True,
+    )  # fmt: skip
+
+
+def read_wall(text: str, notes: list[str]) -> int:
+    """A time of any usual unit as ns since 1970: seconds, ms, us, ns, or ISO 8601; ValueError."""
+    try:
+        # Times of bars are whole seconds or milliseconds; a float would lose ns of a trade.
+        value = int(text)
+        for limit, unit in ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3)):
+            if -limit < value < limit:
+                return value * unit
+        return value
+    except ValueError:
+        pass
+    whole, point, part = text.partition(".")
+    if point and whole.isdigit() and part.isdigit() and len(whole) <= 11:
+        return int(whole) * SECOND + int(part[:9].ljust(9, "0"))
+    moment = datetime.fromisoformat(text.strip())
+    if moment.tzinfo is None:
+        if NAIVE not in notes:
+            notes.append(NAIVE)
+        moment = moment.replace(tzinfo=UTC)
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds * 1000
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
