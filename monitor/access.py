@@ -14,12 +14,19 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
+from shared.units import SECOND, Ns
+
 TOKEN_FILE: Final = "dashboard_token"
 TOKEN_BYTES: Final = 32
 TOKEN_LEAST: Final = 16
 """Characters of a token that somebody wrote by hand, at least."""
 
 COOKIE_AGE_S: Final = 30 * 86_400
+LOGIN_TRIES: Final = 5
+LOGIN_EACH: Final = 12 * SECOND
+PASSWORD_LEAST: Final = 12
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -50,11 +57,16 @@ def _read(path: Path) -> str:
 
 
 class Access:
-    """Knows the token, and whether a request shows it."""
+    """Knows the token (and a name with a password), and whether a request shows it."""
 
-    def __init__(self, token: str, port: int) -> None:
+    def __init__(self, token: str, port: int, name: str = "", password: str = "") -> None:
         self._token = token.encode()
-        self._cookie = hmac.new(self._token, b"status page", hashlib.sha256).hexdigest()
+        self._name = name.encode()
+        self._password = password.encode()
+        self.named = bool(name)
+        # A new password ends what was opened with the old one.
+        self._cookie = self._derive(b"status page" + self._name + b"\0" + self._password)
+        self.csrf = self._derive(b"forms" + self._password)
         # Cookies are not kept apart by port: two houses on one machine would log each other out.
         self.cookie_name = f"icryptotrader_{port}"
 
@@ -65,12 +77,48 @@ class Access:
     def knows(self, token: str) -> bool:
         return hmac.compare_digest(token.encode(), self._token)
 
+    def lets_in(self, name: str, secret: str) -> bool:
+        """The token, or the password beside its name."""
+        if self.knows(secret):
+            return True
+        right_name = hmac.compare_digest(name.encode(), self._name)
+        right_word = hmac.compare_digest(secret.encode(), self._password)
+        return self.named and right_name and right_word
+
     def admits(self, cookie: str | None, authorization: str | None) -> bool:
         """A cookie that was given after the token was shown, or `Authorization: Bearer TOKEN`."""
-        if cookie and hmac.compare_digest(cookie.encode(), self._cookie.encode()):
+        if self.admits_browser(cookie):
             return True
         kind, _, value = (authorization or "").partition(" ")
         return kind.lower() == "bearer" and self.knows(value.strip())
+
+    def admits_browser(self, cookie: str | None) -> bool:
+        return bool(cookie) and hmac.compare_digest((cookie or "").encode(), self._cookie.encode())
+
+    def is_our_form(self, csrf: str) -> bool:
+        return hmac.compare_digest(csrf.encode(), self.csrf.encode())
+
+    def _derive(self, what: bytes) -> str:
+        return hmac.new(self._token, what, hashlib.sha256).hexdigest()
+
+
+class Tries(Struct, frozen=True):
+    """Failed logins: a bucket that holds LOGIN_TRIES and drains one each LOGIN_EACH.
+
+    One bucket for all: there is one owner, and on loopback every visitor has the same address.
+    """
+
+    level: float = 0.0
+    at: Ns = Ns(0)
+
+    def now(self, now: Ns) -> float:
+        return max(0.0, self.level - (now - self.at) / LOGIN_EACH)
+
+    def allows(self, now: Ns) -> bool:
+        return self.now(now) <= LOGIN_TRIES - 1
+
+    def failed(self, now: Ns) -> Tries:
+        return Tries(self.now(now) + 1, now)
 
 
 def is_ours(host: str | None) -> bool:
@@ -84,3 +132,8 @@ def is_ours(host: str | None) -> bool:
 def is_own_origin(origin: str | None) -> bool:
     """No Origin at all (no browser, or a plain navigation), or one of this machine."""
     return origin is None or is_ours(origin.removeprefix("http://"))
+
+
+def is_same_origin(origin: str | None, host: str | None) -> bool:
+    """Whether a form was sent by the very page it is sent to."""
+    return bool(origin) and bool(host) and origin == f"http://{host}"

@@ -8,26 +8,35 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import uvicorn
 from msgspec.structs import replace
 from starlette.applications import Starlette
 from structlog.typing import FilteringBoundLogger
 
-from monitor.access import TOKEN_FILE, Access, TokenError, read_token
+from monitor.access import PASSWORD_LEAST, TOKEN_FILE, Access, TokenError, read_token
+from monitor.around import Around, LogFollower, keep_log, read_processes
+from monitor.control import Control, new_id
 from monitor.metrics import Metrics
 from monitor.view import View, hear
-from monitor.web import metrics_app, status_app
+from monitor.web import Desk, metrics_app, status_app
 from shared import log
 from shared.bus import Arrival, Gaps, Subscriber
-from shared.config import Config, Home
+from shared.clock import Clock
+from shared.config import Config, ConfigError, Home, read_secret
 from shared.frames import WIRE, decode
-from shared.units import Ns
+from shared.units import SECOND, Ns
 from shared.watchdog import Watchdog
 
 PATHS: Final = ("run/feed.pub", "run/strategy.pub")
 PET_S: Final = 1.0
+PUSH_S: Final = 1.0
+LOOK_S: Final = 1.0
+TAX_SOON: Final = 20 * SECOND
+TAX_LATE: Final = 300 * SECOND
+"""Between two questions for the tax overview: after new fills, and without."""
+
 HTTP_CONNECTIONS: Final = 64
 HTTP_HEAD_BYTES: Final = 16_384
 HTTP_IDLE_S: Final = 10
@@ -45,6 +54,7 @@ class Ears:
         self._clock = config.make_clock()
         self._gaps = Gaps()
         self.view = View()
+        self.around = Around()
 
     def on_frame(self, topic: bytes, payload: bytes) -> None:
         frame = decode(payload)
@@ -57,8 +67,8 @@ class Ears:
         self._count(frames=1)
         self.view = hear(self.view, frame, self._clock.now(), self._clock.wall())
 
-    def look(self) -> tuple[View, Ns, Ns]:
-        return self.view, self._clock.now(), self._clock.wall()
+    def look(self) -> tuple[View, Around, Ns, Ns]:
+        return self.view, self.around, self._clock.now(), self._clock.wall()
 
     def look_now(self) -> tuple[View, Ns]:
         return self.view, self._clock.now()
@@ -86,8 +96,12 @@ async def run(config: Config, home: Home, logger: FilteringBoundLogger, watchdog
         loop.add_signal_handler(number, _settle, stop)
     loop.set_exception_handler(lambda _loop, told: _break(stop, told.get("exception")))
     ears = Ears(config)
+    control = Control()
     with contextlib.ExitStack() as opened:
-        served = [(opened.enter_context(line), app) for line, app in _offers(config, home, ears)]
+        served = [
+            (opened.enter_context(line), app)
+            for line, app in _offers(config, home, Offer(ears, control, stop))
+        ]
         subscriber = Subscriber(loop, PATHS, [f"{WIRE}/".encode()], ears.on_frame)
         opened.callback(subscriber.close)
         logger.info("monitor is up", ports=[line.getsockname()[1] for line, _ in served])
@@ -96,6 +110,7 @@ async def run(config: Config, home: Home, logger: FilteringBoundLogger, watchdog
             for server, (line, _) in zip(servers, served, strict=True):
                 tasks.create_task(_serve(server, line))
             tasks.create_task(_pet(watchdog, stop))
+            tasks.create_task(_look_around(ears, control, home, stop))
             await asyncio.wait({stop})
             for server in servers:
                 server.should_exit = True
@@ -103,15 +118,70 @@ async def run(config: Config, home: Home, logger: FilteringBoundLogger, watchdog
     logger.info("monitor is down")
 
 
-def _offers(config: Config, home: Home, ears: Ears) -> Iterator[tuple[socket.socket, Starlette]]:
+class Offer(NamedTuple):
+    """What the served sites look at and speak to."""
+
+    ears: Ears
+    control: Control
+    stop: asyncio.Future[None]
+
+    async def tick(self) -> bool:
+        """A moment later: True while the monitor lives."""
+        await asyncio.wait({self.stop}, timeout=PUSH_S)
+        return not self.stop.done()
+
+
+async def _look_around(
+    ears: Ears, control: Control, home: Home, stop: asyncio.Future[None]
+) -> None:
+    """Keep what the bus does not tell: the log each second, processes and tax less often."""
+    follower = LogFollower(home.log)
+    asked_fills, asked_at = -1, Ns(0)
+    clock = Clock()  # Of the machine: this is about work, not about the market.
+    try:
+        while not stop.done():
+            around = ears.around
+            log_lines = keep_log(around.log, follower.poll())
+            around = replace(around, log=log_lines, processes=read_processes(home.run))
+            fills = ears.view.status.fills if ears.view.status else -1
+            waited = clock.now() - asked_at
+            if fills >= 0 and waited >= (TAX_SOON if fills != asked_fills else TAX_LATE):
+                asked_fills, asked_at = fills, clock.now()
+                if (tax := await control.tax()) is not None:
+                    around = replace(around, tax=tax, tax_at=ears.look()[3])
+            ears.around = around
+            await asyncio.wait({stop}, timeout=LOOK_S)
+    finally:
+        follower.close()
+
+
+def _offers(config: Config, home: Home, offer: Offer) -> Iterator[tuple[socket.socket, Starlette]]:
     """What is served, each with its listening socket, which is the taker's to close."""
+    ears = offer.ears
     if config.metrics.enabled:
         metrics = Metrics(config.metrics.prefix, ears.look_now)
         yield _listen("metrics.port", "127.0.0.1", config.metrics.port), metrics_app(metrics)
     if config.web.enabled:
-        access = Access(_token(home.data), config.web.port)
-        site = status_app(ears.look, access, str(home.data / TOKEN_FILE))
+        password = _password(home, config)
+        token = _token(home.data)
+        access = Access(token, config.web.port, config.web.username, password)
+        desk = Desk(ears.look, offer.control.ask, offer.tick, new_id)
+        site = status_app(desk, access, str(home.data / TOKEN_FILE), config.web.language)
         yield _listen("web.port", config.web.host, config.web.port), site
+
+
+def _password(home: Home, config: Config) -> str:
+    """The password of web.username; RefusedError where it is too short to be one."""
+    if not config.web.username:
+        return ""
+    try:
+        password = read_secret(home, "web.password")
+    except ConfigError as error:
+        raise RefusedError("; ".join(error.faults)) from None
+    log.redact(password)
+    if len(password) < PASSWORD_LEAST:
+        raise RefusedError(f"web.password: needs {PASSWORD_LEAST} characters at least")
+    return password
 
 
 def _token(data: Path) -> str:

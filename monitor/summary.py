@@ -7,7 +7,9 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
+from monitor.around import Around
 from monitor.view import Heard, View, touch
+from monitor.words import Say
 from shared.units import SECOND, Ns
 
 Mood = Literal["good", "waiting", "bad"]
@@ -21,49 +23,84 @@ class Verdict(Struct, frozen=True):
     text: str
 
 
-def verdict(view: View, now: Ns) -> Verdict:
-    """How things stand, worst first."""
+def verdict(view: View, now: Ns, say: Say = str) -> Verdict:
+    """How things stand, worst first, in a sentence."""
     status = view.status
     if not view.strategy.up(now):
-        return Verdict("bad", f"The strategy {silence(view.strategy, now)}.")
+        return Verdict("bad", f"{say('The strategy')} {silence(view.strategy, now, say)}.")
     if status is None:
-        return Verdict("waiting", "The strategy has begun and has not told its state yet.")
+        text = "The strategy has begun and has not told its state yet."
+        return Verdict("waiting", say(text))
     if status.phase == "halted":
-        return Verdict("bad", "Halted: nothing is quoted until a person resumes.")
+        return Verdict("bad", say("Halted: nothing is quoted until a person resumes."))
     if not view.feed.up(now):
-        return Verdict("bad", f"The feed {silence(view.feed, now)}: nothing new is quoted.")
+        quiet = f"{say('The feed')} {silence(view.feed, now, say)}"
+        return Verdict("bad", f"{quiet}: {say('nothing new is quoted')}.")
     if status.hold:
-        return Verdict("waiting", "On hold by the operator.")
+        return Verdict("waiting", say("On hold by the operator."))
     if status.phase != "trading":
-        return Verdict("waiting", f"The strategy is {status.phase}.")
+        return Verdict("waiting", f"{say('The strategy is')} {say(status.phase)}.")
     if status.waits_for:
-        return Verdict("waiting", f"Waiting: {'; '.join(status.waits_for)}.")
+        return Verdict("waiting", f"{say('Waiting')}: {'; '.join(status.waits_for)}.")
     if status.pause not in ("", "ACTIVE_TRADING"):
-        return Verdict("waiting", f"Trading is limited: {status.pause}.")
-    return Verdict("good", f"Trading, {status.orders} orders in the book.")
+        return Verdict("waiting", f"{say('Trading is limited')}: {status.pause}.")
+    return Verdict("good", f"{say('Trading')}, {status.orders} {say('orders in the book')}.")
 
 
-def silence(heard: Heard, now: Ns) -> str:
+def todo(view: View, now: Ns) -> list[str]:
+    """What a person must do, most urgent first; English, the key of `words`."""
+    status = view.status
+    if not view.strategy.up(now):
+        return ["Start the bot: icryptotrader run"]
+    found = []
+    if not view.feed.up(now):
+        found.append("See why the feed is silent: icryptotrader doctor")
+    if status is None:
+        return found
+    if status.phase == "halted":
+        found.append("Read why it halted, then resume or stop it.")
+    elif status.hold:
+        found.append("Resume when you are ready.")
+    if status.phase == "trading" and 0 < status.switch_left_s <= SWITCH_LOW_S:
+        found.append(
+            "The dead man's switch is about to fire: the line to the exchange is not well."
+        )
+    if status.drift.strip("-0."):
+        found.append("Coins do not agree with the ledger: strategy-ctl reconcile")
+    if status.foreign_orders:
+        found.append(
+            "Orders that are not ours rest in the account: the dead man's switch cancels them too."
+        )
+    if any(level in ("error", "critical") for level, _ in status.alerts):
+        found.append("Read the alerts below.")
+    return found
+
+
+def silence(heard: Heard, now: Ns, say: Say = str) -> str:
     """`has been silent for 12 s`, `has not been heard yet`."""
     silent = heard.silent_ns(now)
     if silent is None:
-        return "has not been heard yet"
-    return f"has been silent for {silent / SECOND:.0f} s"
+        return say("has not been heard yet")
+    return f"{say('has been silent for')} {silent / SECOND:.0f} s"
 
 
-def summary(view: View, now: Ns, wall: Ns) -> dict[str, Any]:
+def summary(view: View, around: Around, now: Ns, wall: Ns) -> dict[str, Any]:
     """What /api/status answers. The last known status stands beside how old it is."""
     state = verdict(view, now)
     return {
         "wall_ns": wall,
         "mood": state.mood,
         "verdict": state.text,
+        "todo": todo(view, now),
         "strategy": _process(view.strategy, now) | {"status": _fields(view.status)},
         "feed": _process(view.feed, now) | {"beat": _fields(view.beat)},
         "prices": [_price(view, pair, now) for pair in sorted({*view.books, *view.pairs})],
         "fills": view.fills,
         "alerts": view.alerts,
         "bus": view.wire,
+        "tax": around.tax,
+        "tax_wall_ns": around.tax_at,
+        "processes": around.processes,
     }
 
 

@@ -6,6 +6,7 @@ shows it says so beside the last known values, or leaves them out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
@@ -35,6 +36,9 @@ SILENT_AFTER: Final = Ns(3 * SECOND)
 FILLS_KEPT: Final = 50
 ALERTS_KEPT: Final = 30
 PAIRS_KEPT: Final = 50
+SAMPLE_EACH: Final = Ns(5 * SECOND)
+SAMPLES_KEPT: Final = 1440
+PAIRS_SAMPLED: Final = 4
 
 
 class Heard(Struct, frozen=True):
@@ -61,6 +65,16 @@ class Told(Struct, frozen=True):
     text: str
 
 
+class Sample(Struct, frozen=True, gc=False):
+    """What a chart draws, of one pair at one moment. Quote currency; 0 where it is not known."""
+
+    wall: Ns
+    pair: str
+    mid: float
+    equity: float
+    drawdown: float  # a ratio
+
+
 class Wire(Struct, frozen=True):
     """What the bus did to our frames, since the monitor's start."""
 
@@ -81,6 +95,7 @@ class View(Struct, frozen=True):
     books: Mapping[str, Book] = {}
     fills: tuple[FillView, ...] = ()  # the newest first
     alerts: tuple[Told, ...] = ()  # the newest first, one for each key
+    samples: tuple[Sample, ...] = ()  # the oldest first
     wire: Wire = Wire()
 
 
@@ -96,7 +111,8 @@ def hear(view: View, frame: AnyFrame, now: Ns, wall: Ns) -> View:
             return replace(view, beat=frame)
         case Status():
             fills = _newest(frame.last_fills, view.fills)
-            return replace(view, status=frame, fills=fills)
+            samples = _sampled(view.samples, frame, wall)
+            return replace(view, status=frame, fills=fills, samples=samples)
         case Fill():
             return replace(view, fills=_newest((frame.fill,), view.fills))
         case Alert():
@@ -125,6 +141,36 @@ def _newest(fresh: tuple[FillView, ...], known: tuple[FillView, ...]) -> tuple[F
     """Newest first; each execution once, as it was told last."""
     by_id = {fill.exec_id: fill for fill in (*reversed(known), *reversed(fresh))}
     return tuple(sorted(by_id.values(), key=lambda fill: fill.time, reverse=True)[:FILLS_KEPT])
+
+
+def _sampled(known: tuple[Sample, ...], status: Status, wall: Ns) -> tuple[Sample, ...]:
+    """Every SAMPLE_EACH at most; when it is full, every second one is forgotten."""
+    if known and wall - known[-1].wall < SAMPLE_EACH:
+        return known
+    if len(known) >= SAMPLES_KEPT:
+        walls = sorted({sample.wall for sample in known})
+        kept = set(walls[1::2])
+        known = tuple(sample for sample in known if sample.wall in kept)
+    equity = _number(status.equity)
+    fresh = (
+        Sample(wall, pair.pair, _mid(pair.bid, pair.ask), equity, status.drawdown_pct)
+        for pair in status.pairs[:PAIRS_SAMPLED]
+    )
+    return (*known, *fresh)
+
+
+def _mid(bid: str, ask: str) -> float:
+    low, high = _number(bid), _number(ask)
+    return (low + high) / 2 if low > 0 and high > 0 else 0.0
+
+
+def _number(text: str) -> float:
+    """For charts; 0 where the text is no number."""
+    try:
+        found = float(text)
+    except ValueError:
+        return 0.0
+    return found if math.isfinite(found) else 0.0
 
 
 def _told(known: tuple[Told, ...], alert: Alert, wall: Ns) -> tuple[Told, ...]:

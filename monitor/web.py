@@ -1,56 +1,89 @@
-"""What the monitor answers over HTTP: the status page, its data, the metrics. Loopback only.
+"""What the monitor answers over HTTP: the dashboard, its data, the metrics. Loopback only.
 
-Rule 1: GET has no effect but a cookie; there is nothing here that trades.
+Rule 1: GET has no effect but a cookie. What acts is a POST of our own form: signed in by cookie,
+of this very origin, with the form's secret, and with the word typed. It becomes a request to the
+strategy, which decides and writes it into its audit trail.
 Rule 2: nothing is answered before Host and token are right; metrics need no token and tell none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 from urllib.parse import parse_qs
 
 import msgspec
+from msgspec import Struct
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
-from monitor.access import COOKIE_AGE_S, Access, is_ours, is_own_origin
+from monitor import actions
+from monitor.access import COOKIE_AGE_S, Access, Tries, is_ours, is_own_origin, is_same_origin
 from monitor.metrics import Metrics
-from monitor.page import POLICY, body, login_page, page
+from monitor.page import Look, login_page, page, parts, result_page
+from monitor.style import POLICY
 from monitor.summary import summary
-from monitor.view import View
-from shared.units import Ns
+from monitor.words import Language, choose
+from shared.control import AnyRequest
 
-LOGIN_BYTES: Final = 4_096
+FORM_BYTES: Final = 4_096
+STREAMS: Final = 16
+"""Pages that are kept fresh at the same time; further ones still show, without being pushed to."""
 
 HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": with that a browser sends our own forms with `Origin: null`.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-Look = Callable[[], tuple[View, Ns, Ns]]
-"""The view, and house time now: since boot, and on the wall."""
+
+class Outcome(Struct, frozen=True):
+    """What became of a request to the strategy; text for people."""
+
+    ok: bool
+    text: str
 
 
-def status_app(look: Look, access: Access, token_file: str) -> Starlette:
-    """The page at /, its changing part at /part, its data at /api/status.
+class Desk(Struct, frozen=True):
+    """What the site needs of its shell.
+
+    ask: carries a request to the strategy. tick: returns at the next push, False when the monitor
+    stops. new_id: a request id that was never used.
+    """
+
+    look: Look
+    ask: Callable[[AnyRequest], Awaitable[Outcome]]
+    tick: Callable[[], Awaitable[bool]]
+    new_id: Callable[[], str]
+
+
+def status_app(desk: Desk, access: Access, token_file: str, language: str = "auto") -> Starlette:
+    """The page at /, its changing parts at /events, its data at /api/status, actions at /act/NAME.
 
     token_file: where the token stands, in words for who has not shown it.
     """
-    site = _Site(look, access, token_file)
+    site = _Site(desk, access, token_file, language)
     return Starlette(
         routes=[
             Route("/", site.login, methods=["POST"]),
             Route("/", site.show),
-            Route("/part", site.part),
+            Route("/events", site.events),
             Route("/api/status", site.data),
+            Route("/act/{name}", site.act, methods=["POST"]),
+            Route("/logout", site.logout, methods=["POST"]),
         ]
     )
 
@@ -68,12 +101,15 @@ def metrics_app(metrics: Metrics) -> Starlette:
 
 
 class _Site:
-    """The routes of the status page."""
+    """The routes of the dashboard."""
 
-    def __init__(self, look: Look, access: Access, token_file: str) -> None:
-        self._look = look
+    def __init__(self, desk: Desk, access: Access, token_file: str, language: str) -> None:
+        self._desk = desk
         self._access = access
         self._token_file = token_file
+        self._language = language
+        self._tries = Tries()
+        self._streams = 0
 
     async def show(self, request: Request) -> Response:
         if not is_ours(request.headers.get("host")):
@@ -81,34 +117,99 @@ class _Site:
         token = request.query_params.get("token")
         if token is not None:
             # Out of the address bar and the history at once.
-            return self._admit() if self._access.knows(token) else self._refuse(refused=True)
+            return self._try("", token, request)
         if not self._admitted(request):
-            return self._refuse(refused=False)
-        return HTMLResponse(page(*self._look()), headers=HEADERS)
+            return self._refuse(request, "")
+        asked = request.query_params.get("lang")
+        language = choose(asked, "") if asked else self._spoken(request)
+        view, around, now, wall = self._desk.look()
+        text = page(view, around, now, wall, self._access.csrf, language)
+        answer = HTMLResponse(text, headers=HEADERS)
+        if asked:
+            answer.set_cookie("language", language, samesite="strict", httponly=True)
+        return answer
 
     async def login(self, request: Request) -> Response:
         if not is_ours(request.headers.get("host")):
             return _plain("this name is not served here", 421)
         if not is_own_origin(request.headers.get("origin")):
             return _plain("this form is not ours", 403)
-        form = b""
-        async for part in request.stream():
-            form += part
-            if len(form) > LOGIN_BYTES:
-                return _plain("too much for a token", 413)
-        told = parse_qs(form.decode(errors="replace")).get("token", [""])[0].strip()
-        return self._admit() if self._access.knows(told) else self._refuse(refused=True)
+        form = await _read_form(request)
+        if form is None:
+            return _plain("too much for a form", 413)
+        return self._try(form.get("username", ""), form.get("token", "").strip(), request)
 
-    async def part(self, request: Request) -> Response:
+    async def logout(self, request: Request) -> Response:
+        refusal, _ = await self._form(request)
+        if refusal is not None:
+            return refusal
+        answer = RedirectResponse("/", status_code=303, headers=HEADERS)
+        answer.delete_cookie(self._access.cookie_name)
+        return answer
+
+    async def act(self, request: Request) -> Response:
+        refusal, form = await self._form(request)
+        if refusal is not None:
+            return refusal
+        action = actions.BY_NAME.get(request.path_params["name"])
+        if action is None:
+            return _plain("there is no such action", 404)
+        fault = actions.fault_of(action, form)
+        if fault:
+            done = Outcome(False, fault)
+        else:
+            new = self._desk.new_id()
+            asked = actions.request_of(action.name, form.get("reason", ""), new, "dashboard")
+            done = await self._desk.ask(asked)
+        text = result_page(action.title, done.text, self._spoken(request), ok=done.ok)
+        return HTMLResponse(text, status_code=200 if done.ok else 409, headers=HEADERS)
+
+    async def events(self, request: Request) -> Response:
         refusal = self._refusal(request)
-        return refusal or HTMLResponse(body(*self._look()), headers=HEADERS)
+        if refusal is not None:
+            return refusal
+        if self._streams >= STREAMS:
+            return _plain("too many pages are open", 503)
+        stream = self._stream(self._spoken(request))
+        return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
+
+    async def _stream(self, language: Language) -> AsyncIterator[bytes]:
+        """Each second the parts that changed; a slow reader gets fewer, never older ones."""
+        self._streams += 1
+        try:
+            known: dict[str, str] = {}
+            while True:
+                fresh = parts(*self._desk.look(), language)
+                changed = {name: text for name, text in fresh.items() if known.get(name) != text}
+                known = fresh
+                yield b"event: parts\ndata: " + msgspec.json.encode(changed) + b"\n\n"
+                if not await self._desk.tick():
+                    return
+        finally:
+            self._streams -= 1
 
     async def data(self, request: Request) -> Response:
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        data = msgspec.json.encode(summary(*self._look()))
+        data = msgspec.json.encode(summary(*self._desk.look()))
         return Response(data, media_type="application/json", headers=HEADERS)
+
+    async def _form(self, request: Request) -> tuple[Response | None, dict[str, str]]:
+        """A POST that may act: the refusal, or None and the fields."""
+        host = request.headers.get("host")
+        if not is_ours(host):
+            return _plain("this name is not served here", 421), {}
+        if not self._access.admits_browser(request.cookies.get(self._access.cookie_name)):
+            return _plain("sign in first", 401), {}
+        if not is_same_origin(request.headers.get("origin"), host):
+            return _plain("this form is not ours", 403), {}
+        form = await _read_form(request)
+        if form is None:
+            return _plain("too much for a form", 413), {}
+        if not self._access.is_our_form(form.get("csrf", "")):
+            return _plain("this form is not ours", 403), {}
+        return None, form
 
     def _refusal(self, request: Request) -> Response | None:
         if not is_ours(request.headers.get("host")):
@@ -121,7 +222,13 @@ class _Site:
         cookie = request.cookies.get(self._access.cookie_name)
         return self._access.admits(cookie, request.headers.get("authorization"))
 
-    def _admit(self) -> Response:
+    def _try(self, name: str, secret: str, request: Request) -> Response:
+        now = self._desk.look()[2]
+        if not self._tries.allows(now):
+            return self._refuse(request, "Too many tries. Wait a minute.", 429)
+        if not self._access.lets_in(name, secret):
+            self._tries = self._tries.failed(now)
+            return self._refuse(request, "This is not right.")
         answer = RedirectResponse("/", status_code=303, headers=HEADERS)
         answer.set_cookie(
             self._access.cookie_name,
@@ -132,10 +239,26 @@ class _Site:
         )
         return answer
 
-    def _refuse(self, *, refused: bool) -> Response:
+    def _refuse(self, request: Request, fault: str, code: int = 401) -> Response:
         headers = HEADERS | {"WWW-Authenticate": "Bearer"}
-        text = login_page(self._token_file, refused=refused)
-        return HTMLResponse(text, status_code=401, headers=headers)
+        language = self._spoken(request)
+        text = login_page(self._token_file, language, fault=fault, named=self._access.named)
+        return HTMLResponse(text, status_code=code, headers=headers)
+
+    def _spoken(self, request: Request) -> Language:
+        chosen = request.cookies.get("language") or self._language
+        return choose(chosen, request.headers.get("accept-language", ""))
+
+
+async def _read_form(request: Request) -> dict[str, str] | None:
+    """The fields, each once; None where there is too much."""
+    raw = b""
+    async for part in request.stream():
+        raw += part
+        if len(raw) > FORM_BYTES:
+            return None
+    fields = parse_qs(raw.decode(errors="replace"), max_num_fields=None)
+    return {name: values[0] for name, values in fields.items()}
 
 
 def _plain(text: str, code: int) -> Response:

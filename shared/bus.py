@@ -196,6 +196,37 @@ class ControlClient:
             socket.close(0)
 
 
+async def ask(path: str | Path, request: bytes, timeout_s: float = ASK_TIMEOUT_S) -> bytes:
+    """As ControlClient.ask, from inside an event loop, which goes on meanwhile."""
+    _knock(path)
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[bytes] = loop.create_future()
+
+    def hear(parts: list[bytes]) -> None:
+        if not answer.done():
+            answer.set_result(parts[-1])
+
+    # A DEALER speaks as a REQ does, and may be looked at again after the answer.
+    socket = _open(zmq.DEALER, zmq.Context.instance())
+    socket.set(zmq.MAXMSGSIZE, FRAME_BYTES)
+    watch = None
+    try:
+        socket.connect(address(path))
+        socket.send_multipart([b"", request], zmq.NOBLOCK)
+        watch = _Watch(loop, socket, hear)
+        async with asyncio.timeout(timeout_s):
+            return await answer
+    except TimeoutError:
+        raise NoAnswer(f"{Path(path).name}: no answer for {timeout_s} s") from None
+    except zmq.ZMQError as error:
+        raise BusError(f"{Path(path).name}: {error}") from None
+    finally:
+        if watch is None:
+            socket.close(0)
+        else:
+            watch.close()
+
+
 def address(path: str | Path) -> str:
     """`ipc://` and the path, or the path from the working folder where that is what fits."""
     for chosen in (str(path), os.path.relpath(path)):

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from shared.units import SECOND, Sats, Side, fixed_text, plain
+from shared.units import SECOND, Sats, Side, cents, fixed_text, plain
 from strategy.core.memory import Memory
 from strategy.core.slots import State
 from strategy.ledger.lots import Disposal, Lot, Lots
@@ -50,14 +50,16 @@ def tax_data(memory: Memory) -> dict[str, Any]:
     return {
         "currency": currency,
         "year": this,
-        "gain": plain(gain),
-        "gain_free": plain(year["free"]),
-        "gain_taxable": plain(year["taxable"]),
+        "gain": plain(cents(gain)),
+        "gain_free": plain(cents(year["free"])),
+        "gain_taxable": plain(cents(year["taxable"])),
         "freigrenze": plain(limit),
         "room": plain(max(_ZERO, limit - net)) if currency == "EUR" else None,
-        "tax": plain(due.quantize(Decimal("0.01"))),
-        "gain_after_tax": plain((gain - due).quantize(Decimal("0.01"))),
-        "gain_all_years": plain(sum((y["taxable"] + y["free"] for y in years.values()), _ZERO)),
+        "tax": plain(cents(due)),
+        "gain_after_tax": plain(cents(gain - due)),
+        "gain_all_years": plain(
+            cents(sum((y["taxable"] + y["free"] for y in years.values()), _ZERO))
+        ),
         "lots": len(opened),
         "total": fixed_text(lots.total(), COIN_DECIMALS),
         "free": fixed_text(memory.free(), COIN_DECIMALS),

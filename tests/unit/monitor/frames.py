@@ -28,8 +28,8 @@ HEAD = (BOOT, 1, NOW, NOW)
 PAIR = Pair("BTC/EUR", "BTC", "EUR", 1, 8, 5, 1, 1, Sats(5000), Decimal("0.5"))
 
 
-def instrument() -> Instrument:
-    return Instrument(*HEAD, PAIR)
+def instrument(**changed: Any) -> Instrument:
+    return replace(Instrument(*HEAD, PAIR), **changed)
 
 
 def book(**changed: Any) -> Book:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.page import body, login_page, page
-from monitor.summary import summary, verdict
-from monitor.view import View, hear
+from monitor.around import Around, LotRow, TaxSeen, keep_log, read_processes, read_tax
+from monitor.page import login_page, page, parts
+from monitor.summary import summary, todo, verdict
+from monitor.view import SAMPLE_EACH, SAMPLES_KEPT, View, hear
+from monitor.words import GERMAN, Language, choose
 from shared.frames import AnyFrame
 from shared.units import SECOND, Ns
 from tests.unit.monitor.frames import (
@@ -68,6 +72,21 @@ def after(*frames: AnyFrame) -> View:
 
 FED = (instrument(), book(), beat())
 
+TAX = TaxSeen(
+    "EUR", 2026, "812.34", "692.24", "120.10", "1000", "879.90", "0.00", "812.34", "900.00", 5000,
+    "12.5", "3.1", "0.1", "0.02", (("0-29", 5000, "12.5"),), (("2027-01-01", "0.1"),),
+    (LotRow("2025-01-01", "0.1", "99.00", "EUR", "2026-01-06", 3, False),),
+)  # fmt: skip
+AROUND = Around(tax=TAX, log=("a line of the log",))
+
+
+def body(view: View, now: Ns, wall: Ns, language: Language = "en") -> str:
+    return "".join(parts(view, AROUND, now, wall, language).values())
+
+
+def whole(view: View, now: Ns, language: Language = "en") -> str:
+    return page(view, AROUND, now, WALL, "csrf", language)
+
 
 @pytest.mark.parametrize(
     ("view", "later_s", "mood", "text"),
@@ -93,7 +112,7 @@ def test_the_verdict_is_the_worst_that_is_known(
 
 
 def test_the_page_shows_what_is_going_on() -> None:
-    shown = read(page(after(*FED, status(), alert("drift", "the balance drifts")), NOW, WALL))
+    shown = read(whole(after(*FED, status(), alert("drift", "the balance drifts")), NOW))
     for text in (
         "2026-05-28 20:26:40 UTC",
         "Trading, 3 orders in the book.",
@@ -107,6 +126,10 @@ def test_the_page_shows_what_is_going_on() -> None:
         "2026-05-28 20:01:40",
         "the balance drifts",
         "510 good, 3 wrong",
+        "812.34 EUR",
+        "879.90 EUR (of 1000)",
+        "2027-01-01",
+        "a line of the log",
     ):
         assert text in shown, text
 
@@ -122,9 +145,9 @@ def test_what_is_old_is_marked_as_old() -> None:
     late = Ns(NOW + 42 * SECOND)
     shown = body(after(*FED, status()), late, WALL)
     assert "The strategy has been silent for 42 s." in shown
-    assert 'class="stale"' in shown
-    assert "Last known, 42 s ago" in shown
-    assert 'class="stale"' not in body(after(*FED, status()), NOW, WALL)
+    assert 'class="cards stale"' in shown
+    assert "Last known state; it is old." in shown
+    assert 'class="cards stale"' not in body(after(*FED, status()), NOW, WALL)
 
 
 def test_a_book_that_is_not_valid_shows_no_price() -> None:
@@ -156,7 +179,7 @@ def test_no_text_from_outside_becomes_markup() -> None:
     shown = body(view, NOW, WALL)
     assert "<script" not in shown
     assert NASTY.split("&")[0] in read(shown)
-    assert "<script>alert" not in login_page(NASTY, refused=True)
+    assert "<script>alert" not in login_page(NASTY, "en", fault=NASTY, named=True)
 
 
 @settings(max_examples=50, deadline=None)
@@ -168,12 +191,12 @@ def test_any_status_makes_a_whole_page(one: str, two: str, number: float, age: i
         beat(note=one),
         status(phase=two, drift=one, equity=two, uptime_s=number, switch_left_s=number),
     )
-    read(page(view, Ns(NOW + age), WALL))
+    read(whole(view, Ns(NOW + age)))
 
 
 def test_the_data_has_names_and_says_how_old_it_is() -> None:
     view = after(*FED, status(), alert("drift"))
-    data = json.loads(msgspec.json.encode(summary(view, Ns(NOW + 5 * SECOND), WALL)))
+    data = json.loads(msgspec.json.encode(summary(view, AROUND, Ns(NOW + 5 * SECOND), WALL)))
     assert data["strategy"]["up"] is False
     assert data["strategy"]["silent_s"] == 5.0
     assert data["strategy"]["status"]["phase"] == "trading"
@@ -194,6 +217,80 @@ def test_the_data_has_names_and_says_how_old_it_is() -> None:
 
 
 def test_before_anything_is_heard_the_data_says_so() -> None:
-    data = json.loads(msgspec.json.encode(summary(View(), NOW, WALL)))
+    data = json.loads(msgspec.json.encode(summary(View(), Around(), NOW, WALL)))
     assert data["strategy"] == {"up": False, "silent_s": None, "lives": 0, "status": None}
     assert data["prices"] == []
+
+
+def test_german_says_everything_that_english_says() -> None:
+    """No word of ours is left in English: the German page has none of the keys of the table."""
+    views = [after(*FED, status(**said)) for said in ({}, {"hold": True}, {"drift": "1"})]
+    for view in [*views, View(), after(status(switch_left_s=3.0, foreign_orders=1))]:
+        shown = read(whole(view, NOW, "de"))
+        english = [text for text in GERMAN if len(text) > 14 and f" {text} " in f" {shown} "]
+        assert english == []
+    assert "Was muss ich tun?" in shown
+
+
+def test_every_sentence_of_what_to_do_is_translated() -> None:
+    said = {"drift": "1", "foreign_orders": 1, "switch_left_s": 3.0, "hold": True,
+            "alerts": (("error", "x"),)}  # fmt: skip
+    told = todo(after(status(**said)), NOW) + todo(View(), NOW)
+    told += todo(after(*FED, status(phase="halted")), NOW)
+    assert len(told) == 8
+    assert all(text in GERMAN for text in told)
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "spoken"),
+    [
+        ("de", "en", "de"), ("en", "de", "en"), ("auto", "de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("auto", "en-US,de", "en"), ("auto", "", "en"), ("xx", "fr", "en"),
+    ],
+)  # fmt: skip
+def test_which_language_is_spoken(asked: str, accepted: str, spoken: str) -> None:
+    assert choose(asked, accepted) == spoken
+
+
+def test_samples_are_bounded_and_reach_back() -> None:
+    view = View()
+    for step in range(2 * SAMPLES_KEPT + 10):
+        view = hear(view, status(), NOW, Ns(WALL + step * SAMPLE_EACH))
+        view = hear(view, status(), NOW, Ns(WALL + step * SAMPLE_EACH + 1))
+    assert SAMPLES_KEPT / 2 <= len(view.samples) <= SAMPLES_KEPT
+    assert view.samples[0].wall < WALL + 8 * SAMPLE_EACH
+    assert view.samples[-1].wall == WALL + (2 * SAMPLES_KEPT + 9) * SAMPLE_EACH
+
+
+def test_the_charts_are_drawn_inside_of_their_frame() -> None:
+    view = View()
+    for step in range(30):
+        pair = msgspec.structs.replace(status().pairs[0], bid=f"{85000 + step}", ask="85100")
+        said = status(pairs=(pair,), equity=f"{24000 - step}", drawdown_pct=step / 1000)
+        view = hear(view, said, NOW, Ns(WALL + step * SAMPLE_EACH))
+    shown = body(view, NOW, WALL)
+    assert shown.count("<svg") == 2
+    numbers = re.findall(r'points="([^"]+)"', shown)
+    for pair_text in " ".join(numbers).split():
+        x, y = map(float, pair_text.split(","))
+        assert 0 <= x <= 720
+        assert 0 <= y <= 260
+    assert 'class="anchor"' in shown
+    assert 'class="fall"' in shown
+
+
+def test_an_answer_of_another_version_is_no_tax_overview() -> None:
+    assert read_tax(msgspec.to_builtins(TAX)) == TAX
+    assert read_tax({"currency": "EUR"}) is None
+
+
+def test_debug_lines_and_old_lines_are_not_shown() -> None:
+    lines = keep_log((), ["12:00 feed DEBUG x", "", *(f"12:00 feed INFO {n}" for n in range(99))])
+    assert len(lines) == 60
+    assert lines[-1].endswith("98")
+
+
+def test_a_lock_that_nobody_holds_is_no_process(tmp_path: Path) -> None:
+    (tmp_path / "feed.lock").write_text("1\n")
+    assert read_processes(tmp_path) == ()
+    assert read_processes(tmp_path / "nowhere") == ()

@@ -14,10 +14,13 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from monitor.access import Access, TokenError, is_ours, is_own_origin, read_token
+from monitor.access import Access, TokenError, Tries, is_ours, is_own_origin, read_token
+from monitor.around import Around
 from monitor.metrics import Metrics
 from monitor.view import View, hear
-from monitor.web import metrics_app, status_app
+from monitor.web import Desk, Outcome, metrics_app, status_app
+from shared.control import AnyRequest, CancelOrders, Kill
+from shared.units import SECOND, Ns
 from tests.unit.monitor.frames import NOW, WALL, status
 
 TOKEN = "a-token-of-more-than-sixteen-characters"
@@ -43,7 +46,28 @@ class Visitor:
 
 @pytest.fixture
 def client() -> Visitor:
-    app = status_app(lambda: (VIEW, NOW, WALL), Access(TOKEN, 8080), "/home/x/dashboard_token")
+    return visitor()
+
+
+class Bot:
+    """What the strategy was asked, and the answer it gives."""
+
+    def __init__(self) -> None:
+        self.asked: list[AnyRequest] = []
+        self.outcome = Outcome(True, "on hold")
+
+    async def ask(self, request: AnyRequest) -> Outcome:
+        self.asked.append(request)
+        return self.outcome
+
+
+async def one_push() -> bool:
+    return False
+
+
+def visitor(bot: Bot | None = None, access: Access | None = None) -> Visitor:
+    desk = Desk(lambda: (VIEW, Around(), NOW, WALL), (bot or Bot()).ask, one_push, lambda: "m" * 9)
+    app = status_app(desk, access or Access(TOKEN, 8080), "/home/x/dashboard_token")
     return Visitor(app, "http://127.0.0.1:8080")
 
 
@@ -52,7 +76,7 @@ def test_without_the_token_the_page_says_where_it_is(client: Visitor) -> None:
     assert answer.status_code == 401
     assert "/home/x/dashboard_token" in answer.text
     assert "24753" not in answer.text
-    for path in ("/part", "/api/status"):
+    for path in ("/events", "/api/status"):
         assert client.get(path).status_code == 401
 
 
@@ -67,7 +91,7 @@ def test_the_token_in_the_address_is_exchanged_for_a_cookie(client: Visitor) -> 
     assert page.status_code == 200
     assert "24753.21" in page.text
     assert TOKEN not in page.text
-    assert client.get("/part").status_code == 200
+    assert client.get("/events").status_code == 200
     assert client.get("/api/status").json()["strategy"]["status"]["phase"] == "trading"
 
 
@@ -107,7 +131,7 @@ def test_a_wrong_token_opens_nothing(
 )
 def test_another_host_name_is_not_served(client: Visitor, host: str) -> None:
     headers = {"Host": host, "Authorization": f"Bearer {TOKEN}"}
-    for path in ("/", "/part", "/api/status"):
+    for path in ("/", "/events", "/api/status"):
         assert client.get(path, headers=headers).status_code == 421
     assert client.post("/", headers=headers, data={"token": TOKEN}).status_code == 421
 
@@ -196,3 +220,116 @@ def test_a_token_that_is_too_short_is_refused(tmp_path: Path) -> None:
     path.touch(0o600)
     with pytest.raises(TokenError, match="shorter than 16"):
         read_token(tmp_path)
+
+
+OURS = {"Origin": "http://127.0.0.1:8080"}
+
+
+def sign_in(client: Visitor) -> str:
+    """The secret of the page's forms."""
+    client.get("/", params={"token": TOKEN})
+    found = re.search('name="csrf" value="([0-9a-f]{64})"', client.get("/").text)
+    assert found
+    return found[1]
+
+
+def test_an_action_becomes_a_request() -> None:
+    bot = Bot()
+    client = visitor(bot)
+    form = {"csrf": sign_in(client), "word": " KILL ", "reason": "drill"}
+    answer = client.post("/act/kill", headers=OURS, data=form)
+    assert answer.status_code == 200
+    assert "on hold" in answer.text
+    (asked,) = bot.asked
+    assert isinstance(asked, Kill)
+    assert (asked.reason, asked.word) == ("dashboard: drill", "kill")
+    client.post("/act/cancel-all", headers=OURS, data=form | {"word": "cancel"})
+    assert isinstance(bot.asked[1], CancelOrders)
+
+
+@pytest.mark.parametrize(
+    ("change", "headers", "code"),
+    [
+        ({"word": ""}, OURS, 409),
+        ({"word": "kill"}, OURS, 409),
+        ({"reason": " "}, OURS, 409),
+        ({"csrf": "0" * 64}, OURS, 403),
+        ({"csrf": ""}, OURS, 403),
+        ({}, {}, 403),
+        ({}, {"Origin": "null"}, 403),
+        ({}, {"Origin": "http://127.0.0.1:9999"}, 403),
+        ({}, {"Origin": "http://evil.example"}, 403),
+        ({}, OURS | {"Host": "evil.example"}, 421),
+        ({"reason": "x" * 5000}, OURS, 413),
+    ],
+)
+def test_what_is_not_confirmed_or_not_ours_does_nothing(
+    change: dict[str, str], headers: dict[str, str], code: int
+) -> None:
+    bot = Bot()
+    client = visitor(bot)
+    form = {"csrf": sign_in(client), "word": "hold", "reason": "drill"} | change
+    assert client.post("/act/hold", headers=headers, data=form).status_code == code
+    assert bot.asked == []
+
+
+def test_the_token_in_a_header_reads_but_does_not_act() -> None:
+    bot = Bot()
+    client = visitor(bot)
+    form = {"csrf": sign_in(client), "word": "hold", "reason": "drill"}
+    client.cookies.clear()
+    bearer = OURS | {"Authorization": f"Bearer {TOKEN}"}
+    assert client.post("/act/hold", headers=bearer, data=form).status_code == 401
+    assert bot.asked == []
+
+
+def test_an_action_that_is_none_is_not_found() -> None:
+    client = visitor()
+    form = {"csrf": sign_in(client), "word": "x"}
+    assert client.post("/act/flatten", headers=OURS, data=form).status_code == 404
+
+
+def test_what_the_strategy_refuses_is_said() -> None:
+    bot = Bot()
+    bot.outcome = Outcome(False, "The strategy is not running.")
+    client = visitor(bot)
+    form = {"csrf": sign_in(client), "word": "hold", "reason": "drill"}
+    answer = client.post("/act/hold", headers=OURS, data=form)
+    assert answer.status_code == 409
+    assert "Not done" in answer.text
+
+
+def test_guessing_is_slowed_and_ends_by_itself() -> None:
+    client = visitor()
+    for _ in range(5):
+        assert client.post("/", data={"token": "guess"}).status_code == 401
+    assert client.post("/", data={"token": TOKEN}).status_code == 429
+    tries = Tries()
+    for _ in range(5):
+        tries = tries.failed(NOW)
+    assert not tries.allows(NOW)
+    assert tries.allows(Ns(NOW + 13 * SECOND))
+
+
+def test_a_name_and_password_open_it_too() -> None:
+    access = Access(TOKEN, 8080, "erika", "a long password")
+    good = {"username": "erika", "token": "a long password"}
+    assert visitor(access=access).post("/", data=good).status_code == 303
+    for wrong in ({"username": "x"}, {"token": "a long passwore"}, {"username": ""}):
+        assert visitor(access=access).post("/", data=good | wrong).status_code == 401
+    assert visitor().post("/", data={"username": "", "token": ""}).status_code == 401
+    assert Access(TOKEN, 8080).cookie != access.cookie
+
+
+def test_the_language_is_kept_in_a_cookie(client: Visitor) -> None:
+    sign_in(client)
+    assert 'lang="de"' in client.get("/", params={"lang": "de"}).text
+    assert 'lang="de"' in client.get("/").text
+    assert 'lang="en"' in client.get("/", params={"lang": "<script>"}).text
+
+
+def test_signing_out_takes_the_cookie_away(client: Visitor) -> None:
+    csrf = sign_in(client)
+    assert client.post("/logout", headers=OURS).status_code == 403
+    assert client.post("/logout", headers=OURS, data={"csrf": csrf}).status_code == 303
+    assert client.get("/").status_code == 401

@@ -1,0 +1,121 @@
+"""What the bus does not tell: the tax overview, the processes, the log; each as last seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from shared.console import Follower
+from shared.process import holder
+from shared.units import Ns
+
+LOG_LINES: Final = 60
+NOT_SHOWN: Final = (" DEBUG ",)
+
+
+class LotRow(Struct, frozen=True):
+    """One lot of the overview."""
+
+    acquired: str
+    left: str
+    cost: str
+    currency: str
+    free_from: str
+    days_to_go: int
+    free: bool
+
+
+class TaxSeen(Struct, frozen=True):
+    """The strategy's answer to `tax` (docs/operations.md). Money and coins are text."""
+
+    currency: str
+    year: int
+    gain: str
+    gain_free: str
+    gain_taxable: str
+    freigrenze: str
+    room: str | None
+    tax: str
+    gain_after_tax: str
+    gain_all_years: str
+    lots: int
+    total: str
+    free: str
+    resting_sells: str
+    taxable_at_risk: str
+    ages: tuple[tuple[str, int, str], ...] = ()
+    unlocks: tuple[tuple[str, str], ...] = ()
+    oldest: tuple[LotRow, ...] = ()
+
+
+class ProcessSeen(Struct, frozen=True):
+    """One program of the house as the kernel lists it."""
+
+    name: str
+    pid: int
+    memory_mb: float
+
+
+class Around(Struct, frozen=True):
+    """All of it."""
+
+    tax: TaxSeen | None = None
+    tax_at: Ns = Ns(0)
+    processes: tuple[ProcessSeen, ...] = ()
+    log: tuple[str, ...] = ()
+
+
+def read_tax(data: Mapping[str, Any]) -> TaxSeen | None:
+    """None where the answer is of another version."""
+    try:
+        return msgspec.convert(data, TaxSeen)
+    except msgspec.ValidationError:
+        return None
+
+
+def read_processes(run: Path, proc: Path = Path("/proc")) -> tuple[ProcessSeen, ...]:
+    """The holders of the locks in run/, with the memory they occupy."""
+    found: list[ProcessSeen] = []
+    for path in sorted(run.glob("*.lock")):
+        name = path.name.removesuffix(".lock").partition(".")[0]
+        pid = holder(path)
+        if pid and name != "house" and name not in [seen.name for seen in found]:
+            found.append(ProcessSeen(name, pid, _memory_mb(proc / str(pid) / "status")))
+    return tuple(found)
+
+
+def keep_log(known: tuple[str, ...], fresh: Iterable[str]) -> tuple[str, ...]:
+    """The newest lines, without those that are for developers."""
+    told = [line for line in fresh if line and not any(word in line for word in NOT_SHOWN)]
+    return (*known, *told)[-LOG_LINES:]
+
+
+class LogFollower:
+    """New lines of the house's logs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._follower = Follower(folder)
+
+    def poll(self) -> list[str]:
+        try:
+            return self._follower.poll()
+        except OSError:
+            return []  # A file went between the listing and the look: the next poll has its heir.
+
+    def close(self) -> None:
+        self._follower.close()
+
+
+def _memory_mb(path: Path) -> float:
+    try:
+        text = path.read_text()
+    except OSError:
+        return 0.0
+    for line in text.splitlines():
+        if line.startswith("VmRSS:"):
+            return round(int(line.split()[1]) / 1024, 1)
+    return 0.0

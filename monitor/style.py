@@ -1,0 +1,124 @@
+"""The page's style and script, and the policy that allows these two texts and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Final
+
+STYLE: Final = """
+:root{color-scheme:light dark;--ink:#1b1f24;--dim:#55606d;--paper:#f4f6f8;--card:#fff;
+--line:#d9dee4;--good:#0d6636;--waiting:#855400;--bad:#b3261e;--buy:#0d6636;--sell:#b3261e;
+--accent:#1f5fbf}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e9ed;--dim:#a3adb9;--paper:#14171a;--card:#1c2024;
+--line:#333a41;--good:#4cc38a;--waiting:#e0a83c;--bad:#ff8d85;--buy:#4cc38a;--sell:#ff8d85;
+--accent:#7fb2ff}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.45 system-ui,sans-serif;
+font-variant-numeric:tabular-nums}
+.page,.lost{max-width:76rem;margin:0 auto;padding:1rem}
+h1{font-size:1.1rem;margin:0}h2{font-size:.95rem;margin:0 0 .6rem}
+h3{font-size:.9rem;margin:.9rem 0 .3rem}
+a{color:var(--accent)}
+.skip{position:absolute;left:-99rem}.skip:focus{position:static}
+.unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+header{display:flex;gap:.4rem .75rem;align-items:baseline;flex-wrap:wrap;margin-bottom:.75rem}
+header span,.dim{color:var(--dim)}header nav{margin-left:auto;display:flex;gap:.75rem}
+header form{display:inline}.plain{background:none;border:0;padding:0;color:var(--accent);
+text-decoration:underline;cursor:pointer}
+.verdict{padding:.8rem 1rem;border-radius:.5rem;background:var(--card);font-size:1.15rem;
+border-left:.5rem solid;margin-bottom:1rem;overflow-wrap:anywhere;font-weight:600}
+.good{color:var(--good)}.waiting{color:var(--waiting)}.bad{color:var(--bad)}
+td.buy,.legend .buy{color:var(--buy)}td.sell,.legend .sell{color:var(--sell)}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(16rem,1fr));gap:1rem;
+margin-bottom:1rem}
+section{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:1rem;
+margin-bottom:1rem;min-width:0}
+.cards section{margin:0}
+dl{display:grid;grid-template-columns:minmax(35%,1fr) fit-content(65%);gap:.2rem .8rem;margin:0}
+dt{color:var(--dim)}dd{margin:0;text-align:right;overflow-wrap:break-word}
+table{width:100%;border-collapse:collapse}
+th{font-weight:400;color:var(--dim);text-align:left}
+th,td{padding:.25rem .6rem .25rem 0;border-top:1px solid var(--line);vertical-align:top}
+thead th{border:0}.n{text-align:right;white-space:nowrap}.n+.why{padding-left:1rem}
+.why{color:var(--dim)}
+.mid td{text-align:center;color:var(--dim);background:var(--paper)}
+.stale{opacity:.7}ul{margin:0;padding-left:1.1rem}.lost{display:none}
+.gone .lost{display:block}
+svg{display:block;width:100%;height:auto}svg text{fill:var(--dim);font-size:11px}
+svg line{stroke-dasharray:3 3}svg .buy line{stroke:var(--buy)}svg .sell line{stroke:var(--sell)}
+svg .anchor line{stroke:var(--waiting);stroke-dasharray:8 3}
+polyline{fill:none;stroke-width:1.6;stroke:var(--accent)}.fall{fill:var(--bad);opacity:.18}
+svg .now{fill:var(--ink);font-weight:600}.mark.buy{fill:var(--buy)}.mark.sell{fill:var(--sell)}
+.legend{list-style:none;padding:0;display:flex;gap:1rem;color:var(--dim);font-size:.85rem}
+.legend .anchor{color:var(--waiting)}
+meter{width:6rem}
+.actions{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:1rem}
+details{border:1px solid var(--line);border-radius:.5rem;padding:.6rem .8rem}
+summary{cursor:pointer;font-weight:600}
+form p{margin:.5rem 0}label{display:block;color:var(--dim);font-size:.9rem}
+input,button{font:inherit;padding:.45rem .6rem;color:inherit;background:var(--card);
+border:1px solid var(--dim);border-radius:.3rem;max-width:100%}
+button{cursor:pointer}.danger{border-color:var(--bad);color:var(--bad)}
+code{overflow-wrap:anywhere}
+.log{font:12px/1.5 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere;margin:0;
+max-height:20rem;overflow-y:auto}
+@media(max-width:40rem){thead{display:none}tr{display:grid;gap:0 .6rem;padding:.35rem 0;
+grid-template-columns:repeat(4,auto);justify-content:space-between;
+border-top:1px solid var(--line)}
+.grid tr{grid-template-columns:2rem 1fr 1fr 1fr}
+td,th,.n+.why{border:0;padding:0}.why,.mid td{grid-column:1/-1}.extra:empty,.long{display:none}
+.page{padding:.6rem}section{padding:.8rem}}
+@media(prefers-reduced-motion:no-preference){.gone .page{transition:opacity .3s}}
+.gone .page [data-part]{opacity:.55}
+"""
+
+SCRIPT: Final = """
+"use strict";
+const parts = new Map();
+for (const node of document.querySelectorAll("[data-part]")) parts.set(node.dataset.part, node);
+let heard = Date.now();
+function show(event) {
+  heard = Date.now();
+  const fresh = JSON.parse(event.data);
+  for (const name of Object.keys(fresh)) {
+    const node = parts.get(name);
+    if (!node) continue;
+    const kept = [...node.querySelectorAll("[data-keep]")].map(
+      (n) => [n.dataset.keep, n.open, n.scrollTop]);
+    node.innerHTML = fresh[name];
+    for (const [key, open, top] of kept) {
+      const again = node.querySelector(`[data-keep="${key}"]`);
+      if (again) { if (open) again.open = true; again.scrollTop = top; }
+    }
+  }
+}
+function listen() {
+  const source = new EventSource("/events");
+  source.addEventListener("parts", show);
+  source.addEventListener("end", () => { source.close(); listen(); });
+  source.onerror = () => {
+    if (source.readyState !== EventSource.CLOSED) return;
+    source.close();
+    fetch("/api/status", {cache: "no-store"}).then(
+      (answer) => { if (answer.status === 401) location.reload(); }).catch(() => {});
+    setTimeout(listen, 3000);
+  };
+}
+if (parts.size) {
+  listen();
+  setInterval(() => document.body.classList.toggle("gone", Date.now() - heard > 6000), 1000);
+}
+"""
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{_hash(STYLE)}'; script-src 'sha256-{_hash(SCRIPT)}'; "
+    "connect-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'"
+)

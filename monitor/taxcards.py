@@ -1,0 +1,87 @@
+"""The cards of the page about lots and tax: ages, unlock calendar, room, what is at risk."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from monitor.around import Around, TaxSeen
+from monitor.markup import card, decimal, mark, t, table
+from monitor.words import Say
+
+UNLOCKS_SHOWN: Final = 8
+
+
+def lots(around: Around, say: Say) -> str:
+    """The whole part: three cards and the oldest lots."""
+    tax = around.tax
+    if tax is None:
+        return f"<section><h2>{t(say('Lots and tax'))}</h2>{t(say('Not known yet.'))}</section>"
+    if tax.lots == 0:
+        empty = f"<section><h2>{t(say('lots'))}</h2>{t(say('No lots.'))}</section>"
+        return f'<div class="cards">{_year(tax, say)}{empty}</div>'
+    three = _year(tax, say) + _ages(tax, say) + _unlocks(tax, say)
+    return f'<div class="cards">{three}</div>{_oldest(tax, say)}'
+
+
+def _year(tax: TaxSeen, say: Say) -> str:
+    risk = decimal(tax.taxable_at_risk) > 0
+    room = "?" if tax.room is None else f"{tax.room} {tax.currency} ({say('of')} {tax.freigrenze})"
+    rows = (
+        (say("in the ledger"), t(tax.total)),
+        (say("of these free of tax"), t(tax.free)),
+        (f"{say('room left under the Freigrenze')} {tax.year}", t(room)),
+        (say("coins in resting sells"), t(tax.resting_sells)),
+        (say("of these would be taxed"), mark(tax.taxable_at_risk, "bad" if risk else "good")),
+    )
+    return card(say("Lots and tax"), rows)
+
+
+def _ages(tax: TaxSeen, say: Say) -> str:
+    most = max((decimal(coins) for _, _, coins in tax.ages), default=decimal("0"))
+    rows = "".join(
+        f"<tr><td>{t(name)}</td><td class='n'>{count}</td>"
+        f"<td class='n'>{t(coins)}</td><td class='n long'>"
+        f'<meter min="0" max="{most or 1}" value="{decimal(coins)}" aria-label="{t(name)}">'
+        f"{t(coins)}</meter></td></tr>"
+        for name, count, coins in tax.ages
+    )
+    heads = ((say("age in days"), ""), (say("lots"), "n"), (say("coins"), "n"), ("", "n"))
+    inside = table(say("age in days"), heads, rows)
+    return f"<section><h2>{t(say('lots'))}: {tax.lots}</h2>{inside}</section>"
+
+
+def _unlocks(tax: TaxSeen, say: Say) -> str:
+    rows = "".join(
+        f"<tr><td>{t(day)}</td><td class='n'>{t(coins)}</td></tr>"
+        for day, coins in tax.unlocks[:UNLOCKS_SHOWN]
+    )
+    heads = ((say("day"), ""), (say("coins"), "n"))
+    title = say("Free of tax next")
+    inside = table(title, heads, rows) if rows else t(say("nothing"))
+    return f"<section><h2>{t(title)}</h2>{inside}</section>"
+
+
+def _oldest(tax: TaxSeen, say: Say) -> str:
+    rows = "".join(
+        f"<tr><td>{t(lot.acquired)}</td><td class='n'>{t(lot.left)}</td>"
+        f"<td class='n long'>{t(lot.cost)} {t(lot.currency)}</td><td>{t(lot.free_from)}</td>"
+        f"<td class='n'>{mark(say('free'), 'good') if lot.free else _days(lot.days_to_go, say)}"
+        "</td></tr>"
+        for lot in tax.oldest
+    )
+    heads = (
+        (say("acquired"), ""),
+        (say("left"), "n"),
+        (say("cost"), "n"),
+        (say("free of tax from"), ""),
+        ("", "n"),
+    )
+    title = f"{say('The oldest lots')} ({len(tax.oldest)} {say('of')} {tax.lots})"
+    return (
+        f'<section><details data-keep="lots"><summary>{t(title)}</summary>'
+        f"{table(title, heads, rows)}</details></section>"
+    )
+
+
+def _days(count: int, say: Say) -> str:
+    return t(f"{count} {say('days')}")
