@@ -18,7 +18,7 @@ from shared import control, frames
 from shared.journal import JournalWriter
 from shared.orders import Command, Event
 from shared.units import Ns
-from strategy.core.out import Flagged, In, Out, StopAsked
+from strategy.core.out import Flagged, In, Out, StopAsked, Unwritten
 from strategy.ledger.entries import Entry
 
 
@@ -44,7 +44,7 @@ class Did(Struct, frozen=True, array_like=True, tag=True):
 _encoder: Final = msgspec.msgpack.Encoder()
 _events: Final = msgspec.msgpack.Decoder(Event)
 _records: Final = msgspec.msgpack.Decoder(Told | Did)
-_stops: Final = msgspec.msgpack.Decoder(StopAsked | Flagged)
+_stops: Final = msgspec.msgpack.Decoder(StopAsked | Flagged | Unwritten)
 
 
 def pack(inbox: Sequence[In]) -> bytes:
@@ -57,7 +57,7 @@ def _pack_item(item: In) -> tuple[int, bytes]:
         return Kind.FRAME, frames.encode(item)
     if isinstance(item, control.Request):
         return Kind.REQUEST, control.encode_request(item)
-    if isinstance(item, StopAsked | Flagged):
+    if isinstance(item, StopAsked | Flagged | Unwritten):
         return Kind.STOP, _encoder.encode(item)
     return Kind.EVENT, _encoder.encode(item)
 

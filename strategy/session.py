@@ -292,9 +292,9 @@ class Session:
         token = self._line.token
         if isinstance(command, AddOrder):
             self._orders.sent(command)
-            self._send(private.add_order(command, pair, token, req_id))
+            self._send(private.add_order(command, pair, token, req_id), binds=True)
         else:
-            self._send(private.amend_order(command, pair, token, req_id))
+            self._send(private.amend_order(command, pair, token, req_id), binds=True)
 
     def _obey_by_line(self, command: CancelOrder | CancelAll | ArmDeadman) -> None:
         token = self._line.token
@@ -327,8 +327,8 @@ class Session:
         at = self._moment()
         return self._line.ask(Pending(method, at.now, at.wall, cl_ord_id, timeout_s))
 
-    def _send(self, data: bytes) -> None:
-        self._out.append(SendText(self._line.number, data))
+    def _send(self, data: bytes, *, binds: bool = False) -> None:
+        self._out.append(SendText(self._line.number, data, binds))
 
     # Doing what is due.
 

@@ -79,10 +79,14 @@ class CloseLine(Struct, frozen=True):
 
 
 class SendText(Struct, frozen=True):
-    """One frame to send; it holds the session's token."""
+    """One frame to send; it holds the session's token.
+
+    binds: it may bind money, so it leaves only once its intent is on the disk.
+    """
 
     line: int
     data: bytes
+    binds: bool = False
 
     def __repr__(self) -> str:
         return f"SendText({self.line}, {len(self.data)} bytes)"

@@ -1,7 +1,7 @@
 """The strategy's I/O: private line, REST, bus, control, ledger, signals, journal.
 
-Rule 1: the outbox is handled in order. A commit that fails ends the process before any letter of
-its step leaves: the switch is behind us, and the next life reconciles.
+Rule 1: the outbox is handled in order, the commit first. What binds money leaves only while all is
+written (keeping.py); a ledger that is broken ends the process before any letter of its step leaves.
 Rule 2: nothing here decides. One task dies, the process dies.
 """
 
@@ -29,7 +29,18 @@ from shared.orders import Clock as ClockEvent
 from shared.process import crash_point
 from shared.units import SECOND, Ns
 from shared.watchdog import Watchdog
-from strategy.core.out import Answer, Booked, Flagged, Report, StopAsked, Stopped, Tell, Unflag
+from strategy.core.out import (
+    Answer,
+    Booked,
+    Flagged,
+    Report,
+    StopAsked,
+    Stopped,
+    Tell,
+    Unflag,
+    Unwritten,
+)
+from strategy.keeping import Keeper
 from strategy.ledger.entries import Entry, FillEntry
 from strategy.ledger.store import Store
 from strategy.mirror import write_mirror
@@ -111,7 +122,7 @@ class Shell:
         self.mailbox: Mailbox[In] = Mailbox()
         self.stopped: Stopped | None = None
         self._timed = Timed(trader, self.clock)
-        self._store = store
+        self._keeper = Keeper(store.commit)
         self._log = log
         self._watchdog = watchdog
         self._boot = trader.core.memory.boot
@@ -160,6 +171,8 @@ class Shell:
     def _done(self) -> bool:
         self._watchdog.pet()
         self._watch_flag()
+        if self._keeper.why:
+            self._keep(self.clock.now())
         self._steps += 1
         if self._steps == COLLECT_EACH:
             # Start-up is over: what it made stays, and is not looked at again.
@@ -228,10 +241,12 @@ class Shell:
         match out:
             case Commit(entries):
                 crash_point("before_commit")
-                self._store.commit(entries)
+                self._keep(now, entries)
                 crash_point("after_commit")
-                self._copy(entries)
-            case SendText(line, raw):
+            case SendText(line, raw, binds):
+                if binds and self._keeper.why:
+                    self._log.warning("order_not_sent", why=self._keeper.why)
+                    return
                 self._lines.send(line, raw)
                 crash_point("after_send")
             case RestCall():
@@ -249,6 +264,14 @@ class Shell:
                 raise RefusedError(why)
             case _:
                 self._tell(now, out)
+
+    def _keep(self, now: Ns, entries: Sequence[Entry] = ()) -> None:
+        """Commit, or keep for later; the core is told when that begins and when it ends."""
+        before = self._keeper.why
+        written = self._keeper.keep(now, entries)
+        if bool(before) != bool(self._keeper.why):
+            self.mailbox.put(Unwritten(self._keeper.why))
+        self._copy(written)
 
     def _copy(self, entries: Sequence[Entry]) -> None:
         """persistence_backend "json": a copy of the ledger beside it, after booked fills."""
@@ -278,14 +301,19 @@ class Shell:
                 alert = frames.Alert(self._boot, 0, now, now, level, key, text)
                 self._publish("alert", alert, now)
             case Answer(reply):
+                if self._keeper.why:
+                    text = f"{reply.text}; NOT on the disk yet: {self._keeper.why}"
+                    reply = replace(reply, text=text)
                 respond = self._asked.pop(reply.request_id, None)
                 if respond is not None:
                     respond(control.encode_reply(reply))
             case Unflag():
                 self._lower_flag()
             case Stopped(clean, why):
+                if unwritten := self._keeper.last(now):
+                    clean, why = False, f"{why}; not written: {unwritten}"
                 self._log.info("stopped", clean=clean, why=why)
-                self.stopped = out
+                self.stopped = Stopped(clean, why)
 
     def _publish(self, kind: str, frame: frames.Frame, now: Ns) -> None:
         topic = frames.topic(kind)

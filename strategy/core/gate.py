@@ -35,6 +35,8 @@ def _refuse_state(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns
         return f"phase is {memory.phase}"
     if memory.halt:
         return f"halted: {memory.halt}"
+    if memory.unwritten[0]:
+        return f"the ledger cannot be written: {memory.unwritten[0]}"
     if memory.hold and not exit_order:
         return "on hold"
     if memory.system != "online":

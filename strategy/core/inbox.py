@@ -8,7 +8,7 @@ from shared import control, frames, orders
 from shared.units import Ns
 from strategy.core import deadman, hear, killing, reconcile, reference, requests
 from strategy.core.memory import Memory
-from strategy.core.out import Flagged, In, Out, StopAsked
+from strategy.core.out import Flagged, In, Out, StopAsked, Tell, Unwritten
 
 
 def hear_item(memory: Memory, item: In, now: Ns) -> list[Out]:
@@ -31,6 +31,8 @@ def hear_item(memory: Memory, item: In, now: Ns) -> list[Out]:
             memory.count("tape_frames")
         case StopAsked():
             requests.stop(memory, now)
+        case Unwritten(why):
+            return _ledger(memory, why, now)
         case Flagged(why):
             # Up since before, and known: what it asked for is done or under way.
             return [] if memory.kill.stage else killing.kill(memory, killing.Who.FLAG, why, now)
@@ -39,6 +41,15 @@ def hear_item(memory: Memory, item: In, now: Ns) -> list[Out]:
         case _:
             return _about_orders(memory, item, now)
     return []
+
+
+def _ledger(memory: Memory, why: str, now: Ns) -> list[Out]:
+    """The ledger cannot be written, or can again."""
+    memory.unwritten = (why, now)
+    if why:
+        return [Tell("critical", "ledger", f"{why}; no new orders until it is written")]
+    memory.alerts.pop("ledger", None)
+    return [Tell("info", "ledger", "the ledger is written again; nothing was lost")]
 
 
 def _about_orders(memory: Memory, event: orders.Event, now: Ns) -> list[Out]:

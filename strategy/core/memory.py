@@ -188,13 +188,13 @@ class Memory:
         self.hold = start.facts.get("hold", "")
         self.halt = start.halted or start.facts.get("halt", "")
         self.kill = Kill(start.facts.get("kill", ""), begun_at=start.boot)
+        self.unwritten = ("", Ns(0))  # why the ledger cannot be written, and since when
         self.flatten = False
         self.stop_asked_at = Ns(0)
         self.disarming = Ns(0)  # when the switch was last asked to be disarmed
         self.clear_once = False  # cancel-all was asked for in this step
         self.replies: dict[str, Reply] = {}
-        self.line = "down"
-        self.line_up_at = Ns(0)
+        self.line, self.line_up_at = "down", Ns(0)
         self.system = ""
         self.balances: dict[str, Decimal] = {}
         self.balance_at = Ns(0)
@@ -307,9 +307,9 @@ class Memory:
     def digest(self) -> str:
         """A fingerprint of all that decides: two runs that agree here will act alike."""
         parts: list[object] = [
-            self.phase, self.hold, self.halt, self.kill, self.audit, self.flatten, self.line,
-            self.system, self.day, self.switch, self.asking, self.cursor, self.ids, self.risk,
-            self.fills, self.books, self.rates,
+            self.phase, self.hold, self.halt, self.kill, self.audit, self.unwritten, self.flatten,
+            self.line, self.system, self.day, self.switch, self.asking, self.cursor, self.ids,
+            self.risk, self.fills, self.books, self.rates,
             self.lots.digest(), sorted(self.balances.items()), self.rejects_in_a_row,
         ]  # fmt: skip
         for pair in self.pairs.values():

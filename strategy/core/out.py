@@ -53,6 +53,12 @@ class Unflag(Struct, frozen=True):
     """A person has resumed: the halt flag is to be lowered."""
 
 
+class Unwritten(Struct, frozen=True, tag=True):
+    """In: what was handed out to be booked is not on the disk yet; "" = now it is."""
+
+    why: str
+
+
 class Flagged(Struct, frozen=True, tag=True):
     """In: the halt flag is up."""
 
@@ -61,4 +67,16 @@ class Flagged(Struct, frozen=True, tag=True):
 
 Out = Entry | Command | Answer | Report | Tell | Booked | Stopped | Unflag
 
-In = Event | AnyRequest | StopAsked | Flagged | Instrument | Book | Trades | Vwap | Candle | Beat
+In = (
+    Event
+    | AnyRequest
+    | StopAsked
+    | Flagged
+    | Unwritten
+    | Instrument
+    | Book
+    | Trades
+    | Vwap
+    | Candle
+    | Beat
+)

@@ -15,6 +15,9 @@ from strategy.core.market import Freshness
 from strategy.core.memory import Memory, PairMemory, Permit
 from strategy.core.risk import ALLOWED
 
+UNWRITTEN_PATIENCE: Final = Ns(5 * SECOND)
+"""A backup tool that holds the file for a moment is no reason to leave the market."""
+
 LONGEST_SKEW: Final = Ns(SECOND)
 
 FRESHNESS_WORDS: Final = {
@@ -45,6 +48,9 @@ def _forbidden(memory: Memory, pair: PairMemory, now: Ns) -> str:
         return f"halted: {memory.halt}"
     if memory.hold:
         return f"on hold: {memory.hold}"
+    unwritten, since = memory.unwritten
+    if unwritten and now - since >= UNWRITTEN_PATIENCE:
+        return f"the ledger cannot be written: {unwritten}"
     if memory.phase in (Phase.DRAINING, Phase.STOPPED):
         return f"phase: {memory.phase}"
     if pair.tape.freshness(now, memory.config.time) is Freshness.DEAD:
@@ -58,6 +64,8 @@ def _waiting(memory: Memory, pair: PairMemory, now: Ns) -> str:
     """What forbids new orders and leaves the resting ones."""
     if memory.phase is not Phase.TRADING:
         return f"phase: {memory.phase}"
+    if memory.unwritten[0]:
+        return f"the ledger cannot be written: {memory.unwritten[0]}"
     if memory.system != "online":
         return f"the exchange is {memory.system or 'unknown'}"
     if abs(memory.skew) > LONGEST_SKEW:

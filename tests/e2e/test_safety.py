@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +117,27 @@ def test_bot_kill_needs_no_strategy_and_the_next_life_honours_its_flag(tmp_path:
         assert done.returncode == 1
         assert "NOT confirmed" in done.stdout
         assert (house.home.data / "HALT").exists()
+
+
+def test_a_ledger_that_cannot_be_written_takes_the_orders_out_and_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    with House(tmp_path, BRISK) as house:
+        trading(house)
+        pid = house.pid("strategy")
+        place = house.home.data / "ledger.sqlite"
+        with closing(sqlite3.connect(place, isolation_level=None, timeout=10)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            # What must be written brings the fault to light: a hold that is pressed and released.
+            assert "NOT on the disk yet" in house.ctl("hold", "drill")[1]["text"]
+            assert house.ctl("resume", "drill")[0] == 0
+            house.wait("no order left", lambda: not house.open_orders(), 20)
+            told = house.status()
+            assert any("cannot be written" in why for why in told["waits_for"]), told["waits_for"]
+            other.execute("ROLLBACK")
+        trading(house)
+        assert house.pid("strategy") == pid
+        assert house.stop() == 0, house.tail()
+        with closing(sqlite3.connect(place)) as db:
+            audited = [row[0] for row in db.execute("SELECT what FROM audit ORDER BY id")]
+        assert audited[-2:] == ["hold", "resume"]

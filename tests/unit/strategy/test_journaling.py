@@ -12,7 +12,7 @@ import pytest
 from shared import control, frames, orders
 from shared.journal import JournalWriter, journals, read_journal
 from shared.units import Ns, Sats, Side, Ticks
-from strategy.core.out import Flagged, In, StopAsked, Tell
+from strategy.core.out import Flagged, In, StopAsked, Tell, Unwritten
 from strategy.journaling import JournalRecorder, fingerprint, pack, unpack
 from strategy.ledger.entries import Remember
 from tests.unit.strategy.core.build import BTC_EUR, make_book, make_fill
@@ -63,6 +63,7 @@ ITEMS: list[In] = [
     control.Shutdown(*ID),
     StopAsked("SIGTERM"),
     Flagged("bot-kill"),
+    Unwritten("no space left"),
 ]
 
 
