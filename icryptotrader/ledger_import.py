@@ -14,7 +14,7 @@ from icryptotrader.lots import LEDGER, house_wall
 from shared.config import Home
 from shared.process import LockHeld, lock
 from shared.units import Ns, plain
-from strategy.ledger.book import CURRENCIES, BookError, day_of, keep
+from strategy.ledger.book import CURRENCIES, BookError, keep
 from strategy.ledger.entries import (
     AuditEntry,
     Entry,
@@ -29,6 +29,7 @@ from strategy.ledger.evidence import Evidence, read_evidence
 from strategy.ledger.history import History, read_history
 from strategy.ledger.kraken_csv import CsvError, kind_of
 from strategy.ledger.lots import trade_of
+from strategy.ledger.parts import day_of
 from strategy.ledger.rates import RatesError, doubts, fingerprint, parse
 from strategy.ledger.records import LedgerError
 from strategy.ledger.store import Store

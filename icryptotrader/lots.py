@@ -19,10 +19,11 @@ from icryptotrader.files import write_whole
 from shared.clock import machine_wall
 from shared.config import Home, load
 from shared.units import SECOND, Ns, plain
-from strategy.ledger.book import BookError, day_of, keep
+from strategy.ledger.book import BookError, keep
 from strategy.ledger.events import KRAKEN, euros, quantity_of, units_of
 from strategy.ledger.evidence import Evidence, read_evidence
 from strategy.ledger.lots import SATS_DECIMALS, Lots, trade_of
+from strategy.ledger.parts import day_of
 from strategy.ledger.records import LedgerError
 from strategy.ledger.tax import free_from_wall
 

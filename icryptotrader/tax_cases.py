@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.units import SECOND, Ns, Side
-from strategy.ledger.book import Book, BookError, OpenLot, Row, day_of, keep, nets
+from strategy.ledger.book import Book, BookError, keep
 from strategy.ledger.events import (
     Arrived,
     Departed,
@@ -28,6 +28,7 @@ from strategy.ledger.events import (
     units_of,
 )
 from strategy.ledger.form import lines_of
+from strategy.ledger.parts import OpenLot, Row, day_of, nets
 from strategy.ledger.rates import Rate, Rates, parse
 from strategy.ledger.room import Stock, tax_free
 from strategy.ledger.tax import anniversary, first_free_day

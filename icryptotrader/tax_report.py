@@ -22,10 +22,11 @@ from icryptotrader.lots import LEDGER, house_wall
 from icryptotrader.tax_pdf import pdf
 from shared.config import Config, Home
 from shared.units import Ns
-from strategy.ledger.book import BookError, Row, keep
+from strategy.ledger.book import BookError, keep
 from strategy.ledger.entries import FillEntry, MovementEntry, RateEntry
 from strategy.ledger.events import Exchanged, in_order
 from strategy.ledger.evidence import Evidence, movement_head_of, read_evidence
+from strategy.ledger.parts import Row
 from strategy.ledger.records import LedgerError, head_of
 from strategy.ledger.render import Language, cointracking_csv, json, schedule_csv, text
 from strategy.ledger.report import Made, Report, Settings, build

@@ -14,14 +14,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from datetime import date
 from decimal import Context, Decimal
-from functools import lru_cache
 from typing import Final
 
-from msgspec import Struct
-
-from shared.units import SECOND, Ns, Side
+from shared.units import Ns, Side
 from strategy.ledger.events import (
     Arrived,
     Departed,
@@ -36,87 +32,18 @@ from strategy.ledger.events import (
     units_of,
     with_proofs,
 )
+from strategy.ledger.parts import Basis, OpenLot, Row, day_of, last_taxable_day
 from strategy.ledger.rates import EURO, Looked, Rates
-from strategy.ledger.tax import anniversary, berlin_day
 from strategy.ledger.year import is_new_stock
 
 CURRENCIES: Final = ("AUD", "CAD", "CHF", "GBP", "JPY", "USD")
 """Foreign money, as far as Kraken trades coins against it and the ECB has a rate."""
 
 _EXACT: Final = Context(prec=60)
-_HOUR: Final = 3600 * SECOND
 
 
 class BookError(Exception):
     """An event cannot be valued: one sentence, with the remedy."""
-
-
-class Basis(Struct, frozen=True):
-    """Where a lot comes from.
-
-    id: the acquisition's. qty: how much it brought. money: what that cost in `currency`, fees in
-    that currency included. doubtful: nothing proves the date or the cost.
-    """
-
-    id: str
-    account: str
-    asset: str
-    wall: Ns
-    seq: int
-    qty: Units
-    currency: str
-    money: Decimal
-    rate: Looked
-    origin: Origin
-    doubtful: bool
-    manual: bool
-
-
-class OpenLot(Struct, frozen=True):
-    """What is left of a lot, and where: quantity and cost in euro cents."""
-
-    account: str
-    basis: Basis
-    qty: Units
-    cost: int
-
-
-class Row(Struct, frozen=True):
-    """The piece of one lot that one fill disposed of; money in euro cents.
-
-    label: the fill's id, with "#fee" for coins kept as a fee, "#USD" for money spent. basis: None
-    where no acquisition is known. money: the proceeds of the whole in the fill's currency, of which
-    this is the part from the second to the third of the fourth number. costs: Werbungskosten.
-    currency_leg: the asset is foreign money, not a coin. new_stock: acquired under the reform, if
-    that is switched on: taxable at any age, and outside the sums of § 23.
-    """
-
-    label: str
-    sale: Exchanged
-    rate: Looked
-    basis: Basis | None
-    asset: str
-    qty: Units
-    money: tuple[Decimal, int, int, int]
-    proceeds: int
-    cost: int
-    costs: int
-    taxable: bool
-    currency_leg: bool
-    new_stock: bool
-
-    @property
-    def gain(self) -> int:
-        return self.proceeds - self.cost - self.costs
-
-    @property
-    def provisional(self) -> bool:
-        """Valued at a rate that stands in for one not yet known: not fit for a final report."""
-        return self.rate.provisional or (self.basis is not None and self.basis.rate.provisional)
-
-    @property
-    def year(self) -> int:
-        return day_of(self.sale.wall).year
 
 
 class _Lot:
@@ -160,6 +87,11 @@ class _Queue:
             yield None, 0, qty
 
 
+def _open(account: str, lot: _Lot) -> OpenLot:
+    left = lot.cost - cents_share(lot.cost, lot.taken, lot.qty)
+    return OpenLot(account, lot.basis, Units(lot.qty - lot.taken), left)
+
+
 def _key(lot: _Lot) -> tuple[int, int, str]:
     return lot.basis.wall, lot.basis.seq, lot.basis.id
 
@@ -196,16 +128,22 @@ class Book:
     def open_lots(self, account: str = "", asset: str = "") -> list[OpenLot]:
         """What is left, by account and asset in the order of first use, first to go first."""
         return [
-            OpenLot(
-                of,
-                lot.basis,
-                Units(lot.qty - lot.taken),
-                lot.cost - cents_share(lot.cost, lot.taken, lot.qty),
-            )
+            _open(of, lot)
             for (of, what), queue in self._queues.items()
             if account in ("", of) and asset in ("", what)
             for lot in queue.lots[queue.head :]
         ]
+
+    def front(self, account: str, asset: str, qty: int) -> list[OpenLot]:
+        """The first open lots of a queue, as many as it takes to hold `qty`."""
+        found: list[OpenLot] = []
+        queue = self._queues.get((account, asset), _Queue())
+        for place in range(queue.head, len(queue.lots)):
+            if qty <= 0:
+                break
+            found.append(_open(account, queue.lots[place]))
+            qty -= found[-1].qty
+        return found
 
     def _queue(self, event: TaxEvent) -> _Queue:
         return self._queues.setdefault((event.account, event.asset), _Queue())
@@ -390,39 +328,6 @@ def keep(
     for event in with_proofs(events):
         book.feed(event)
     return book
-
-
-def nets(rows: Iterable[Row], *, currency_legs: bool) -> dict[int, int]:
-    """Gains less losses of the taxable parts by tax year, in euro cents; years of free ones are 0.
-
-    currency_legs: whether disposals of foreign money count too.
-    """
-    found: dict[int, int] = {}
-    for row in rows:
-        if (currency_legs or not row.currency_leg) and not row.new_stock:
-            found[row.year] = found.get(row.year, 0) + (row.gain if row.taxable else 0)
-    return found
-
-
-def day_of(wall: Ns) -> date:
-    """The German day of a moment."""
-    return _day_of_hour(wall // _HOUR)
-
-
-def last_taxable_day(acquired: Ns) -> date:
-    """The anniversary of an acquisition, by its German day."""
-    return _last_taxable(acquired // _HOUR)
-
-
-@lru_cache(maxsize=65_536)
-def _day_of_hour(hour: int) -> date:
-    # German days turn on a full hour of UTC.
-    return berlin_day(Ns(hour * _HOUR))
-
-
-@lru_cache(maxsize=65_536)
-def _last_taxable(hour: int) -> date:
-    return anniversary(_day_of_hour(hour))
 
 
 def _basis(event: Exchanged, asset: str, qty: int, money: Decimal, rate: Looked) -> Basis:

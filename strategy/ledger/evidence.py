@@ -72,18 +72,23 @@ def read_evidence(path: Path, *, files: bool = False) -> Evidence:
     files: also unpack the raw files.
     """
     with reader(path) as db:
-        booked, head = fills(db)
-        if one(db, "PRAGMA user_version") < WITH_EVIDENCE:
-            return Evidence(tuple(booked), (), (), (), head, FIRST_CHAIN_HASH)
-        movements, movement_head = _movements(db)
-        return Evidence(
-            fills=tuple(booked),
-            movements=tuple(movements),
-            rates=tuple(_rates(db)),
-            files=tuple(_files(db)) if files else (),
-            head=head,
-            movement_head=movement_head,
-        )
+        return evidence_in(db, files=files)
+
+
+def evidence_in(db: sqlite3.Connection, *, files: bool) -> Evidence:
+    """The same from an open file, inside the caller's transaction."""
+    booked, head = fills(db)
+    if one(db, "PRAGMA user_version") < WITH_EVIDENCE:
+        return Evidence(tuple(booked), (), (), (), head, FIRST_CHAIN_HASH)
+    movements, movement_head = _movements(db)
+    return Evidence(
+        fills=tuple(booked),
+        movements=tuple(movements),
+        rates=tuple(_rates(db)),
+        files=tuple(_files(db)) if files else (),
+        head=head,
+        movement_head=movement_head,
+    )
 
 
 def write_import(db: sqlite3.Connection, entry: Imported) -> None:

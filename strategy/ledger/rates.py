@@ -67,8 +67,10 @@ EURO_ITSELF: Final = Decimal(1)
 class Rates:
     """All known rates; a later rate of the same day and currency stands in for the earlier."""
 
-    def __init__(self, rates: Iterable[Rate] = ()) -> None:
+    def __init__(self, rates: Iterable[Rate] = (), *, stand_in: bool = False) -> None:
+        """stand_in: where no rate is known, one to one, provisional: for counting coins only."""
         self._known = {(rate.currency, rate.day): rate.value for rate in rates}
+        self._stand_in = stand_in
 
     def __len__(self) -> int:
         return len(self._known)
@@ -95,7 +97,7 @@ class Rates:
                 return Looked(due - timedelta(days=back), found, provisional)
             # What the calendar promised is missing; what an older day says is only for now.
             provisional = True
-        return None
+        return Looked(due, EURO_ITSELF, True) if self._stand_in else None
 
     def newest(self, currency: str) -> date | None:
         """The last day of which a rate is known."""

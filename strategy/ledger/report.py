@@ -16,7 +16,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from shared.units import SECOND, Ns, plain
-from strategy.ledger.book import Book, Row, day_of, last_taxable_day, nets
+from strategy.ledger.book import Book
 from strategy.ledger.events import (
     Arrived,
     Departed,
@@ -28,6 +28,7 @@ from strategy.ledger.events import (
     units_of,
 )
 from strategy.ledger.form import FormLines, lines_of
+from strategy.ledger.parts import Row, day_of, last_taxable_day, nets
 from strategy.ledger.rates import EURO
 from strategy.ledger.tax import BERLIN
 from strategy.ledger.year import ZERO, YearResult, settle

@@ -17,8 +17,8 @@ from typing import Final
 from msgspec import Struct
 
 from shared.units import cents
-from strategy.ledger.book import OpenLot, day_of
 from strategy.ledger.events import UNITS_DECIMALS, Units, euros, quantity_of
+from strategy.ledger.parts import OpenLot, day_of
 from strategy.ledger.tax import first_free_day
 from strategy.ledger.year import CENT, ZERO, rules_of
 

@@ -33,7 +33,7 @@ from strategy.ledger.entries import (
     RateEntry,
     Remember,
 )
-from strategy.ledger.evidence import movement_faults, write_import
+from strategy.ledger.evidence import Evidence, evidence_in, movement_faults, write_import
 from strategy.ledger.lots import (
     Acquisition,
     Disposal,
@@ -133,6 +133,11 @@ class Store:
         """All that a new life starts from."""
         with self._transaction("DEFERRED"):
             return load(self._db, self._mirror(), coin, last)
+
+    def evidence(self) -> Evidence:
+        """All that a tax book follows from; the raw files stay where they are."""
+        with self._transaction("DEFERRED"):
+            return evidence_in(self._db, files=False)
 
     def commit(self, entries: Sequence[Entry | Imported]) -> None:
         """Write all of one step in one transaction; durable when this returns, else it raises.
