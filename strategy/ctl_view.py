@@ -44,7 +44,7 @@ def status(data: Mapping[str, Any]) -> Shown:
     shown: Shown = [_state(data)]
     shown += [_pair(pair) for pair in _rows(data, "pairs")]
     shown.append(_grid(_rows(data, "slots")))
-    if fills := _rows(data, "last_fills")[-FILLS_SHOWN:]:
+    if fills := _rows(data, "last_fills")[:FILLS_SHOWN]:
         shown.append(_fills(fills))
     shown += [_line(f"waits for: {reason}", "yellow") for reason in data.get("waits_for") or ()]
     shown += [_line(f"{level}: {text}", level) for level, text in data.get("alerts") or ()]
@@ -58,11 +58,10 @@ def orders(data: Mapping[str, Any]) -> Shown:
 
 def lots(data: Mapping[str, Any]) -> Shown:
     """The open lots, oldest first, and what of them is free."""
-    table = _table("acquired", "left", "of", "cost", "", "free of tax from", "exec_id")
+    table = _table("acquired", "left", "of", "cost", "", "free of tax from")
     for lot in _rows(data, "lots"):
-        table.add_row(
-            *_cells(lot, "acquired", "left", "qty", "cost", "currency", "free_from", "exec_id")
-        )
+        acquired, free_from = (Text(_day(lot.get(key))) for key in ("acquired", "free_from"))
+        table.add_row(acquired, *_cells(lot, "left", "qty", "cost", "currency"), free_from)
     return [table, _line(f"total {_say(data.get('total'))}, free {_say(data.get('free'))}", "")]
 
 
@@ -109,8 +108,8 @@ def _pair(pair: Mapping[str, Any]) -> RenderableType:
         f"VWAP {_say(pair.get('vwap'))}",
         f"spacing {_number(pair.get('buy_spacing_bps'))} / "
         f"{_number(pair.get('sell_spacing_bps'))} bps   "
-        f"volatility {_number(pair.get('volatility_pct'))} %   "
-        f"60 s {_number(pair.get('move_60s_pct'))} %",
+        f"volatility {_percent(pair.get('volatility_pct'))} a year   "
+        f"60 s {_percent(pair.get('move_60s_pct'))}",
     ]
     if pair.get("breaker"):
         lines.append(f"frozen: {pair['breaker']}")
@@ -120,19 +119,20 @@ def _pair(pair: Mapping[str, Any]) -> RenderableType:
 
 
 def _grid(slots: Iterable[Mapping[str, Any]]) -> RenderableType:
-    table = _table("slot", "pair", "side", "state", "price", "qty", "filled", "why")
+    table = _table("slot", "pair", "side", "state", "price", "qty", "why")
     for slot in slots:
-        table.add_row(
-            *_cells(slot, "slot", "pair", "side", "state", "price", "qty", "filled", "why")
-        )
+        filled = str(slot.get("filled") or "")
+        part = f"filled {filled}; " if filled.strip("0.") else ""
+        why = Text(part + _say(slot.get("why")))
+        table.add_row(*_cells(slot, "slot", "pair", "side", "state", "price", "qty"), why)
     return table
 
 
 def _fills(fills: Iterable[Mapping[str, Any]]) -> RenderableType:
-    table = _table("filled at", "pair", "side", "price", "qty", "cost", "fee")
+    table = _table("filled at (UTC)", "pair", "side", "price", "qty", "fee")
     for fill in fills:
-        when = Text(_say(fill.get("time"))[:19])
-        table.add_row(when, *_cells(fill, "pair", "side", "price", "qty", "cost", "fee"))
+        when = Text(_say(fill.get("time"))[:19].replace("T", " "))
+        table.add_row(when, *_cells(fill, "pair", "side", "price", "qty", "fee"))
     return table
 
 
@@ -179,6 +179,11 @@ def _say(value: object) -> str:
             return "yes" if value else "no"
         case _:
             return str(value)
+
+
+def _day(value: object) -> str:
+    """The date of a moment: a lot's hour of the day plays no part in its year."""
+    return _say(value)[:10]
 
 
 def _number(value: object) -> str:
