@@ -18,9 +18,10 @@ from msgspec.structs import replace
 from shared.orders import Filled
 from shared.units import SECOND, Ns, Pair, Side, cents, cost_of
 from strategy.core.grid import bought, sold
-from strategy.ledger.book import BookError, day_of, keep, nets
+from strategy.ledger.book import BookError, keep
 from strategy.ledger.events import KRAKEN, Exchanged, euros, of_trade, units_of
 from strategy.ledger.lots import trade_of
+from strategy.ledger.parts import day_of, nets
 from strategy.ledger.rates import EURO, Rates
 from strategy.ledger.year import YearResult, settle
 
