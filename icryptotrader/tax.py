@@ -112,6 +112,27 @@ def read_rates(
     raise typer.Exit(import_rates(home_of(context, home), file, typer.echo))
 
 
+@app.command()
+def room(
+    context: typer.Context,
+    home: HomeOption = None,
+    price: Annotated[
+        str, typer.Option(metavar="EUR", help="Of a coin today, to judge what is nearly free.")
+    ] = "0",
+    json: Annotated[bool, typer.Option("--json", help="For programs instead of people.")] = False,
+) -> None:
+    """The year so far, the room left below the limit, and what may be sold free of tax.
+
+    Needs no running strategy.
+    """
+    from icryptotrader.tax_room import show_room
+    from shared.config import load
+
+    place = home_of(context, home)
+    told = _by_year([f"0={price}"])[0]
+    raise typer.Exit(show_room(place, load(place), told, json=json, tell=typer.echo))
+
+
 def _by_year(told: list[str] | None) -> dict[int, Decimal]:
     """{2025: 300.00} of ["2025=300.00"]; a usage error where it is neither."""
     found = {}

@@ -349,3 +349,14 @@ def test_without_a_rate_the_lots_of_the_fills_are_shown_without_euros(desk: Desk
     desk.run("ledger", "import", desk.file("t.csv", TRADES), "--apply")
     told = json.loads(desk.run("lots", "--json"))
     assert [(lot["exec_id"], lot["cost_eur"]) for lot in told["lots"]] == [("TX9", "")]
+
+
+def test_the_room_of_the_year_is_told(desk: Desk) -> None:
+    told = json.loads(desk.filled().run("tax", "room", "--json"))
+    # All lots of the table are older than a year by today: nothing of them was sold this year.
+    assert (told["net"], told["room"], told["free"]) == ("0.00", "999.99", "0.11241000")
+    assert told["next_unlock"] == ""
+    said = desk.run("tax", "room", "--price", "50000")
+    assert "room         999.99" in said
+    assert "stops at 999.99 EUR" in said
+    assert "there is no ledger" in Desk(desk.folder / "none").run("tax", "room", code=1)
