@@ -40,7 +40,7 @@ class Room(Struct, frozen=True):
 
 
 def room_of(desk: Desk, config: Config, wall: Ns, price: Decimal) -> Room:
-    """What the desk says at a moment. price: EUR a coin, to judge what is nearly free; 0: unknown."""
+    """What the desk says at a moment. price: EUR a coin, 0 if not known."""
     tax, gate = config.tax, desk.gate(wall, EVERYTHING)
     year, rate = berlin_day(wall).year, Decimal(str(tax.marginal_rate))
     net = gate.net + tax.external_s23_net_eur
