@@ -71,10 +71,25 @@ def export(
 @app.command()
 def backup(
     context: typer.Context,
-    target: Annotated[Path, typer.Argument(help="A file that is not there yet.")],
+    target: Annotated[
+        Path | None,
+        typer.Argument(help="A file that is not there yet. Default: the home's backups/."),
+    ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Write a complete, verified copy beside a running strategy."""
+    """Write a complete, verified copy beside a running strategy.
+
+    `icryptotrader run` does so each hour; backups/ is thinned out (docs/operations.md).
+    """
+    if target is None:
+        from icryptotrader.backup import BackupError, take
+
+        try:
+            target = take(home_of(context, home))
+        except BackupError as error:
+            _refuse(str(error))
+        typer.echo(f"{target}: sound")
+        return
     from strategy.ledger.evidence import check
     from strategy.ledger.records import LedgerError
     from strategy.ledger.records import backup as copy
@@ -88,6 +103,26 @@ def backup(
         target.unlink()
         _refuse(f"the copy would not be sound: {found[0]}")
     typer.echo(f"{target}: sound, fills {head[:16]}")
+
+
+@app.command()
+def restore(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="A backup, or `latest`.")],
+    home: HomeOption = None,
+) -> None:
+    """Put a backup in the place of the ledger; the strategy must not run.
+
+    Refused where the exchange's history cannot tell what it lacks. What it replaces is kept.
+    """
+    from icryptotrader.backup import BackupError
+    from icryptotrader.backup import restore as put_back
+
+    try:
+        said = put_back(home_of(context, home), file)
+    except BackupError as error:
+        _refuse(str(error))
+    typer.echo(said)
 
 
 @app.command()

@@ -69,6 +69,10 @@ def run(home: Home, options: Options, screen: Screen) -> int:
         held.release()
 
 
+BACKUP_EACH: Final = Ns(3_600 * SECOND)
+BACKUP_FIRST: Final = Ns(300 * SECOND)
+"""Of this machine's time: the first one soon after the start, then each hour."""
+
 SPAWN_PAUSE: Final = SECOND
 LONGEST_SPAWN_PAUSE: Final = 5 * SECOND
 
@@ -96,6 +100,8 @@ class _House:
         self._events = Follower(home.log, "supervisord.log")
         self._lines = Follower(home.log)
         self._raw = Follower(home.log, "*.out")
+        self._backup: subprocess.Popen[bytes] | None = None
+        self._backup_at = Ns(Clock().now() + BACKUP_FIRST)
         self._faults: list[str] = []
         self._exchange_failed: deque[Ns] = deque(maxlen=EXCHANGE_FAILURES)
 
@@ -112,6 +118,7 @@ class _House:
     def _look(self) -> bool:
         """One look at everything; False when the house has ended."""
         self._note_time()
+        self._back_up()
         self._follow()
         assert self._supervisord is not None
         code = self._supervisord.poll()
@@ -219,11 +226,37 @@ class _House:
             moment = startup.house_moment(self._config, closed=False)
             housetime.save(self._home.data / "clock.toml", moment)
 
+    def _back_up(self) -> None:
+        """A copy of the ledger each hour, by a process of its own: no tick waits for it."""
+        self._hear_backup()
+        now = Clock().now()
+        if self._backup is not None or self._stop_asked_at is not None or now < self._backup_at:
+            return
+        self._backup_at = Ns(now + BACKUP_EACH)
+        command = [sys.executable, "-P", "-m", "icryptotrader", "--home", str(self._home.path)]
+        with (self._home.log / "backup.log").open("wb") as said:
+            self._backup = subprocess.Popen(
+                [*command, "ledger", "backup"],
+                env=program_environment(self._home, sys.executable),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _hear_backup(self) -> None:
+        if self._backup is None or (code := self._backup.poll()) is None:
+            return
+        self._backup = None
+        if code:
+            self._screen.show("The backup failed: see log/backup.log", level="ERROR")
+
     def _clear_orphans(self) -> None:
         """Wait for what supervisord left behind, then end it by force."""
         deadline = Clock().now() + Ns(int(ORPHAN_LIMIT_S * SECOND))
         while (left := family.children()) and Clock().now() < deadline:
             self._note_time()
+            self._hear_backup()
             self._follow()
             if signal.sigtimedwait(STOP_SIGNALS, LOOK_EACH_S) is not None:
                 self._ask_stop("asked to")

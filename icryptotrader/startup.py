@@ -17,6 +17,7 @@ from typing import Final
 from msgspec import Struct
 
 from icryptotrader import housetime
+from icryptotrader.backup import BackupError, before_migration
 from icryptotrader.housetime import HouseTimeError, Moment
 from shared.clock import Clock, machine_wall
 from shared.config import EXIT_CONFIG, Config, ConfigError, Home, load, load_all
@@ -107,6 +108,11 @@ def prepare(home: Home, options: Options) -> Ready:
         raise NotReadyError(faults + missing, EXIT_CONFIG)
     if options.fresh and (place := archive(home)):
         notes.append(f"the earlier account and ledger are archived in {place}")
+    try:
+        if copied := before_migration(home):
+            notes.append(f"the ledger will be migrated; a copy of it is {copied.name}")
+    except BackupError as error:
+        raise NotReadyError([f"no copy before the migration: {error}"], 1) from None
     sections = ports | {"demo": demo | ports.get("demo", {}) | {"market": market}}
     sections["clock"] = _anchors(home, config.demo.speed)
     write_session(home, named | paired, sections)
