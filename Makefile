@@ -6,7 +6,7 @@ RUN_LOCK := requirements/run.txt
 DEV_LOCK := requirements/dev.txt
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run setup test check bench format lock clean
+.PHONY: run setup test check bench sim teeth strategy-report format lock clean
 
 run: setup  ## trade on paper: the whole house in the foreground, Ctrl-C ends it
 	@exec $(BIN)/icryptotrader run
@@ -23,6 +23,15 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev  ## each path beside its floor, as ratios measured in one run
 	@for file in book bus tick ledger; do echo; $(BIN)/python tests/bench/bench_$$file.py; done
+
+sim: $(VENV)/.dev  ## the house in virtual time under faults; a fault never injected is a failure
+	$(BIN)/icryptotrader sim-test --seeds 1:301 --profile storm --jobs 2 --coverage
+
+teeth: $(VENV)/.dev  ## which seed notices each bug that is put in; rewrites tests/simulation/teeth.txt
+	$(BIN)/python -m tests.simulation.hunt
+
+strategy-report: $(VENV)/.run  ## the strategy over real histories, DAYS=n for a part of each half
+	$(BIN)/icryptotrader strategy-report ../shared/data/market --out var/strategy-report $(if $(DAYS),--days $(DAYS))
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -121,6 +121,22 @@ def run(
     raise typer.Exit(code)
 
 
+@app.command("strategy-report")
+def strategy_report(
+    context: typer.Context,
+    data: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the histories lie.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pages go.")],
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    days: Annotated[int | None, typer.Option(min=1, help="At most of each half.")] = None,
+) -> None:
+    """Play known histories through the strategy and its alternatives: one page, both halves."""
+    from icryptotrader.strategy_report import report
+
+    settings = load(_home(context, home), config)
+    raise typer.Exit(report(data, settings, out, days, typer.echo))
+
+
 @app.command()
 def preview(
     context: typer.Context,

@@ -1,0 +1,245 @@
+"""`icryptotrader strategy-report`: the strategy and its models over real histories, on one page.
+
+Each history is cut in two: the first half is what defaults may be chosen on, the second is what
+they are judged by; both are shown. Every model is compared with its alternative on the same rows,
+with everything else as the settings say. Beside each result stands what doing nothing would have
+brought; the worse of a bar's two walks is shown where both are played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from icryptotrader.backtest_charts import Line, chart
+from icryptotrader.backtest_figures import Figures, figures_of
+from shared.config import Config
+from shared.units import DAY, MILLISECOND, Ns
+from sim.backtest_data import DataError, History
+from sim.backtest_parts import Path as Walk
+from sim.backtest_parts import Terms
+from sim.backtest_run import play
+from sim.instruments import LISTINGS
+
+LATENCY: Final = Ns(50 * MILLISECOND)
+ONE_WALK: Final[tuple[Walk, ...]] = ("high_first",)
+TAX: Final = (Decimal("0.42"), None)
+
+Say = Callable[[str], None]
+
+
+class Case(Struct, frozen=True):
+    """A history by file name, and the pair it is played as."""
+
+    name: str
+    file: str
+    pair: str
+
+
+CASES: Final = (
+    Case("2018, minutes", "bitfinex_btcusd_1m_2018.csv.gz", "BTC/USD"),
+    Case("around 2019-10, minutes", "binance_btcusdt_1m_2019-10-15_2019-11-14.csv.gz", "BTC/USD"),
+    Case("around 2021-05, minutes", "binance_btcusdt_1m_2021-04-20_2021-05-20.csv.gz", "BTC/USD"),
+    Case("2020 to 2024, hours", "bitvavo_btceur_1h_2019-12_2024-05.csv.gz", "BTC/EUR"),
+)
+
+
+def stoikov(config: Config) -> Config:
+    return replace(config, avellaneda_stoikov=replace(config.avellaneda_stoikov, enabled=True))
+
+
+def fixed(config: Config) -> Config:
+    adaptive = replace(config.regime.adaptive, enabled=False)
+    return replace(config, regime=replace(config.regime, adaptive=adaptive))
+
+
+VARIANTS: Final[dict[str, Callable[[Config], Config]]] = {
+    "as set": lambda config: config,
+    "fixed thresholds": fixed,
+    "Avellaneda-Stoikov": stoikov,
+}
+
+
+class Result(Struct, frozen=True):
+    """One variant over one half of one history. shares: of the time, by pause and by regime."""
+
+    case: str
+    half: str
+    variant: str
+    figures: Figures
+    shares: dict[str, float]
+    largest: float  # the coins' part of the account at its largest
+
+
+def report(folder: Path, config: Config, out: Path, days: int | None, say: Say) -> int:
+    """Play all that is there and write report.html and report.txt; 0, or 2 where nothing is."""
+    results: list[Result] = []
+    for case in CASES:
+        path = folder / case.file
+        if not path.exists():
+            say(f"{case.name}: {path.name} is not there, left out")
+            continue
+        try:
+            for result in _case(case, path, config, days):
+                results.append(result)
+                say(_line(result))
+        except DataError as error:
+            say(f"{case.name}: {error}")
+    if not results:
+        return 2
+    out.mkdir(parents=True, exist_ok=True)
+    text = "\n".join([_HEAD, *(_line(result) for result in results), "", *_ASSUMED])
+    (out / "report.txt").write_text(text + "\n", encoding="utf-8")
+    (out / "report.html").write_text(_page(results), encoding="utf-8")
+    say(f"wrote {out / 'report.txt'} and {out / 'report.html'}")
+    return 0
+
+
+def _case(case: Case, path: Path, config: Config, days: int | None) -> Iterable[Result]:
+    """Both halves of one history through every variant. days: at most so many of each half."""
+    base = replace(config, pair=case.pair, pairs=())
+    begin, end = _span(path, base)
+    middle = (begin + end) // 2
+    for half, first, last in (("chosen on", begin, middle), ("judged by", middle, end + 1)):
+        until = last if days is None else min(last, first + days * DAY)
+        for name, change in VARIANTS.items():
+            yield _play(case, path, (half, name), change(base), (first, until))
+
+
+def _span(path: Path, config: Config) -> tuple[int, int]:
+    """Wall of the first and the last row."""
+    history = History((path,), LISTINGS[config.pair].pair)
+    last = history.begins
+    for bar in history.bars():
+        last = bar[0]
+    return history.begins, last
+
+
+def _play(
+    case: Case, path: Path, names: tuple[str, str], config: Config, span: tuple[int, int]
+) -> Result:
+    history = History((path,), LISTINGS[config.pair].pair)
+    # Fees by the exchange's own tiers, from the first one on.
+    terms = Terms("through", LATENCY, None, None, 0)
+    played = play(history, config, terms, span, lambda _rows, _wall: True, ONE_WALK)
+    figures = figures_of(played, history, config, terms, TAX)
+    return Result(
+        case.name,
+        *names,
+        replace(figures, fill_rows=(), lots=()),
+        _shares(figures, int(played.last)),
+        max((p.coins * p.price / p.equity for p in figures.points if p.equity > 0), default=0.0),
+    )
+
+
+def _shares(figures: Figures, last_wall: int) -> dict[str, float]:
+    """How much of the time each regime and each pause had."""
+    spent: dict[str, float] = {}
+    end = last_wall / 1e9
+    begins = [band.at for band in figures.bands]
+    for band, until in zip(figures.bands, [*begins[1:], end], strict=True):
+        for name in (band.regime, band.pause):
+            spent[name] = spent.get(name, 0.0) + max(0.0, until - band.at)
+    whole = max(end - begins[0], 1e-9) if begins else 1.0
+    return {name: seconds / whole for name, seconds in sorted(spent.items())}
+
+
+_COLUMNS: Final = (
+    "history", "half", "variant", "net", "grid", "invent.", "fees", "hold", "50/50", "weekly",
+    "worst", "coins", "fills", "turnover", "rej/1000", "am/can", "time",
+)  # fmt: skip
+_WIDTHS: Final = (24, 9, 18, 9, 8, 9, 8, 9, 9, 9, 6, 5, 6, 11, 8, 11, 0)
+
+
+def _cells(result: Result) -> tuple[str, ...]:
+    f, start = result.figures, result.figures.start_equity
+    ends = {each.name: each.equity for each in f.outcomes}
+    count = f.counters
+    refused = count.get("refused_add", 0) + count.get("post_only", 0)
+    return (
+        result.case,
+        result.half,
+        result.variant,
+        *(f"{value:.0f}" for value in (
+            f.equity - start, f.profit.grid, f.profit.inventory, f.profit.fees,
+            ends["hold"] - start, ends["50/50"] - start, ends["weekly buying"] - start,
+        )),
+        f"{f.drawdown_pct:.1f}%",
+        f"{result.largest:.0%}",
+        str(f.fills),
+        f"{f.turnover:.0f}",
+        f"{1000 * refused / max(1, count.get('adds', 0)):.1f}",
+        f"{count.get('amends', 0)}/{count.get('cancels', 0)}",
+        " ".join(f"{name}:{part:.0%}" for name, part in result.shares.items())
+        + (f" HALTED: {f.halted}" if f.halted else ""),
+    )  # fmt: skip
+
+
+def _line(result: Result) -> str:
+    return _pad(_cells(result))
+
+
+def _pad(cells: Sequence[str]) -> str:
+    return " ".join(
+        cell.ljust(width) if place < 3 else cell.rjust(width)
+        for place, (cell, width) in enumerate(zip(cells, _WIDTHS, strict=True))
+    ).rstrip()
+
+
+_HEAD: Final = _pad(_COLUMNS)
+
+_ASSUMED: Final = (
+    "All in the quote currency, before tax, against the equity at the start of the half.",
+    "net = grid (matched buys and sells, after both fees) + inventory (all the rest: what the",
+    "coins held have gained or lost); hold, 50/50 and weekly buying begin with the same account.",
+    "An order fills, whole, once the market has traded through its price; each bar is walked",
+    "high first. Fees are those of the exchange's tiers. A halt by limits.* stays until a person",
+    "resumes, and nobody does here.",
+)
+
+
+def _page(results: Sequence[Result]) -> str:
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(result))}</tr>"
+        for result in results
+    )
+    head = "".join(f"<th>{escape(name)}</th>" for name in _COLUMNS)
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Strategy report</title>'
+        f"<style>{_STYLE}</style><h1>The strategy on real data</h1>"
+        f"<table><tr>{head}</tr>{rows}</table>"
+        f"<p>{escape(' '.join(_ASSUMED))}</p>{''.join(_charts(results))}</html>\n"
+    )
+
+
+def _charts(results: Sequence[Result]) -> Iterable[str]:
+    """For each half of each history the equity of all variants, beside holding."""
+    for case, half in dict.fromkeys((result.case, result.half) for result in results):
+        found = [r for r in results if (r.case, r.half) == (case, half)]
+        first = found[0].figures.points
+        if not first:
+            continue
+        coins = first[0].coins
+        money = first[0].equity - coins * first[0].price
+        lines = [Line("hold", "hold", [(p.at, money + coins * p.price) for p in first])]
+        for result, css in zip(found, ("one", "two", "three"), strict=True):
+            points = [(p.at, p.equity) for p in result.figures.points]
+            lines.append(Line(result.variant, css, points))
+        yield chart(f"{case}, {half}", lines, 260)
+
+
+_STYLE: Final = """
+body{font:14px/1.45 system-ui,sans-serif;margin:2rem}table{border-collapse:collapse}
+th,td{text-align:right;padding:.15rem .5rem;border-bottom:1px solid #8884;white-space:nowrap}
+th:nth-child(-n+3),td:nth-child(-n+3),td:last-child{text-align:left}
+svg{max-width:62rem;height:auto;font:11px system-ui,sans-serif}polyline{fill:none;stroke-width:1.4}
+.left{text-anchor:end}.grid{stroke:#8884}polyline.hold{stroke:#999}polyline.one{stroke:#1769aa}
+polyline.two{stroke:#b3261e}polyline.three{stroke:#1b8a3a}.key{font-size:.8rem;margin-left:.8rem}
+.key.hold{color:#888}.key.one{color:#1769aa}.key.two{color:#b3261e}.key.three{color:#1b8a3a}
+"""
