@@ -385,6 +385,18 @@ def caps(
     raise typer.Exit(code)
 
 
+@app.command()
+def doctor(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Check machine, configuration, house and account; each finding with its remedy.
+
+    Exit code 0 where nothing failed, else 1. It changes nothing and may run at any time.
+    """
+    from icryptotrader.doctor import diagnose
+    from icryptotrader.doctor import show as tell
+
+    raise typer.Exit(tell(diagnose(_home(context, home)), json=json, tell=typer.echo))
+
+
 @config_app.command()
 def check(context: typer.Context, home: HomeOption = None, config: ConfigOption = None) -> None:
     """Say every fault of the configuration at once, each with its place and remedy."""
