@@ -49,23 +49,25 @@ def bring_in(
 @app.command()
 def export(
     context: typer.Context,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to; without it, to standard output.")
+    ] = None,
     home: HomeOption = None,
     json: Annotated[bool, typer.Option("--json", help="As a document (the only form).")] = True,
 ) -> None:
-    """Write the whole ledger as one JSON document; it appears only when it is complete."""
+    """Write the whole ledger as one JSON document; a file appears only when it is complete."""
     from icryptotrader.files import write_whole
     from strategy.ledger.document import dump
     from strategy.ledger.records import LedgerError
 
-    if not json:
-        raise typer.BadParameter("a ledger is exported as JSON only")
+    assert json, "the flag can only be set"
     try:
         data = dump(_ledger(home_of(context, home)))
-        write_whole(output, data)
+        if file is not None:
+            write_whole(file, data)
     except (LedgerError, OSError) as error:
         _refuse(str(error))
-    typer.echo(f"{output}: {len(data):,} bytes")
+    typer.echo(data.decode().rstrip("\n") if file is None else f"{file}: {len(data):,} bytes")
 
 
 @app.command()

@@ -7,11 +7,12 @@ Rule 3: the raw files are kept in the ledger, each under its SHA-256.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from icryptotrader.lots import LEDGER, house_wall
 from shared.config import Home
+from shared.orders import Filled
 from shared.process import LockHeld, lock
 from shared.units import Ns, plain
 from strategy.ledger.book import CURRENCIES, BookError, keep
@@ -46,7 +47,7 @@ def import_history(
 ) -> int:
     """Read the tables, say what they would change, and write it if told to. 0 done, 1 refused."""
     try:
-        raw = {file.name: file.read_bytes() for file in files}
+        raw = {str(file): file.read_bytes() for file in files}
         if sum(len(data) for data in raw.values()) > MOST_BYTES:
             tell("these files are larger than any export of Kraken: name fewer at a time")
             return 1
@@ -143,11 +144,23 @@ def _told(history: History, known: Evidence, tell: Tell) -> list[str]:
     new = sum(fill.exec_id not in booked for fill in history.fills)
     tell(f"{history.rows} rows read: {len(history.fills)} fills, of which {new} are new;")
     tell(f"{len(history.events)} other events, of which {_new_events(history, known)} are new")
-    for note in history.notes:
+    for note in (*history.notes, *_other_fees(history, booked)):
         tell(f"look at: {note}")
     if not faults:
         _tell_balances(history, known, tell)
     return faults
+
+
+def _other_fees(history: History, booked: dict[str, Filled]) -> Iterator[str]:
+    """Fills that are booked with another fee: trades.csv does not say which asset was charged."""
+    for fill in history.fills:
+        old = booked.get(fill.exec_id)
+        if old is not None and dict(old.fees) != dict(fill.fees):
+            first, second = (
+                ", ".join(f"{plain(fee)} {asset}" for asset, fee in each.fees) or "none"
+                for each in (old, fill)
+            )
+            yield f"{fill.exec_id}: booked with the fee {first}; these tables say {second}"
 
 
 def _tell_balances(history: History, known: Evidence, tell: Tell) -> None:
@@ -185,23 +198,18 @@ def _entries(
 ) -> list[Entry | Imported]:
     hashes = {name: fingerprint(data) for name, data in raw.items()}
     found: list[Entry | Imported] = [
-        EvidenceEntry(hashes[name], name, kind_of(tables[name]), wall, data)
+        EvidenceEntry(hashes[name], Path(name).name, kind_of(tables[name]), wall, data)
         for name, data in raw.items()
     ]
     reason = why or "imported"
     found += [FillEntry(fill) for fill in history.fills]
     found += [
-        MovementEntry(event, _source(event, tables, hashes), reason, wall)
+        MovementEntry(event, hashes[history.named[event.id]], reason, wall)
         for event in history.events
     ]
-    told = ", ".join(f"{name} {sha256}" for name, sha256 in hashes.items())
+    told = ", ".join(f"{Path(name).name} {sha256}" for name, sha256 in hashes.items())
     found.append(AuditEntry(wall, "operator", "ledger import", f"{reason}: {told}"))
     return found
-
-
-def _source(event: TaxEvent, tables: dict[str, str], hashes: dict[str, str]) -> str:
-    """The hash of the file that names the event; an id stands in at least one of them."""
-    return next(hashes[name] for name, text in tables.items() if event.id in text)
 
 
 def _new_events(history: History, known: Evidence) -> int:

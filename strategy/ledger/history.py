@@ -78,13 +78,17 @@ class Balance(Struct, frozen=True):
 
 
 class History(Struct, frozen=True):
-    """What a set of tables says. notes: what was not booked or wants a look, as sentences."""
+    """What a set of tables says.
+
+    notes: what was not booked or wants a look, as sentences. named: the file that names an id.
+    """
 
     fills: tuple[Filled, ...]
     events: tuple[TaxEvent, ...]
     notes: tuple[str, ...]
     balances: tuple[Balance, ...]
     rows: int
+    named: dict[str, str]
 
 
 def read_history(tables: Mapping[str, str]) -> History:
@@ -92,15 +96,23 @@ def read_history(tables: Mapping[str, str]) -> History:
     ledger: dict[str, LedgerRow] = {}
     trades: dict[str, TradeRow] = {}
     manual: dict[str, ManualRow] = {}
+    named: dict[str, str] = {}
     for name, text in tables.items():
         try:
             match kind_of(text):
                 case kind if kind == LEDGERS:
-                    ledger.update((row.txid, row) for row in ledger_rows(text))
+                    for row in ledger_rows(text):
+                        ledger[row.txid] = row
+                        named.setdefault(row.txid, name)
+                        named.setdefault(row.refid, name)
                 case kind if kind == TRADES:
-                    trades.update((row.txid, row) for row in trade_rows(text))
+                    for trade in trade_rows(text):
+                        trades[trade.txid] = trade
+                        named.setdefault(trade.txid, name)
                 case kind if kind == MANUAL:
-                    manual.update((row.id, row) for row in manual_rows(text))
+                    for lot in manual_rows(text):
+                        manual[lot.id] = lot
+                        named.setdefault(lot.id, name)
         except CsvError as error:
             raise CsvError(f"{name}: {error}") from error
     notes: list[str] = []
@@ -136,6 +148,7 @@ def read_history(tables: Mapping[str, str]) -> History:
         notes=tuple(notes),
         balances=tuple(_balances(ledger.values())),
         rows=len(ledger) + len(trades) + len(manual),
+        named=named,
     )
 
 

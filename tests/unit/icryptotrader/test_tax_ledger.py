@@ -254,13 +254,14 @@ def test_a_pack_is_verified_byte_for_byte_and_any_change_is_found(desk: Desk) ->
 
 def test_a_ledger_leaves_as_a_document_and_comes_back_equal(desk: Desk, tmp_path: Path) -> None:
     first, second = tmp_path / "one.json", tmp_path / "two.json"
-    desk.filled().run("ledger", "export", "-o", str(first))
+    desk.filled().run("ledger", "export", "--json", str(first))
     (tmp_path / "other").mkdir()
     other = Desk(tmp_path / "other")
     other.run("ledger", "import", "--json", str(first))
     other.run("ledger", "verify")
-    other.run("ledger", "export", "-o", str(second))
+    other.run("ledger", "export", str(second))
     assert first.read_bytes() == second.read_bytes()
+    assert other.run("ledger", "export", "--json") == first.read_text()
     assert "exists already" in other.run("ledger", "import", "--json", str(first), code=1)
 
 
@@ -277,7 +278,7 @@ def test_a_ledger_leaves_as_a_document_and_comes_back_equal(desk: Desk, tmp_path
 )
 def test_a_faulty_document_makes_no_ledger(desk: Desk, tmp_path: Path, change: object) -> None:
     document = tmp_path / "one.json"
-    desk.filled().run("ledger", "export", "-o", str(document))
+    desk.filled().run("ledger", "export", str(document))
     assert callable(change)
     document.write_text(change(document.read_text()))
     (tmp_path / "other").mkdir()
@@ -360,3 +361,24 @@ def test_the_room_of_the_year_is_told(desk: Desk) -> None:
     assert "room         999.99" in said
     assert "stops at 999.99 EUR" in said
     assert "there is no ledger" in Desk(desk.folder / "none").run("tax", "room", code=1)
+
+
+def test_two_exports_of_one_name_are_both_read(desk: Desk) -> None:
+    lines = LEDGERS.splitlines(keepends=True)
+    files = []
+    for year, part in (("2023", lines[1:4]), ("2024", lines[4:])):
+        (desk.folder / year).mkdir()
+        files.append(desk.file(f"{year}/ledgers.csv", "".join([lines[0], *part])))
+    assert "written: 3 fills and 3 other events" in desk.run("ledger", "import", *files, "--apply")
+    assert "written: 0 fills and 0" in desk.run(
+        "ledger", "import", desk.file("all.csv", LEDGERS), "--apply"
+    )
+
+
+def test_a_fee_that_was_booked_otherwise_is_told(desk: Desk) -> None:
+    other = LEDGERS.replace("32240.0000,51.5840", "32240.0000,0").replace(
+        "-0.5200000000,0,", "-0.5200000000,0.0008,"
+    )
+    desk.run("ledger", "import", desk.file("t.csv", TRADES.partition("TX9")[0]), "--apply")
+    said = desk.run("ledger", "import", desk.file("l.csv", other))
+    assert "look at: TS1: booked with the fee 51.58400 EUR; these tables say 0.0008 BTC" in said
