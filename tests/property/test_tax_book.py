@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from strategy.ledger.events import (
     TaxEvent,
     Units,
     euros,
+    units_of,
 )
 from strategy.ledger.rates import Rate, Rates
 
@@ -226,3 +228,88 @@ def test_no_coin_and_no_cent_is_made_or_lost(events: list[TaxEvent]) -> None:
         assert row.qty > 0
         assert row.cost >= 0
         assert row.basis is not None or row.taxable
+
+
+@st.composite
+def dollar_trades(draw: st.DrawFn) -> list[Exchanged]:
+    """Trades of coins for dollars or euros, and dollars changed into euros, one a day."""
+    found = []
+    for number in range(draw(st.integers(1, 12))):
+        wall = Ns(START + (number * 61 + 3) * DAY + draw(st.integers(0, 23)) * 3600 * 10**9)
+        cents = draw(st.integers(100, 10**6))
+        asset, currency = draw(st.sampled_from([("BTC", "USD"), ("BTC", "EUR"), ("USD", "EUR")]))
+        qty = Decimal(draw(st.integers(1, 10**6))).scaleb(-8 if asset == "BTC" else -2)
+        fee = Decimal(draw(st.integers(0, 99))).scaleb(-2)
+        found.append(
+            Exchanged(
+                f"e{number:02}", wall, 0, ACCOUNTS[0], asset, draw(st.sampled_from(list(Side))),
+                units_of(qty), currency, Decimal(cents).scaleb(-2), ((currency, fee),),
+            )
+        )  # fmt: skip
+    return found
+
+
+def two_queues(events: list[Exchanged]) -> list[tuple[str, str, int, int, int, int]]:
+    """Coins and dollars by FIFO, each lot a list [name, whole, left, cost]; exact fractions."""
+    queues: dict[str, list[list[Any]]] = {"BTC": [], "USD": []}
+    rows: list[tuple[str, str, int, int, int, int]] = []
+
+    def part(cents: int, upto: int, whole: int) -> int:
+        return rounded(Fraction(cents * upto, whole) / 100)
+
+    def sell(label: str, asset: str, qty: int, proceeds: int, costs: int) -> None:
+        done = 0
+        while done < qty:
+            lot = queues[asset][0] if queues[asset] else None
+            taken = min(qty - done, lot[2]) if lot else qty - done
+            got, cut = (
+                part(whole, done + taken, qty) - part(whole, done, qty)
+                for whole in (proceeds, costs)
+            )
+            cost = got if asset == "USD" else 0
+            if lot:
+                gone = lot[1] - lot[2]
+                cost = part(lot[3], gone + taken, lot[1]) - part(lot[3], gone, lot[1])
+                lot[2] -= taken
+                if not lot[2]:
+                    queues[asset].pop(0)
+            rows.append((label, lot[0] if lot else "", taken, got, cost, cut))
+            done += taken
+
+    for event in events:
+        day = german(event.wall)
+        fee = event.fees[0][1]
+        gross, charged = (rounded(eur(each, event.currency, day)) for each in (event.gross, fee))
+        name = event.id if event.asset == "BTC" else f"USD:{event.id}"
+        if event.side is Side.BUY:
+            queues[event.asset].append([name, event.qty, event.qty, gross + charged])
+            if event.currency == "USD":
+                spent = int((event.gross + fee) * 10**10)
+                sell(f"{event.id}#USD", "USD", spent, gross + charged, 0)
+        else:
+            sell(event.id, event.asset, event.qty, gross, charged)
+            if event.currency == "USD" and event.gross > fee:
+                got = int((event.gross - fee) * 10**10)
+                queues["USD"].append([f"USD:{event.id}", got, got, gross - charged])
+    return rows
+
+
+@given(dollar_trades())
+@settings(max_examples=150)
+def test_coins_and_dollars_are_two_queues_to_the_cent(events: list[Exchanged]) -> None:
+    book = keep(events, RATES)
+    ours = [
+        (
+            row.label,
+            row.basis.id if row.basis else "",
+            int(row.qty),
+            row.proceeds,
+            row.cost,
+            row.costs,
+        )
+        for row in book.rows
+    ]
+    assert ours == two_queues(events)
+    alone = keep(events, RATES, track_currencies=False)
+    coins = [row.gain for row in book.rows if not row.currency_leg]
+    assert [row.gain for row in alone.rows] == coins
