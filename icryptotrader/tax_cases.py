@@ -177,12 +177,12 @@ def _spouses(case: Case) -> list[str]:
 def _max_tax_free(case: Case) -> list[str]:
     given, expected = case["input"], case["expected"]
     stock = [
-        Stock(lot["lot"], units_of(Decimal(lot["qty"])), date.fromisoformat(lot["acquired"]))
+        Stock(lot["lot"], units_of(Decimal(lot["qty"])), _day(lot["acquired"]))
         for lot in given["lots"]
     ]
     free = tax_free(
         sorted(stock, key=lambda lot: lot.acquired),
-        date.fromisoformat(given["as_of"]),
+        _day(given["as_of"]),
         units_of(Decimal(given.get("reserved_qty", "0"))),
         int(given.get("safety_days", 0)),
     )
@@ -411,6 +411,11 @@ def _wall(text: str) -> Ns:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} lacks its offset from UTC")
     return Ns(int(moment.timestamp()) * SECOND + moment.microsecond * 1000)
+
+
+def _day(text: str) -> date:
+    """A day, or the German day of a moment."""
+    return day_of(_wall(text)) if "T" in text else date.fromisoformat(text)
 
 
 def _by_year(raw: Case) -> dict[int, Decimal]:

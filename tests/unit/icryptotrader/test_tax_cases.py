@@ -156,3 +156,19 @@ def test_a_file_of_no_use_is_said_so(tmp_path: Path) -> None:
     assert check_cases(tmp_path / "list.json", None, said.append) == 2
     assert run({"schema": "other/9"}, tmp_path)[0] == 2
     assert run({}, tmp_path)[0] == 1
+
+
+def test_a_moment_stands_for_its_german_day(tmp_path: Path) -> None:
+    lot = {"lot": "b", "qty": "0.1", "acquired": "2024-06-30T22:30:00Z"}
+    for moment, free in (("2025-07-01T21:59:00Z", "0"), ("2025-07-01T22:00:00Z", "0.1")):
+        case = {
+            "id": "M",
+            "kind": "max_tax_free",
+            "input": {"lots": [lot], "as_of": moment},
+            "expected": {
+                "max_tax_free_qty": free,
+                "next_unlock": None if free != "0" else {"date": "2025-07-02", "qty": "0.1"},
+            },
+        }
+        code, said = run({"cases": [case]}, tmp_path)
+        assert code == 0, said
