@@ -26,14 +26,11 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.e2e import truth  # noqa: E402 - found by the line above
-from tests.e2e.harness import PROGRAMS, House  # noqa: E402
+from tests.e2e.harness import PROGRAMS, House, loose_limits  # noqa: E402
 
 # An account and limits that keep the grid trading from the first minute to the last: what is
 # drilled is the bookkeeping of fills, and a grid that pauses proves nothing.
 SETTINGS: Final = """
-[limits]
-fills_per_minute = 100000
-fills_per_hour = 100000
 [risk]
 max_portfolio_drawdown_pct = 0.8
 emergency_drawdown_pct = 0.9
@@ -194,7 +191,15 @@ def main() -> int:
         place = given.home or Path(folder)
         place.mkdir(parents=True, exist_ok=True)
         args = ("--speed", str(given.speed), "--seed", str(given.seed))
-        return _drill(House(place, SETTINGS, args, DEMO.format(volatility=given.volatility)), given)
+        return _drill(
+            House(
+                place,
+                loose_limits(place) + SETTINGS,
+                args,
+                DEMO.format(volatility=given.volatility),
+            ),
+            given,
+        )
 
 
 def _drill(house: House, given: argparse.Namespace) -> int:

@@ -41,6 +41,17 @@ port = {ports[2]}
 port = {ports[3]}
 """
 
+LOOSE: Final = """
+order_quote = "2000"
+open_orders = 40
+collar_pct = 0.10
+fills_per_minute = 100000
+fills_per_hour = 100000
+rejects_in_a_row = 1000
+daily_loss_quote = "100000000"
+btc_max_pct = 0.95
+"""
+
 START_S: Final = 60.0
 FIRST_FILL_S: Final = 120.0
 STOP_S: Final = 90.0
@@ -270,6 +281,16 @@ class House:
                 self._run.poll()
             time.sleep(LOOK_EACH_S)
         return list(left.values()) if asked else []
+
+
+def loose_limits(folder: Path) -> str:
+    """A section of settings under which no number of fills and no loss ever halts the grid.
+
+    What is under test is the bookkeeping of fills: a grid that was halted has none.
+    """
+    caps = folder / "caps.toml"
+    caps.write_text(LOOSE)
+    return f'[limits]\nhard_caps_file = "{caps.resolve()}"\n{LOOSE}'
 
 
 def free_ports(count: int) -> list[int]:

@@ -22,7 +22,7 @@ import pytest
 from shared.config import load, program_environment
 from shared.units import SECOND, Ns
 from tests.e2e import truth
-from tests.e2e.harness import PROGRAMS, House
+from tests.e2e.harness import PROGRAMS, House, loose_limits
 
 pytestmark = pytest.mark.house
 
@@ -35,9 +35,6 @@ SETTINGS: Final = f"""
 [ws]
 cancel_after_timeout_sec = {SWITCH_S}
 heartbeat_interval_sec = 5
-[limits]
-fills_per_minute = 100000
-fills_per_hour = 100000
 [grid]
 requote_age_sec = 5
 [risk]
@@ -78,7 +75,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     tape = folder / "wave.csv"
     tape.write_text(wave())
     args = ("--market", str(tape), "--speed", str(SPEED))
-    with House(folder, SETTINGS, args, DEMO) as found:
+    with House(folder, loose_limits(folder) + SETTINGS, args, DEMO) as found:
         yield found
         assert found.stop() == 0, found.tail()
         assert truth.resting(found) == []
