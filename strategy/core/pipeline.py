@@ -184,6 +184,7 @@ class Core:
 
         who = who if pair.spacing_bps > floor else "the fees' floor"
         plan = propose(view, values, step, (base - reserve, quote), cfg.grid, who)  # 6 grid
+        plan = plan.collared(view.mid, cfg.limits.collar_pct)
         plan = confine(plan, view, (base, money), cfg.inventory.rebalance_cap_pct, values)
         plan = withhold(plan, free, view.pair.qty_min)  #                         7 tax gating
         plan = fenced(allot(plan, part_of_account(memory, pair)), fence(neighbours(memory, pair)))

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from shared.units import Pair, Sats, Side, Ticks
 from strategy.core.slots import Wish
+
+COLLAR_MARGIN: Final = 1.05
+OUTSIDE: Final = "outside the price collar"
 
 
 class Plan(Struct, frozen=True):
@@ -34,6 +38,7 @@ class Plan(Struct, frozen=True):
     why: tuple[str, ...] = ()
     buy_below: float = math.inf  # Ticks: a buy stays under it
     sell_above: float = 0.0  # and a sell over it
+    reach: tuple[float, float] = (0.0, math.inf)  # Ticks: the collar, a little widened
     lowest: int = 0  # Ticks: no rung below
     highest: int = 0  # nor above; 0 = no bound
     lean_bps: float = 0.0  # wanted: all rungs higher by this much; what is laid stands in Hung
@@ -81,6 +86,14 @@ class Plan(Struct, frozen=True):
         return msgspec.structs.replace(
             self, sell_scale=self.sell_scale * sell, why=(*self.why, why)
         )
+
+    def collared(self, mid: float, collar: float) -> Plan:
+        """No rung far outside the collar: the gate would refuse it tick after tick.
+
+        What rests a little outside stays, so that no order comes and goes at the edge.
+        """
+        most = collar * COLLAR_MARGIN
+        return msgspec.structs.replace(self, reach=(mid * (1.0 - most), mid * (1.0 + most)))
 
     def between(self, buy_below: float, sell_above: float) -> Plan:
         """Buys and sells that do not reach our own orders on another pair."""
@@ -156,17 +169,19 @@ def _lay_buys(
     missing: list[tuple[Side, int, str]],
 ) -> list[Wish]:
     wishes: list[Wish] = []
-    left = plan.buy_units
+    left, least_units = plan.buy_units, _least_units(pair)
     for rung in range(1, plan.buy_levels + 1):
         price = int(max(0.0, anchor.price(-rung)))
         price -= price % pair.price_step  # down: away from the mid
         qty = _quantity(plan.notional, plan.buy_scale, price, pair)
-        why = _too_small(pair, price, qty)
+        why = _too_small(pair, least_units, price, qty)
         units = price * (qty - filled.get((Side.BUY, price), 0))
         if price >= ask:
             why = "at or through the ask"
         elif price >= plan.buy_below:
             why = "would reach our own sell on another pair"
+        elif price < plan.reach[0]:
+            why = OUTSIDE
         elif price < plan.lowest:
             why = "below grid.lowest"
         elif not why and units > left:
@@ -189,15 +204,15 @@ def _lay_sells(
     missing: list[tuple[Side, int, str]],
 ) -> list[Wish]:
     wishes: list[Wish] = []
-    left = plan.sell_sats
+    left, least_units = plan.sell_sats, _least_units(pair)
     bound = list(floors)
     for rung in range(1, plan.sell_levels + 1):
         price = -int(-anchor.price(rung) // 1)
         price += -price % pair.price_step  # up: away from the mid
         qty = _quantity(plan.notional, plan.sell_scale, price, pair)
-        why = _too_small(pair, price, qty)
+        why = _too_small(pair, least_units, price, qty)
         open_qty = qty - filled.get((Side.SELL, price), 0)
-        if 0 < left - open_qty < pair.qty_min:
+        if open_qty > 0 and 0 < left - open_qty < pair.qty_min:
             # What would be left is too small to be sold by itself: it goes along (dust).
             whole = left - left % pair.qty_step
             qty, open_qty = qty + whole - open_qty, whole
@@ -205,6 +220,8 @@ def _lay_sells(
             why = "at or through the bid"
         elif price <= plan.sell_above:
             why = "would be reached by our own buy on another pair"
+        elif price > plan.reach[1]:
+            why = OUTSIDE
         elif 0 < plan.highest < price:
             why = "above grid.highest"
         elif not why and open_qty > left:
@@ -255,16 +272,19 @@ def _take_floors(bound: list[tuple[int, int]], price: int, qty: int) -> bool:
     return True
 
 
+def _least_units(pair: Pair) -> int:
+    return int(pair.cost_min.scaleb(pair.price_decimals + pair.qty_decimals))
+
+
 def _quantity(notional: int, scale: float, price: int, pair: Pair) -> int:
     qty = int(notional * scale) // price if price > 0 else 0
     return qty - qty % pair.qty_step
 
 
-def _too_small(pair: Pair, price: int, qty: int) -> str:
+def _too_small(pair: Pair, least_units: int, price: int, qty: int) -> str:
     """Kraken's minima: quantity in the base coin, cost in the quote currency."""
     if price <= 0 or qty < pair.qty_min:
         return "below the pair's least quantity"
-    cost_min = int(pair.cost_min.scaleb(pair.price_decimals + pair.qty_decimals))
-    if price * qty < cost_min:
+    if price * qty < least_units:
         return "below the pair's least cost"
     return ""

@@ -214,9 +214,6 @@ class Rules(Struct, frozen=True):
         """The market stands at its price or beyond: the fill is on its way, so it is let be."""
         return slot.price >= self.ask if slot.side is Side.BUY else slot.price <= self.bid
 
-    def near(self, a: int, b: int) -> bool:
-        return abs(a - b) <= self.tolerance * self.step * max(a, b)
-
 
 class Add(Struct, frozen=True):
     slot: Slot
@@ -274,21 +271,25 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
 
 def _match(held: list[Slot], wishes: Sequence[Wish], rules: Rules) -> tuple[list[Wish], list[Slot]]:
     """Wishes that no order serves yet, and orders that serve no wish."""
-    unmatched = list(held)
+    unmatched = {slot.name: slot for slot in held}
+    # At rest every order stands where it is wished: found at once, without comparing all to all.
+    there = {slot.price: slot for slot in reversed(held)}
     wanted: list[Wish] = []
     for wish in wishes:
-        best: Slot | None = None
-        for slot in unmatched:
-            close = rules.near(slot.price, wish.price) and _size_fits(slot, wish)
-            if close and (
-                best is None or abs(slot.price - wish.price) < abs(best.price - wish.price)
-            ):
-                best = slot
+        best = there.get(wish.price)
+        if best is None or best.name not in unmatched or not _size_fits(best, wish):
+            best, nearest = None, rules.tolerance * rules.step
+            for slot in unmatched.values():
+                apart = abs(slot.price - wish.price) / max(slot.price, wish.price)
+                if (apart < nearest or (best is None and apart == nearest)) and _size_fits(
+                    slot, wish
+                ):
+                    best, nearest = slot, apart
         if best is None:
             wanted.append(wish)
         else:
-            unmatched.remove(best)
-    return wanted, unmatched
+            del unmatched[best.name]
+    return wanted, list(unmatched.values())
 
 
 def _size_fits(slot: Slot, wish: Wish) -> bool:

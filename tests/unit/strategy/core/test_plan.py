@@ -102,3 +102,15 @@ def test_a_sell_stays_above_the_buy_it_answers() -> None:
     assert [k for k, _ in reasons(found, Side.SELL)] == [1, 2]
     found = laid(make_plan(), floors=[(below, 588_000), (int(rung(2)), 588_000)])
     assert len(found.sells) == 5
+
+
+def test_rungs_far_outside_the_collar_are_not_wished_for_and_the_edge_does_not_flap() -> None:
+    plan = make_plan(buy_levels=5, sell_levels=5).collared(MID, 0.01)
+    laid = lay(plan, Anchor(float(MID), 0.004), BTC_EUR, (MID - 5, MID + 5), [], {})
+    assert [wish.rung for wish in laid.buys] == [1, 2]
+    assert [wish.rung for wish in laid.sells] == [1, 2]
+    assert {why for _, _, why in laid.missing} == {"outside the price collar"}
+    edge = plan.collared(MID, 0.01195 / 1.05 * 1.001)
+    assert (
+        lay(edge, Anchor(float(MID), 0.004), BTC_EUR, (MID - 5, MID + 5), [], {}).buys[-1].rung == 3
+    )
