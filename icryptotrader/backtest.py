@@ -26,8 +26,8 @@ from icryptotrader.backtest_summary import as_json, summary
 from shared.clock import perf
 from shared.config import Config, ConfigError, Home, load
 from shared.units import MILLISECOND, SECOND, Ns
-from sim.backtest import Fill, Terms
 from sim.backtest_data import DataError, History
+from sim.backtest_parts import Fill, Terms
 from sim.backtest_run import Played, play
 from sim.instruments import LISTINGS
 from strategy.ledger.book import BookError

@@ -22,9 +22,9 @@ from icryptotrader.backtest_money import (
 )
 from shared.config import Config
 from shared.units import SECOND, Ns, Pair, cents, cost_of, price_of, qty_of
-from sim.backtest import Terms
 from sim.backtest_course import Course
 from sim.backtest_data import Findings, History
+from sim.backtest_parts import Terms
 from sim.backtest_run import Played, Run, headline
 from strategy.ledger.rates import Rates
 from strategy.ledger.tax import free_from_wall

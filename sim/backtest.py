@@ -12,33 +12,28 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, Literal, Protocol, cast
+from typing import Final, Protocol, cast
 
-from msgspec import Struct
-from msgspec.structs import replace
-
-from shared import frames, orders
+from shared import control, frames, orders
 from shared.config import Config
 from shared.kraken.values import verdict_of
-from shared.units import MILLISECOND, SECOND, Ns, Pair, Sats, Side, Ticks, cost_of
+from shared.units import SECOND, Ns, Pair, Sats, Side, Ticks
 from sim.account import Account
+from sim.backtest_parts import Path, Still, Terms, Told, adapted, request_of, resting
+from sim.backtest_quiet import Quiet
 from sim.exchange import Exchange
-from sim.instruments import ASSETS, LISTINGS
+from sim.instruments import ASSETS, LISTINGS, round_half_up
 from sim.liquidity import Liquidity
 from sim.market import Market
 from sim.opening import FIRST_TRADE, open_account, read_lots
 from sim.sources import Hit, Quote, Tick
-from sim.values import TIERS, Exec, LedgerRow, Order, Refused, Request, Switches
+from sim.values import TIERS, Exec, LedgerRow, Order, Refused, Switches
 from strategy.core.memory import Memory, Start, stamp_of
 from strategy.core.out import In
 from strategy.core.pipeline import Core
 from strategy.ledger.lots import Lots
-
-Fill = Literal["touch", "through", "queue"]
-Path = Literal["low_first", "high_first"]
-PATHS: Final[tuple[Path, Path]] = ("low_first", "high_first")
 
 BEGIN: Final = Ns(1_000 * SECOND)
 """House time at which the data begins."""
@@ -47,76 +42,6 @@ OFFSETS: Final = (5, 35, 65, 95)
 """Per cent of a bar's time at which its open, its two extremes and its close are told."""
 
 _ALL: Final = 1 << 60  # Sats: whoever stands at the price is filled
-_NEVER: Final = 1_000_000_000.0  # seconds
-
-
-class Terms(Struct, frozen=True):
-    """What a backtest assumes. maker, taker: rates in 10⁻⁶ of the cost, or None: Kraken's tiers by
-    the account's own volume. ahead: Sats before us in the queue when our order arrives."""
-
-    fill: Fill = "through"
-    latency: Ns = Ns(50 * MILLISECOND)
-    maker: int | None = None
-    taker: int | None = None
-    ahead: int = 0
-
-
-class Still:
-    """The background of a backtest: one level on each side, and who stands before us."""
-
-    def __init__(self, bid: int, ask: int, qty: int, ahead: int) -> None:
-        self.bid, self.ask = bid, ask
-        self._qty, self._ahead = qty, ahead
-
-    def move(self, bid: int, ask: int) -> bool:
-        changed = (bid, ask) != (self.bid, self.ask)
-        self.bid, self.ask = bid, ask
-        return changed
-
-    def qty_at(self, side: str, price: int) -> int:
-        return self._ahead
-
-    def bids(self) -> Iterator[tuple[int, int]]:
-        yield self.bid, self._qty
-
-    def asks(self) -> Iterator[tuple[int, int]]:
-        yield self.ask, self._qty
-
-    def hit(self, taker: str, qty: int) -> None:
-        """The next quote says what became of the touch."""
-
-    def take(self, taker: str, price: int, qty: int) -> None:
-        """An order of ours that takes is small beside the market."""
-
-    def poke(self) -> None:
-        """Nothing is made up here."""
-
-
-class Told:
-    """A source (sim/sources.py) that is told its ticks one by one."""
-
-    def __init__(self, touch: Quote) -> None:
-        self._touch = touch
-        self._ticks: list[Tick] = []
-
-    def tell(self, *ticks: Tick) -> None:
-        self._ticks += ticks
-
-    def seek(self, position: int) -> None:
-        """Begins where it is told to."""
-
-    def next_at(self) -> int | None:
-        return self._ticks[0].at if self._ticks else None
-
-    def until(self, position: int) -> Iterator[Tick]:
-        ticks, self._ticks = self._ticks, []
-        return iter(ticks)
-
-    def opening(self) -> Quote:
-        return self._touch
-
-    def history(self, seconds: int) -> Iterator[Hit]:
-        return iter(())
 
 
 class Watcher(Protocol):
@@ -135,9 +60,20 @@ class House:
     """One account, one core and one market, in the data's time."""
 
     def __init__(
-        self, config: Config, terms: Terms, wall: Ns, price: int, interval: int, watch: Watcher
+        self,
+        config: Config,
+        terms: Terms,
+        wall: Ns,
+        price: int,
+        interval: int,
+        watch: Watcher,
+        *,
+        skip: bool = True,
     ) -> None:
-        """wall, price: of the first row. interval: length of the bars, ns; 0 for trades."""
+        """wall, price: of the first row. interval: length of the bars, ns; 0 for trades.
+
+        skip: leave out steps that provably change nothing (sim/backtest_quiet.py).
+        """
         self.config = adapted(config, interval)
         self.terms = terms
         self.interval = interval
@@ -164,10 +100,13 @@ class House:
         self.core._reported_at = Ns(1 << 62)
         self.now = BEGIN
         self.steps = 0
-        self._mail: list[tuple[int, int, orders.Command | None, tuple[orders.Event, ...]]] = []
+        self._mail: list[tuple[int, int, orders.Command | None, tuple[In, ...]]] = []
         self._count = 0
         self._seq = 0
         self._digest = hashlib.blake2b(digest_size=8)
+        self._halted_at = Ns(0)
+        self.halts = 0
+        self.quiet = Quiet(self.core) if interval and skip else None
         self._fees = (-1, -1)
         self._rising = True
         self._open_line()
@@ -199,12 +138,33 @@ class House:
         if price != last:
             self._rising = price > last
         bid = price if self._rising else price - 1
+        if self.quiet is not None and self._skip(now, price, bid):
+            return
         at = now - BEGIN
         ticks: list[Tick] = [Quote(at, bid, bid + 1)]
         if self.terms.fill == "touch":
             side = "buy" if self._rising else "sell"
             ticks.append(Hit(at, side, price, _ALL, "market"))
         self._tell(now, price, ticks)
+
+    def _skip(self, now: Ns, price: int, bid: int) -> bool:
+        """Whether this price was dealt with by learning alone."""
+        quiet, late = self.quiet, Ns(now + self.terms.latency)
+        assert quiet is not None
+        if self._mail:
+            self.run_until(now)
+        band = quiet.band
+        if band is None or self._mail or not band.low <= bid <= band.high:
+            return False
+        if late + self.lead >= band.until or now > self.core.wake_at():
+            return False
+        self.market.liquidity.move(bid, bid + 1)
+        self.now = now
+        self._watch.priced(self.wall, price, self.coins, self.money)
+        self.now = late
+        if not quiet.learn(late, self.wall, self._book(bid, bid + 1)):
+            self._step([])
+        return True
 
     def deal(self, now: Ns, price: int, qty: int, bought: bool) -> None:
         """Somebody traded: the touch goes there first, then what `fill` says."""
@@ -270,22 +230,44 @@ class House:
             self._step(inbox)
 
     def _step(self, inbox: list[In]) -> None:
-        now = self.now
-        self._seq += 1
-        market = self.market
+        now, wall, market = self.now, self.wall, self.market
         bid, ask = market.best("buy") or 1, market.best("sell") or 2
-        book = frames.Book(
-            BEGIN, self._seq, now, now, self.pair.symbol, True, "",
-            (bid,), (_ALL,), (ask,), (_ALL,), self.wall,
-        )  # fmt: skip
+        second = orders.SecondPrice(self.pair.symbol, Ticks(bid), Ticks(ask), now)
         memory = self.core.memory
-        memory.wall = self.wall
-        out = self.core.step(now, [orders.Clock(self.wall), *inbox, book])
+        memory.wall = wall
+        book = self._book(bid, ask)
+        out = self.core.step(now, [orders.Clock(wall), *inbox, book, second])
         self.steps += 1
+        asked = False
         for item in out:
             if isinstance(item, orders.Command):
                 self._send(item)
-        self._watch.stepped(self.wall, memory)
+                asked = True
+        self._watch.stepped(wall, memory)
+        if memory.halt:
+            self._await_resume(now)
+        if self.quiet is not None:
+            self.quiet.band = None
+            if not asked and not self._mail:
+                self.quiet.seek(now)
+
+    def _book(self, bid: int, ask: int) -> frames.Book:
+        self._seq += 1
+        now = self.now
+        return frames.Book(
+            BEGIN, self._seq, now, now, self.pair.symbol, True, "",
+            (bid,), (_ALL,), (ask,), (_ALL,), self.wall,
+        )  # fmt: skip
+
+    def _await_resume(self, now: Ns) -> None:
+        """The operator looks once a day: a halt ends when he has seen it."""
+        if not self._halted_at:
+            self._halted_at, self.halts = now, self.halts + 1
+        elif now - self._halted_at >= self.terms.resume_after:
+            self._halted_at = Ns(0)
+            self._count += 1
+            name = f"backtest-{self._count}"
+            self._post(now, control.Resume(control.CONTROL_VERSION, name, "seen"))
 
     # Commands.
 
@@ -299,7 +281,7 @@ class House:
                 self._post(self.now + 2 * latency, self._list())
             case orders.AskOrder(cl_ord_id):
                 order = self.exchange.desk.by_client.get(cl_ord_id)
-                found = _resting(order) if order is not None else None
+                found = resting(order) if order is not None else None
                 status, filled = ("open", order.filled) if order is not None else ("", 0)
                 told = orders.Looked(self.now, cl_ord_id, found, status, Sats(filled))
                 self._post(self.now + 2 * latency, told)
@@ -313,7 +295,7 @@ class House:
         try:
             match command:
                 case orders.AddOrder():
-                    exchange.add(_request(command), wall)
+                    exchange.add(request_of(command), wall)
                 case orders.AmendOrder(price=price, qty=qty, deadline=deadline):
                     method = "amend"
                     exchange.amend(
@@ -337,8 +319,8 @@ class House:
         self._collect()
 
     def _list(self) -> orders.Listed:
-        resting = tuple(_resting(order) for order in self.exchange.open.values())
-        return orders.Listed(self.now, resting, self.wall)
+        listed = tuple(resting(order) for order in self.exchange.open.values())
+        return orders.Listed(self.now, listed, self.wall)
 
     # What the exchange says.
 
@@ -372,7 +354,8 @@ class House:
                 return [orders.Accepted("add", order.cl_ord_id, order.order_id)]
             case "trade" if event.trade is not None:
                 fill = self._fill(event)
-                self._digest.update(repr(fill).encode())
+                what = (fill.wall, fill.cl_ord_id, fill.price, fill.qty, fill.cost, fill.fees)
+                self._digest.update(repr(what).encode())
                 self._watch.filled(fill)
                 return [fill]
             case "amended":
@@ -394,11 +377,15 @@ class House:
     def _fill(self, event: Exec) -> orders.Filled:
         trade = event.trade
         assert trade is not None
-        fee = Decimal(trade.fee).scaleb(-ASSETS[self.pair.quote].decimals)
+        # The cost as the ledger booked it: what the balance has moved by.
+        decimals = ASSETS[self.pair.quote].decimals
+        drop = self.pair.price_decimals + self.pair.qty_decimals - decimals
+        cost = Decimal(round_half_up(trade.cost, drop)).scaleb(-decimals)
+        fee = Decimal(trade.fee).scaleb(-decimals)
         return orders.Filled(
             exec_id=trade.exec_id, order_id=trade.order_id, cl_ord_id=trade.cl_ord_id,
             pair=trade.pair, side=Side(trade.side), price=Ticks(trade.price), qty=Sats(trade.qty),
-            cost=cost_of(self.pair, trade.price, trade.qty),
+            cost=cost,
             fees=((self.pair.quote, fee),) if fee else (),
             wall=trade.wall, trade_id=trade.trade_id, maker=trade.maker,
         )  # fmt: skip
@@ -453,13 +440,11 @@ class House:
         )
         self._post(self.now, *status)
 
-    def _post(self, at: int, *events: orders.Event | None) -> None:
+    def _post(self, at: int, *events: In | None) -> None:
         """Mail to the core; None is a book alone."""
         self._push(at, None, tuple(event for event in events if event is not None))
 
-    def _push(
-        self, at: int, command: orders.Command | None, events: tuple[orders.Event, ...]
-    ) -> None:
+    def _push(self, at: int, command: orders.Command | None, events: tuple[In, ...]) -> None:
         self._count += 1
         heapq.heappush(self._mail, (at, self._count, command, events))
 
@@ -469,45 +454,3 @@ class House:
         drop = pair.price_decimals + pair.qty_decimals - ASSETS[pair.quote].decimals
         self.coins: int = balances.get(pair.base, 0) // fine
         self.money: int = balances.get(pair.quote, 0) * 10**drop
-
-
-def adapted(config: Config, interval: int) -> Config:
-    """The configuration for data of this grain.
-
-    Bars say nothing about seconds: there the house ticks when a price comes, takes a silent feed
-    for a quiet market, and samples no finer than a bar.
-    """
-    if not interval:
-        return config
-    seconds = interval / SECOND
-    regime = config.regime
-    if regime.sample_sec < seconds:
-        regime = replace(
-            regime, sample_sec=seconds, half_life_sec=max(regime.half_life_sec, 10 * seconds)
-        )
-    return replace(
-        config,
-        regime=regime,
-        time=replace(
-            config.time, tick_sec=max(seconds, config.time.tick_sec), feed_stale_sec=_NEVER,
-            feed_cancel_sec=_NEVER, list_sec=_NEVER, feed_recover_sec=0.001,
-        ),
-        ws=replace(
-            config.ws, cancel_after_timeout_sec=int(_NEVER), heartbeat_interval_sec=int(_NEVER)
-        ),
-    )  # fmt: skip
-
-
-def _resting(order: Order) -> orders.RestingOrder:
-    return orders.RestingOrder(
-        order.order_id, order.cl_ord_id, order.pair, Side(order.side), Ticks(order.price),
-        Sats(order.qty), Sats(order.filled),
-    )  # fmt: skip
-
-
-def _request(add: orders.AddOrder) -> Request:
-    return Request(
-        add.pair, add.side.value, "limit", add.price, add.qty,
-        tif="ioc" if add.exit_order else "gtc", post_only=not add.exit_order,
-        cl_ord_id=add.cl_ord_id, deadline_wall=add.deadline,
-    )  # fmt: skip

@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from shared.config import Config
 from shared.units import Ns
-from sim.backtest import PATHS, House, Path, Terms
+from sim.backtest import House
 from sim.backtest_course import Course
 from sim.backtest_data import Bar, DataError, Deal, History
+from sim.backtest_parts import PATHS, Path, Terms
 
 LOOK_EACH: Final = 64
 """Rows between two questions whether to go on."""

@@ -12,8 +12,8 @@ from icryptotrader.backtest import Options, moment_of, terms_of
 from icryptotrader.cli import app
 from shared.config import ConfigError, Home, load
 from shared.units import MILLISECOND, SECOND
-from sim.backtest import Terms
 from sim.backtest_data import History
+from sim.backtest_parts import Terms
 from sim.backtest_run import headline, play
 from sim.instruments import LISTINGS
 

@@ -12,8 +12,8 @@ from icryptotrader.backtest_money import Frame, events_of, grid_profit, outcome
 from shared.config import Config, Home, load
 from shared.orders import Filled
 from shared.units import DAY, SECOND, Ns, Sats, Side, Ticks, cost_of
-from sim.backtest import Terms
 from sim.backtest_data import History
+from sim.backtest_parts import Terms
 from sim.backtest_run import Played, play
 from sim.instruments import LISTINGS
 from strategy.ledger.rates import Rates
@@ -28,6 +28,7 @@ levels = 1
 order_size_quote = "1000"
 min_spacing_bps = "100"
 anchor = "mid"
+spacing_quantum_bps = "5"
 [bollinger]
 enabled = false
 [demo]
