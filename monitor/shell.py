@@ -19,6 +19,7 @@ from monitor.access import PASSWORD_LEAST, TOKEN_FILE, Access, TokenError, read_
 from monitor.around import Around, LogFollower, keep_log, read_processes
 from monitor.control import Control, new_id
 from monitor.metrics import Metrics
+from monitor.telegram import Telegram
 from monitor.view import View, hear
 from monitor.web import Desk, metrics_app, status_app
 from shared import log
@@ -97,6 +98,7 @@ async def run(config: Config, home: Home, logger: FilteringBoundLogger, watchdog
     loop.set_exception_handler(lambda _loop, told: _break(stop, told.get("exception")))
     ears = Ears(config)
     control = Control()
+    bot_token = _bot_token(home, config)
     with contextlib.ExitStack() as opened:
         served = [
             (opened.enter_context(line), app)
@@ -111,6 +113,9 @@ async def run(config: Config, home: Home, logger: FilteringBoundLogger, watchdog
                 tasks.create_task(_serve(server, line))
             tasks.create_task(_pet(watchdog, stop))
             tasks.create_task(_look_around(ears, control, home, stop))
+            if config.telegram.enabled:
+                bot = Telegram(config.telegram, bot_token, ears.look, control, logger)
+                tasks.create_task(bot.run(stop))
             await asyncio.wait({stop})
             for server in servers:
                 server.should_exit = True
@@ -182,6 +187,20 @@ def _password(home: Home, config: Config) -> str:
     if len(password) < PASSWORD_LEAST:
         raise RefusedError(f"web.password: needs {PASSWORD_LEAST} characters at least")
     return password
+
+
+def _bot_token(home: Home, config: Config) -> str:
+    """The token of the Telegram bot; RefusedError where it is enabled and there is none."""
+    if not config.telegram.enabled:
+        return ""
+    try:
+        token = read_secret(home, "telegram.bot_token")
+    except ConfigError as error:
+        raise RefusedError("; ".join(error.faults)) from None
+    if not token:
+        raise RefusedError("telegram.bot_token: is needed where telegram.enabled is true")
+    log.redact(token)
+    return token
 
 
 def _token(data: Path) -> str:

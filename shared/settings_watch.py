@@ -76,13 +76,10 @@ def check_watch(tax: Tax, telegram: Telegram, web: Web) -> list[str]:
         found.append('telegram.quiet_hours: write "22:00-07:00", or "" for none')
     if telegram.summary_at and not CLOCK_TIME.fullmatch(telegram.summary_at):
         found.append('telegram.summary_at: write "20:00", or "" for none')
-    if telegram.enabled:
-        if not telegram.bot_token:
-            found.append("telegram.bot_token: is needed where telegram.enabled is true")
-        if not telegram.chat_id:
-            found.append("telegram.chat_id: is needed where telegram.enabled is true")
-    if bool(web.username) != bool(web.password):
-        found.append("web.username: username and password are given together, or neither")
+    if telegram.enabled and not telegram.chat_id:
+        found.append("telegram.chat_id: is needed where telegram.enabled is true")
+    if web.password and not web.username:
+        found.append("web.username: is needed where a password is given")
     return found
 
 

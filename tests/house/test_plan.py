@@ -64,6 +64,7 @@ WORLD: Final = {
         "strategy/shell.py",
         "monitor/shell.py",
         "monitor/control.py",
+        "monitor/telegram.py",
         "sim/server.py",
         "icryptotrader/record.py",
         "icryptotrader/replay.py",

@@ -1,0 +1,210 @@
+"""Changes of the view as notices for a telephone: fills, pauses, silence, alarms, the day's end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import Struct
+
+from monitor.around import Around, TaxSeen
+from monitor.markup import decimal, t
+from monitor.outbox import BERLIN, Notice
+from monitor.summary import silence
+from monitor.view import View
+from monitor.words import Language, words
+from shared.frames import FillView, Status
+from shared.units import SECOND, Ns
+
+MEMORY_MB: Final = 700.0
+"""A process above this is told: the house needs 60 MB each."""
+
+SLOW_TICK_US: Final = 50_000.0
+FILLS_TOLD: Final = 10
+
+TEXTS: Final[dict[str, tuple[str, str]]] = {
+    "buy": ("Bought", "Gekauft"),
+    "sell": ("Sold", "Verkauft"),
+    "at": ("at", "zu"),
+    "fee": ("fee", "Gebühr"),
+    "more": ("more fills", "weitere Ausführungen"),
+    "pause": ("Risk state", "Risikozustand"),
+    "held": ("On hold", "Angehalten"),
+    "resumed": ("Quoting again", "Stellt wieder"),
+    "halted": ("HALTED", "NOTHALT"),
+    "silent": ("Alarm", "Alarm"),
+    "back": ("is back", "ist wieder da"),
+    "memory": ("uses much memory", "braucht viel Speicher"),
+    "slow": ("The strategy is slow: one tick took", "Die Strategie ist langsam: ein Takt dauerte"),
+    "day": ("Today", "Heute"),
+    "equity": ("Equity", "Vermögen"),
+    "drawdown": ("drawdown", "Rückgang"),
+    "year": ("gain this year", "Gewinn dieses Jahr"),
+    "after": ("after tax", "nach Steuer"),
+    "room": ("room under the Freigrenze", "Luft bis zur Freigrenze"),
+    "fills": ("fills", "Ausführungen"),
+    "unlock": ("Free of tax from tomorrow", "Ab morgen steuerfrei"),
+}
+
+
+class Memory(Struct, frozen=True):
+    """What was told, so that only changes are."""
+
+    begun: bool = False
+    fills: tuple[str, ...] = ()
+    phase: str = ""
+    pause: str = ""
+    hold: bool = False
+    strategy_up: bool = True
+    feed_up: bool = True
+    alerts: Ns = Ns(0)  # wall of the newest alert that was told
+    day: str = ""  # German date of the last daily summary
+    fills_at_day: int = 0
+
+
+def notice(
+    memory: Memory, view: View, around: Around, now: Ns, wall: Ns, settings: Rules
+) -> tuple[Memory, list[Notice]]:
+    """What is to be told now, and what to remember. The first look tells nothing of the past."""
+    status = view.status
+    say = _speaker(settings.language)
+    found = list(_processes(memory, view, now, settings.language)) if memory.begun else []
+    day, summary_due = _day(memory, wall, settings.summary_at)
+    fills_at_day = memory.fills_at_day
+    if status is not None and memory.begun:
+        found += _state(memory, status, say)
+        found += _fills(memory, view.fills, say)
+        found += _alarms(memory, view, say)
+        found += _watchdog(status, around, say)
+        if summary_due:
+            found += _summary(status, around.tax, status.fills - fills_at_day, say)
+            found += _unlocks(around.tax, wall, say)
+            fills_at_day = status.fills
+    if status is None:
+        kept = Memory(
+            fills=memory.fills, begun=memory.begun, day=day, strategy_up=view.strategy.up(now)
+        )
+        return kept, found
+    return (
+        Memory(
+            begun=True,
+            fills=tuple(fill.exec_id for fill in view.fills),
+            phase=status.phase,
+            pause=status.pause,
+            hold=status.hold,
+            strategy_up=view.strategy.up(now),
+            feed_up=view.feed.up(now),
+            alerts=max((told.wall for told in view.alerts), default=memory.alerts),
+            day=day,
+            fills_at_day=fills_at_day if memory.begun else status.fills,
+        ),
+        found,
+    )
+
+
+class Rules(Struct, frozen=True):
+    """How to tell."""
+
+    language: Language = "en"
+    summary_at: str = ""
+
+
+Speak = Callable[[str], str]
+
+
+def _speaker(language: Language) -> Speak:
+    place = 1 if language == "de" else 0
+    return lambda key: TEXTS[key][place]
+
+
+def _processes(memory: Memory, view: View, now: Ns, language: Language) -> Iterator[Notice]:
+    say = words(language)
+    for name, heard, was_up in (
+        ("The strategy", view.strategy, memory.strategy_up),
+        ("The feed", view.feed, memory.feed_up),
+    ):
+        if was_up and not heard.up(now):
+            text = f"<b>{t(say(name))} {t(silence(heard, now, say))}.</b>"
+            yield Notice(f"up:{name}", "critical", text)
+        elif not was_up and heard.up(now):
+            back = TEXTS["back"][1 if language == "de" else 0]
+            yield Notice(f"up:{name}", "warning", f"{t(say(name))} {t(back)}.")
+
+
+def _state(memory: Memory, status: Status, say: Speak) -> Iterator[Notice]:
+    if status.phase == "halted" != memory.phase:
+        why = "; ".join(status.waits_for)
+        yield Notice("halt", "critical", f"<b>{say('halted')}</b>: {t(why)}")
+    if status.hold != memory.hold:
+        text = say("held" if status.hold else "resumed")
+        yield Notice("hold", "warning", f"{text}: {t('; '.join(status.waits_for) or '-')}")
+    if status.pause != memory.pause and memory.pause:
+        level = "info" if status.pause == "ACTIVE_TRADING" else "error"
+        fall = f"{status.drawdown_pct * 100:.1f} %"
+        yield Notice("pause", level, f"{say('pause')}: <b>{t(status.pause)}</b> ({fall})")
+
+
+def _fills(memory: Memory, fills: tuple[FillView, ...], say: Speak) -> Iterator[Notice]:
+    fresh = [fill for fill in reversed(fills) if fill.exec_id not in memory.fills]
+    for fill in fresh[:FILLS_TOLD]:
+        text = (
+            f"{say('sell' if fill.side == 'sell' else 'buy')} {t(fill.qty)} {t(fill.pair)} "
+            f"{say('at')} <b>{t(fill.price)}</b>, {say('fee')} {t(fill.fee)}"
+        )
+        yield Notice(f"fill:{fill.exec_id}", "info", text)
+    if len(fresh) > FILLS_TOLD:
+        text = f"{len(fresh) - FILLS_TOLD} {say('more')}"
+        yield Notice(f"fills:{fresh[-1].exec_id}", "info", text)
+
+
+def _alarms(memory: Memory, view: View, say: Speak) -> Iterator[Notice]:
+    for told in reversed(view.alerts):
+        if told.wall > memory.alerts and told.level != "info":
+            yield Notice(f"alert:{told.key}", told.level, f"<b>{t(told.level)}</b>: {t(told.text)}")
+
+
+def _watchdog(status: Status, around: Around, say: Speak) -> Iterator[Notice]:
+    for seen in around.processes:
+        if seen.memory_mb > MEMORY_MB:
+            text = f"{t(seen.name)} {say('memory')}: {seen.memory_mb // 100 * 100:.0f} MB"
+            yield Notice(f"memory:{seen.name}", "error", text)
+    if status.tick_us > SLOW_TICK_US:
+        tenths = int(status.tick_us // 100_000) / 10
+        yield Notice("slow", "warning", f"{say('slow')} {max(tenths, 0.1):.1f} s")
+
+
+def _day(memory: Memory, wall: Ns, summary_at: str) -> tuple[str, bool]:
+    """The German date whose summary is told or was; whether it is due now."""
+    here = datetime.fromtimestamp(wall // SECOND, BERLIN)
+    today = here.date().isoformat()
+    if not summary_at:
+        return today, False
+    due = f"{here:%H:%M}" >= summary_at
+    if not memory.day:
+        yesterday = (here.date() - timedelta(days=1)).isoformat()
+        return (today if due else yesterday), False
+    return (today, True) if due and memory.day != today else (memory.day, False)
+
+
+def _summary(status: Status, tax: TaxSeen | None, fills: int, say: Speak) -> Iterator[Notice]:
+    lines = [
+        f"<b>{say('day')}</b>: {fills} {say('fills')}",
+        f"{say('equity')} {t(status.equity)}, {say('drawdown')} {status.drawdown_pct * 100:.1f} %",
+    ]
+    if tax is not None:
+        lines.append(f"{say('year')} {t(tax.gain)} {t(tax.currency)}, {say('after')} "
+                     f"{t(tax.gain_after_tax)}")  # fmt: skip
+        if tax.room is not None:
+            lines.append(f"{say('room')}: {t(tax.room)} EUR")
+    yield Notice("summary", "info", "\n".join(lines))
+
+
+def _unlocks(tax: TaxSeen | None, wall: Ns, say: Speak) -> Iterator[Notice]:
+    if tax is None:
+        return
+    here = datetime.fromtimestamp(wall // SECOND, BERLIN).date()
+    tomorrow = (here + timedelta(days=1)).isoformat()
+    for day, coins in tax.unlocks:
+        if day == tomorrow and decimal(coins) > 0:
+            yield Notice(f"unlock:{day}", "info", f"{say('unlock')}: {t(coins)} BTC")
