@@ -18,7 +18,7 @@ import httpx
 
 from shared import haltflag
 from shared.config import EXIT_CONFIG, Config, ConfigError, Home, find_home, load, read_key
-from shared.keys import DEMO_KEY
+from shared.keys import GUEST_KEY, demo_key
 from shared.kraken import rest
 from shared.kraken.answers import Failure, answer, parse_count
 from shared.kraken.rest import Signer, make_signer, request_of
@@ -70,9 +70,9 @@ def _raise_flag(home: Home, reason: str) -> bool:
 
 
 def _signer(config: Config, home: Home) -> Signer:
-    demo = config.mode == "demo"
-    path = home.data / DEMO_KEY if demo else Path(config.kraken.cancel_key_file)
-    key = read_key(path)
+    path = Path(config.kraken.cancel_key_file)
+    # In the demo the guests' key: a nonce must rise, and the strategy uses its own at any moment.
+    key = demo_key(home.data, GUEST_KEY) if config.mode == "demo" else read_key(path)
     try:
         return make_signer(key.key, key.secret)
     except ValueError as error:

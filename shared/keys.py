@@ -18,6 +18,7 @@ from shared.config import ApiKey, ConfigError, read_key
 
 DEMO_KEY: Final = "demo_key.toml"
 GUEST_KEY: Final = "guest_key.toml"
+FAULTS_TOKEN: Final = "faults_token"
 
 
 def demo_key(data: Path, name: str = DEMO_KEY) -> ApiKey:
@@ -36,13 +37,25 @@ def demo_key(data: Path, name: str = DEMO_KEY) -> ApiKey:
     return pair
 
 
+def faults_token(data: Path) -> str:
+    """The word that allows faults of the simulated exchange; made once, mode 0600."""
+    path = data / FAULTS_TOKEN
+    if not path.exists():
+        _write(path, secrets.token_hex(16))
+    return path.read_text(encoding="ascii").strip()
+
+
 def _make(path: Path) -> None:
     key = base64.b64encode(secrets.token_bytes(42)).decode()
     secret = base64.b64encode(secrets.token_bytes(64)).decode()
+    _write(path, f'api_key = "{key}"\napi_secret = "{secret}"\n')
+
+
+def _write(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(f'api_key = "{key}"\napi_secret = "{secret}"\n')
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     # A link, unlike a rename, never replaces the key that another start has made meanwhile.

@@ -10,7 +10,7 @@ import uvloop
 
 from shared import log
 from shared.config import EXIT_BROKEN, EXIT_CONFIG, Config, ConfigError, Home, find_home, load
-from shared.keys import GUEST_KEY, demo_key
+from shared.keys import GUEST_KEY, demo_key, faults_token
 from shared.process import LockHeld, die_with_parent, lock
 from shared.watchdog import Watchdog
 from sim.build import build
@@ -74,7 +74,8 @@ def _run(home: Home, config: Config) -> int:
     )
     with (home.log / "exchange.stalls").open("a") as stalls:
         watchdog = Watchdog(config.time.watchdog_sec, stalls)
-        uvloop.run(serve(venue, clock, public, private, watchdog))
+        token = faults_token(home.data)
+        uvloop.run(serve(venue, clock, public, private, watchdog, token))
         watchdog.stop()
     store.close()
     log.get().info("exchange_stopped")

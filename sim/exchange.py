@@ -162,6 +162,14 @@ class Exchange:
             self.desk.events.append(SystemChanged(system))
             self._fire(wall)
 
+    def transfer(self, asset: str, units: int, wall: Ns) -> None:
+        """A deposit, or a withdrawal of what no order holds; Refused where there is less."""
+        if -units > self.account.available(asset):
+            raise Refused("EFunding:Insufficient funds")
+        name = "Q" + self.desk.mint("T")[1:]
+        kind = "deposit" if units > 0 else "withdrawal"
+        self.desk.events.append(self.account.post(name, wall, kind, asset, units, 0))
+
     # What happened, and what of it must be durable.
 
     def take_events(self) -> list[Event]:

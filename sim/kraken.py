@@ -116,6 +116,16 @@ class Venue:
         self._send(self._count, self._status(number))
         return self._count
 
+    def host(self, conn: int) -> Host:
+        """On which of its two addresses this client, connected now, is."""
+        return self._lines[conn].host
+
+    def transfer(self, asset: str, units: int, now: Ns, wall: Ns) -> None:
+        """Coins or money come (units above 0) or go by the owner's hand, in ledger units."""
+        self.advance(now, wall)
+        self.exchange.transfer(asset, units, wall)
+        self._publish(self._commit(now), wall)
+
     def disconnect(self, conn: int) -> None:
         """A client is gone. Its orders stay: a line that drops cancels nothing."""
         if self._lines.pop(conn, None) is not None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
+import json
 import signal
 import socket
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from heapq import heappop, heappush
+from typing import Final, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -19,8 +22,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from shared import log
 from shared.clock import Clock
+from shared.units import MILLISECOND, Ns
 from shared.watchdog import Watchdog
+from sim.instruments import ASSETS
 from sim.kraken import HANG_UP, Host, Venue
+from sim.script import Fault, Script, ScriptError, read
+from sim.values import Refused, System
+from sim.wire import read_ask, refusal
 
 LOOPBACK: Final = "127.0.0.1"
 _MOST_WAITING: Final = 20_000  # frames that a slow reader may owe us before he is dropped
@@ -54,9 +62,13 @@ async def serve(
     public: socket.socket,
     private: socket.socket,
     watchdog: Watchdog | None = None,
+    faults_token: str = "",
 ) -> None:
-    """Run the venue on both sockets until SIGTERM or SIGINT."""
-    floor = _Floor(venue, clock, watchdog)
+    """Run the venue on both sockets until SIGTERM or SIGINT.
+
+    faults_token: who sends it may script faults (docs/faults.md); "" = nobody.
+    """
+    floor = _Floor(venue, clock, watchdog, faults_token)
     servers = [_server(floor, "public"), _server(floor, "private")]
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -110,7 +122,15 @@ class _Wire:
 class _Floor:
     """Carries texts between the sockets and the venue, and lets its time pass."""
 
-    def __init__(self, venue: Venue, clock: Clock, watchdog: Watchdog | None) -> None:
+    def __init__(
+        self, venue: Venue, clock: Clock, watchdog: Watchdog | None, faults_token: str
+    ) -> None:
+        self._script = Script()
+        self._token = faults_token
+        self._late: list[tuple[Ns, int, int, str]] = []  # frames that a fault delays
+        self._counted = 0
+        self._stalled_until = Ns(0)
+        venue.tamper = self._tamper
         self._venue = venue
         self._clock = clock
         self._watchdog = watchdog
@@ -126,11 +146,13 @@ class _Floor:
                 raise self._fault
             now = self._clock.now()
             self._venue.advance(now, self._clock.wall())
+            self._break_what_is_due(now)
             self._deliver()
             self._announce_end()
             if self._watchdog is not None:
                 self._watchdog.pet()
-            left = self._clock.real_seconds(self._venue.wake_at() - self._clock.now())
+            wake_at = min([self._venue.wake_at(), *(at for at, *_ in self._late[:1])])
+            left = self._clock.real_seconds(wake_at - self._clock.now())
             self._woken.clear()
             with suppress(TimeoutError):
                 nap = min(max(left, _SHORTEST_NAP_S), _LONGEST_NAP_S)
@@ -166,7 +188,8 @@ class _Floor:
             text = message.get("text")
             if text is None:
                 text = (message.get("bytes") or b"").decode(errors="replace")
-            self._venue.receive(conn, text, self._clock.now(), self._clock.wall())
+            if not self._intercepted(conn, text):
+                self._venue.receive(conn, text, self._clock.now(), self._clock.wall())
             self._deliver()
             self._woken.set()
 
@@ -182,6 +205,9 @@ class _Floor:
         now = self._clock.now()
         wall = self._clock.wall()
         headers = dict(request.headers)
+        said = (request.method, path, headers, body)
+        if (broken := await self._rest_fault(said)) is not None:
+            return broken
         try:
             status, answer = self._venue.rest(request.method, path, headers, body, now, wall)
         except Exception as fault:
@@ -196,7 +222,103 @@ class _Floor:
         self._fault = self._fault or fault
         self._woken.set()
 
+    # Faults from outside.
+
+    async def faults(self, request: Request) -> Response:
+        """POST a script, GET what is active, DELETE all of it; with the token, else 403."""
+        said = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not self._token or not hmac.compare_digest(said.encode(), self._token.encode()):
+            return Response(status_code=403)
+        try:
+            if request.method == "POST":
+                faults = read(await request.body())
+                self._script.add(faults, self._clock.now())
+                log.get().warning("faults_scripted", faults=[fault.do for fault in faults])
+            elif request.method == "DELETE":
+                self._script.clear()
+                self._stalled_until = Ns(0)
+        except ScriptError as error:
+            return Response(json.dumps({"error": str(error)}), 400, media_type="application/json")
+        self._woken.set()
+        active = [{"do": p.fault.do, "about": p.fault.about} for p in self._script.plans]
+        told = {"active": active, "done": self._script.done}
+        return Response(json.dumps(told), media_type="application/json")
+
+    def _tamper(self, conn: int, text: str) -> list[str]:
+        if text == HANG_UP:
+            return [text]
+        now, at_once = self._clock.now(), []
+        for wait, found in self._script.outgoing(self._venue.host(conn), text, now):
+            if wait:
+                self._counted += 1
+                heappush(self._late, (Ns(now + wait), self._counted, conn, found))
+            else:
+                at_once.append(found)
+        return at_once
+
+    def _intercepted(self, conn: int, text: str) -> bool:
+        """Whether a request is lost, or refused without the engine's having seen it."""
+        fault = self._script.incoming(self._venue.host(conn), text, self._clock.now())
+        if fault is None:
+            return False
+        if fault.do == "reject":
+            wall = self._clock.wall()
+            with suppress(Refused):
+                self._wires[conn].put(refusal(read_ask(text, wall), wall, fault.error))
+        return True
+
+    async def _rest_fault(self, said: tuple[str, str, dict[str, str], bytes]) -> Response | None:
+        """The answer that a fault gives; None where the engine answers, sooner or later."""
+        if (left := self._stalled_until - self._clock.now()) > 0:
+            await asyncio.sleep(self._clock.real_seconds(left))
+        host = "private" if "/private/" in said[1] else "public"
+        fault = self._script.rest(host, said[1], self._clock.now())
+        match fault:
+            case None:
+                return None
+            case Fault(do="rest_error"):
+                body = json.dumps({"error": [fault.error]})
+                return Response(body, media_type="application/json")
+            case Fault(do="rest_status"):
+                return Response("<html>Bad Gateway</html>", int(fault.status))
+            case Fault(do="rest_lose"):
+                # Carried out, and nobody hears of it: the client's own patience ends first.
+                self._venue.rest(*said, self._clock.now(), self._clock.wall())
+                self._deliver()
+                await asyncio.sleep(60)
+                return Response(status_code=504)
+        await asyncio.sleep(self._clock.real_seconds(fault.delay_ms * MILLISECOND))
+        return None
+
+    def _break_what_is_due(self, now: Ns) -> None:
+        for fault in self._script.at_once(now):
+            match fault.do:
+                case "mode":
+                    self._venue.set_system(cast(System, fault.status), now, self._clock.wall())
+                case "stall":
+                    self._stalled_until = Ns(now + fault.for_ms * MILLISECOND)
+                case "transfer":
+                    self._transfer(fault, now)
+                case _:
+                    for conn, wire in self._wires.items():
+                        if fault.on in (self._venue.host(conn), "both"):
+                            wire.put(HANG_UP)
+
+    def _transfer(self, fault: Fault, now: Ns) -> None:
+        units = fault.amount.scaleb(ASSETS[fault.asset].decimals)
+        try:
+            self._venue.transfer(fault.asset, int(units), now, self._clock.wall())
+        except Refused as refused:
+            log.get().warning("fault_refused", do=fault.do, why=refused.text)
+
     def _deliver(self) -> None:
+        now = self._clock.now()
+        if now < self._stalled_until:
+            return
+        while self._late and self._late[0][0] <= now:
+            _, _, conn, text = heappop(self._late)
+            if (late := self._wires.get(conn)) is not None:
+                late.put(text)
         for conn, text in self._venue.outbox():
             wire = self._wires.get(conn)
             if wire is not None:
@@ -221,9 +343,11 @@ def _server(floor: _Floor, host: Host) -> _Server:
     async def talk(socket_: WebSocket) -> None:
         await floor.talk(socket_, host)
 
+    public = host == "public"
     app = Starlette(
         routes=[
             WebSocketRoute("/v2", talk),
+            *([Route("/faults", floor.faults, methods=["GET", "POST", "DELETE"])] * public),
             Route("/{path:path}", floor.rest, methods=["GET", "POST"]),
         ]
     )

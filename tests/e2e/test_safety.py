@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e import truth
 from tests.e2e.harness import House
 
 pytestmark = pytest.mark.house
@@ -51,8 +52,8 @@ def add_a_foreign_order(house: House) -> None:
 
 
 def assert_empty_within(house: House, begun: float) -> None:
-    while house.open_orders():
-        assert time.monotonic() - begun < KILL_S, house.open_orders()
+    while left := truth.resting(house):
+        assert time.monotonic() - begun < KILL_S, left
 
 
 def test_a_kill_empties_the_book_in_two_seconds_and_holds_over_kill_9_until_resumed(
@@ -70,11 +71,11 @@ def test_a_kill_empties_the_book_in_two_seconds_and_holds_over_kill_9_until_resu
         assert any("killed: drill" in why for why in told["waits_for"])
         # The switch was left to run out, and nothing has armed it again.
         house.wait("the switch to run out", lambda: house.status().get("switch_left_s") == 0.0)
-        assert not house.open_orders()
+        assert not truth.resting(house)
         assert house.stop() == 0, house.tail()
         house.start()
         house.wait("halted after a whole restart", lambda: halted(house), 90)
-        assert not house.open_orders()
+        assert not truth.resting(house)
         assert house.ctl("resume", "drill over")[0] == 0
         trading(house)
         assert house.stop() == 0, house.tail()
@@ -101,7 +102,7 @@ def test_bot_kill_needs_no_strategy_and_the_next_life_honours_its_flag(tmp_path:
         house.wait("another life", lambda: house.pid("strategy") not in (0, stopped))
         told = house.wait("halted by the flag", lambda: halted(house), 90)
         assert any("killed: stuck" in why for why in told["waits_for"])
-        assert not house.open_orders()
+        assert not truth.resting(house)
         assert house.ctl("resume", "over")[0] == 0
         house.wait("the flag lowered", lambda: not (house.home.data / "HALT").exists())
         trading(house)
@@ -109,7 +110,7 @@ def test_bot_kill_needs_no_strategy_and_the_next_life_honours_its_flag(tmp_path:
         begun = time.monotonic()
         assert bot_kill(house, "again").returncode == 0
         house.wait("halted while running", lambda: halted(house), 3)
-        assert not house.open_orders()
+        assert not truth.resting(house)
         assert house.stop() == 0, house.tail()
         # With no house at all it says what it could not do, and the flag is up all the same.
         (house.home.data / "HALT").unlink()
@@ -131,7 +132,7 @@ def test_a_ledger_that_cannot_be_written_takes_the_orders_out_and_loses_nothing(
             # What must be written brings the fault to light: a hold that is pressed and released.
             assert "NOT on the disk yet" in house.ctl("hold", "drill")[1]["text"]
             assert house.ctl("resume", "drill")[0] == 0
-            house.wait("no order left", lambda: not house.open_orders(), 20)
+            house.wait("no order left", lambda: not truth.resting(house), 20)
             told = house.status()
             assert any("cannot be written" in why for why in told["waits_for"]), told["waits_for"]
             other.execute("ROLLBACK")

@@ -1,0 +1,95 @@
+"""Faults scripted from outside, at the real processes: what must come of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.config import load
+from tests.e2e import truth
+from tests.e2e.harness import House
+from tests.e2e.test_safety import BRISK, trading
+
+pytestmark = pytest.mark.house
+
+
+def post(house: House, *faults: dict[str, Any], token: str | None = None) -> httpx.Response:
+    port = load(house.home).demo.public_port
+    word = token or (house.home.data / "faults_token").read_text()
+    head = {"Authorization": f"Bearer {word}"}
+    return httpx.post(f"http://127.0.0.1:{port}/faults", json=list(faults), headers=head)
+
+
+def done(house: House, what: str) -> int:
+    """How often this fault has taken effect."""
+    found = post(house).json()["done"]
+    return int(found.get(what, 0))
+
+
+def sides_of(house: House) -> list[str]:
+    return [order.side for order in truth.resting(house)]
+
+
+def in_peace(house: House) -> bool:
+    """What the strategy believes rests is what rests, and nothing is in doubt."""
+    told = house.status()
+    resting = {order.cl_ord_id for order in truth.resting(house)}
+    live = {slot["cl_ord_id"] for slot in told.get("slots", ()) if slot["cl_ord_id"]}
+    return told.get("phase") == "trading" and told["lost"] == 0 and bool(live) and live == resting
+
+
+def test_scripted_faults_come_right_and_a_withdrawal_holds_the_sells(tmp_path: Path) -> None:
+    with House(tmp_path, BRISK, ("--speed", "4")) as house:
+        trading(house)
+        assert post(house, {"do": "drop"}, token="guessed").status_code == 403
+        refused = post(house, {"do": "explode"})
+        assert refused.status_code == 400
+        assert "error" in refused.json()
+
+        # Lost acks, doubled events, an unreadable frame and a cut line while orders are placed.
+        answer = post(
+            house,
+            {"do": "drop", "about": "add_order", "times": 3},
+            {"do": "dup", "on": "private", "about": "executions", "times": 5},
+            {"do": "rest_status", "status": "502", "about": "OpenOrders"},
+        )
+        assert answer.status_code == 200, answer.text
+        assert house.ctl("cancel-all")[0] == 0
+        house.wait("the acks to be lost", lambda: done(house, "drop") >= 3)
+        house.wait("peace after lost acks", lambda: in_peace(house), 60)
+        post(house, {"do": "garbage", "on": "private", "about": "heartbeat"})
+        house.wait("the garbage", lambda: done(house, "garbage") == 1)
+        house.wait("peace after garbage", lambda: in_peace(house), 60)
+
+        # A checksum that does not fit; a public market that falls silent on open lines.
+        post(house, {"do": "wrong_checksum", "on": "public", "about": "book"})
+        house.wait("the checksum", lambda: done(house, "wrong_checksum") == 1)
+        post(house, {"do": "drop", "on": "public", "for_ms": 20_000})
+        house.wait("own orders taken out", lambda: not truth.resting(house), 30)
+        house.wait("peace after silence", lambda: in_peace(house), 60)
+
+        # The engine leaves and comes back.
+        post(
+            house,
+            {"do": "mode", "status": "maintenance"},
+            {"do": "mode", "status": "online", "after_ms": 8_000},
+        )
+        house.wait("maintenance", lambda: house.status().get("system") == "maintenance", 10)
+        house.wait("peace after maintenance", lambda: in_peace(house), 60)
+
+        # Coins that go by the owner's hand.
+        assert house.ctl("reconcile", "accept", "nothing there")[0] == 1
+        post(house, {"do": "transfer", "asset": "BTC", "amount": "-0.001"})
+        house.wait("the sells held", lambda: house.ctl("reconcile")[1].get("sells_held"), 60)
+        house.wait("no sell left", lambda: "sell" not in sides_of(house), 20)
+        assert "buy" in sides_of(house)
+        house.kill("strategy")
+        house.wait("held in the next life", lambda: house.ctl("reconcile")[1].get("sells_held"), 60)
+        house.wait("trading", lambda: house.status().get("phase") == "trading", 60)
+        assert house.ctl("reconcile", "accept", "moved to cold storage")[0] == 0
+        house.wait("peace after accepting", lambda: in_peace(house), 60)
+        assert house.ctl("reconcile")[1]["external"] == "-0.00100000"
+        assert house.stop() == 0, house.tail()
