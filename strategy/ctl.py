@@ -162,11 +162,11 @@ def flatten(
 @app.command()
 def explain(
     context: typer.Context,
-    slot: Annotated[str, typer.Argument(help="b1 is the buy next to the mid, s3 the third sell.")],
+    slot: Annotated[str, typer.Argument(help="b1, s3, x; buy or sell for a side; idle.")],
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Why a slot is as it is: the plan's reasons, stage by stage."""
+    """Why a slot or a side is as it is, or why nothing is quoted: reasons, stage by stage."""
     request = Explain(*_head(), slot=_short(slot, LONGEST_SLOT, "SLOT"))
     _ask(context, home, request, json=json, show=ctl_view.explain)
 

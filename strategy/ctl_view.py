@@ -68,7 +68,12 @@ def lots(data: Mapping[str, Any]) -> Shown:
 def explain(data: Mapping[str, Any]) -> Shown:
     """A slot's reasons, one to a line."""
     reasons = [Text(f"- {reason}") for reason in data.get("why") or ()]
-    return [_line(f"slot {_say(data.get('slot'))}", "bold"), *reasons]
+    figures = [
+        Text(f"{name.replace('_', ' ')}: {_say(value)}", "dim")
+        for name, value in (data.get("figures") or {}).items()
+        if not isinstance(value, dict)
+    ]
+    return [_line(_say(data.get("slot")), "bold"), *reasons, *figures]
 
 
 def reconcile(data: Mapping[str, Any]) -> Shown:

@@ -28,6 +28,7 @@ from shared.control import (
 from shared.units import Ns
 from strategy.core import audit, killing, taxview, view
 from strategy.core.advice import weigh_advice
+from strategy.core.explain import explain
 from strategy.core.lifecycle import Phase, Turn, turn
 from strategy.core.memory import Day, Memory
 from strategy.core.memory import Kill as Killed
@@ -79,22 +80,8 @@ def _tax(memory: Memory, request: AskTax, now: Ns) -> Handled:
 
 
 def _explain(memory: Memory, request: Explain, now: Ns) -> Handled:
-    names: list[str] = []
-    for pair in memory.pairs.values():
-        for slot in pair.slots:
-            names.append(slot.name)
-            if slot.name == request.slot:
-                why = view.reasons(memory, pair, slot)
-                plan = list(pair.plan.why) if pair.plan else []
-                data: dict[str, object] = {
-                    "slot": slot.name,
-                    "state": slot.state.value,
-                    "why": why,
-                    "plan": plan,
-                    "order": msgspec.to_builtins(view.slot_view(memory, pair, slot)),
-                }
-                return True, f"{slot.name} is {slot.state.value}: {'; '.join(why)}", data, []
-    return False, f"no slot {request.slot!r}; there are {', '.join(names)}", {}, []
+    ok, text, data = explain(memory, request.slot)
+    return ok, text, data, []
 
 
 def _reconcile(memory: Memory, request: AskReconcile, now: Ns) -> Handled:
