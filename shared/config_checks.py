@@ -100,6 +100,14 @@ def _check_watch(config: Config) -> list[str]:
 CROSS_CHECKS: Final = (_check_order, _check_money, _check_regimes, _check_models, _check_watch)
 
 UNBUILT: Final = {
+    "ai_signal.enabled": "no model is asked; advice comes in by a control request alone",
+    **dict.fromkeys(
+        (
+            "ai_signal.provider", "ai_signal.api_key", "ai_signal.model", "ai_signal.temperature",
+            "ai_signal.max_tokens", "ai_signal.cooldown_sec", "ai_signal.timeout_sec",
+        ),
+        "no model is asked",
+    ),
     "tax.near_threshold_days": "sales of coins that are nearly free are not held back further",
     "tax.annual_exemption_eur": "only coins that are free of tax are sold",
     "tax.emergency_dd_override_pct": "an emergency sells what is free of tax, nothing else",
