@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.metrics import Metrics
+from monitor.metrics import Metrics, families
 from monitor.view import View, hear
 from shared.frames import AnyFrame
 from shared.units import SECOND, Ns
@@ -86,3 +91,53 @@ def test_an_invalid_book_has_no_price() -> None:
     samples = scrape(instrument(), beat(), book(valid=False, bids=(), asks=(), why="checksum"))
     assert samples["book_valid{BTC/EUR}"] == 0.0
     assert "best_bid{BTC/EUR}" not in samples
+
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def catalogue() -> dict[str, tuple[str, str, str]]:
+    """Name -> kind, labels, text of everything that is exported while all is well."""
+    view = View()
+    for frame in (instrument(), book(), beat(), status(alerts=(("error", "x"),))):
+        view = hear(view, frame, NOW, WALL)
+    found = {}
+    for family in families(view, NOW, "icryptotrader"):
+        labels = sorted({label for sample in family.samples for label in sample.labels})
+        name = family.name + ("_total" if family.type == "counter" else "")
+        found[name] = (family.type, ", ".join(labels), family.documentation)
+    return found
+
+
+def test_the_catalogue_is_closed_and_documented() -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    told = {
+        name: (kind, labels, text)
+        for name, kind, labels, text in re.findall(
+            r"^\| `(\w+)` \| (\w+) \| ([\w, ]*) \| (.*) \|$", page, re.MULTILINE
+        )
+    }
+    assert told == catalogue()
+
+
+@pytest.mark.parametrize("name", ["alerts.yml", "grafana.json"])
+def test_alerts_and_graphs_ask_for_metrics_that_exist(name: str) -> None:
+    text = (ROOT / "deploy" / name).read_text(encoding="utf-8")
+    asked = set(re.findall(r"\bicryptotrader_\w+", text))
+    assert asked
+    assert asked <= set(catalogue())
+
+
+def test_every_alert_has_its_entry_in_the_runbook() -> None:
+    rules = (ROOT / "deploy" / "alerts.yml").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    names = re.findall(r"- alert: (\w+)", rules)
+    assert len(names) >= 10
+    for name in names:
+        assert f"| `{name}` |" in page, name
+
+
+def test_the_graphs_are_json() -> None:
+    found = json.loads((ROOT / "deploy" / "grafana.json").read_text(encoding="utf-8"))
+    assert len(found["panels"]) >= 8
+    assert len({panel["id"] for panel in found["panels"]}) == len(found["panels"])
