@@ -18,6 +18,7 @@ from strategy.core.avellaneda import spread_bps, variance_pct2
 from strategy.core.bollinger import bollinger
 from strategy.core.samples import Samples
 
+RELATIVE_QUANTUM: Final = 0.15
 SETTLES_BEYOND: Final = 0.75
 """Of a quantum: half would be plain rounding, the rest is hysteresis."""
 
@@ -70,4 +71,7 @@ def settle(held: float, wanted: float, quantum: float, origin: float = 0.0) -> f
 
 def spaced(held: float, wanted: float, floor: float, quantum: float) -> float:
     """The spacing of this tick, bps. held: that of the tick before, 0.0 at first."""
-    return max(settle(held, max(wanted, floor), quantum, origin=floor), floor)
+    target = max(wanted, floor)
+    # A wide spacing may be off by more: it is the ratio that the result depends on.
+    wide = max(quantum, RELATIVE_QUANTUM * target)
+    return max(settle(held, target, wide, origin=floor), floor)
