@@ -61,12 +61,12 @@ class Options(Struct, frozen=True):
 def backtest(options: Options, home: Home, say: Say) -> int:
     """Run it and tell; the exit code."""
     try:
-        config = _config(options, home)
+        config = config_of(options, home)
         terms = terms_of(options, config)
         history = History(options.data, LISTINGS[config.pair].pair, prices=options.prices)
         terms = replace(terms, fill=cast(Fill, options.fill or default_fill(history)))
         span = (moment_of(options.begin, 0), moment_of(options.end, _FOREVER))
-        rates = _rates(options.rates)
+        rates = rates_of(options.rates)
         played, seconds = _play(history, config, terms, span)
         figures = figures_of(played, history, config, terms, (Decimal(options.tax_rate), rates))
     except (DataError, BookError, RatesError) as error:
@@ -150,7 +150,7 @@ def moment_of(text: str | None, default: int) -> int:
     return int(moment.timestamp()) * SECOND
 
 
-def _config(options: Options, home: Home) -> Config:
+def config_of(options: Options, home: Home) -> Config:
     config = load(home, options.config)
     if options.pair is not None:
         wanted = options.pair.upper().replace("XBT/", "BTC/")
@@ -160,7 +160,7 @@ def _config(options: Options, home: Home) -> Config:
     return config
 
 
-def _rates(path: Path | None) -> Rates | None:
+def rates_of(path: Path | None) -> Rates | None:
     return None if path is None else Rates(parse(path.read_bytes()))
 
 

@@ -125,7 +125,7 @@ def figures_of(
     house, course = run.house, run.course
     pair, last = house.pair, course.last
     assert last is not None
-    frame = _frame(run, played, terms, tax)
+    frame = frame_of(run, played, terms, tax)
     total = _money(pair, last.equity)
     mine = outcome(
         frame, "this bot", events_of(course.fills), house.coins, _money(pair, house.money)
@@ -215,7 +215,8 @@ def assumptions(
     return found
 
 
-def _frame(run: Run, played: Played, terms: Terms, tax: tuple[Decimal, Rates | None]) -> Frame:
+def frame_of(run: Run, played: Played, terms: Terms, tax: tuple[Decimal, Rates | None]) -> Frame:
+    """What the outcomes of this run share."""
     house, course = run.house, run.course
     pair, last = house.pair, course.last
     assert last is not None

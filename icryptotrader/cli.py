@@ -338,6 +338,49 @@ def backtest(
 
 
 @app.command()
+def sweep(
+    context: typer.Context,
+    space: Annotated[
+        Path, typer.Option(metavar="FILE", help="Which settings may take which values; TOML.")
+    ],
+    data: Annotated[list[Path], typer.Option(metavar="FILE", help="Bars or trades.")],
+    trials: Annotated[int, typer.Option(min=1, help="For each fold.")] = 32,
+    folds: Annotated[int, typer.Option(min=1, max=50, help="Steps of the walk forward.")] = 3,
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sampler.")] = 0,
+    storage: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keeps every trial; a search goes on.")
+    ] = None,
+    config: ConfigOption = None,
+    pair: Annotated[str | None, typer.Option(help="BTC/EUR or BTC/USD.")] = None,
+    fill: Annotated[str | None, typer.Option(help="touch, through, queue.")] = None,
+    latency: Annotated[float, typer.Option(metavar="MS", help="Each way.")] = 50.0,
+    fees: Annotated[str | None, typer.Option(metavar="tier|PERCENT")] = None,
+    tax_rate: Annotated[str, typer.Option(help="The person's own, as a ratio.")] = "0.42",
+    rates: Annotated[Path | None, typer.Option(metavar="FILE", help="ECB rates.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON of all folds.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Search settings, walked forward: in sample against out of sample, after tax.
+
+    Each fold searches on the past and is judged once on what comes after. Interrupted with
+    --storage, it goes on where it stood. Needs Optuna.
+    """
+    from icryptotrader.backtest import Options
+    from icryptotrader.sweep_command import sweep as run_it
+
+    options = Options(
+        tuple(data), False, config, pair, None, None, fill, latency, fees, "0.5", tax_rate, rates
+    )
+    raise typer.Exit(
+        run_it(
+            options, space, (trials, folds, jobs, seed), storage, out, _home(context, home),
+            typer.echo,
+        )
+    )  # fmt: skip
+
+
+@app.command()
 def lots(
     context: typer.Context,
     home: HomeOption = None,
@@ -395,6 +438,26 @@ def doctor(context: typer.Context, home: HomeOption = None, json: JsonOption = F
     from icryptotrader.doctor import show as tell
 
     raise typer.Exit(tell(diagnose(_home(context, home)), json=json, tell=typer.echo))
+
+
+@app.command("support-bundle")
+def support_bundle(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to.")] = (
+        Path("icryptotrader-support.zip")
+    ),
+    home: HomeOption = None,
+) -> None:
+    """Logs, settings and the doctor's findings in one archive, secrets left out, for who helps."""
+    from icryptotrader.bundle import write_bundle
+
+    try:
+        names = write_bundle(_home(context, home), output)
+    except FileExistsError:
+        _refuse([f"{output} exists already: choose another name with -o"], 2)
+    except OSError as error:
+        _refuse([f"{output}: {error.strerror or error}"], 1)
+    typer.echo(f"{output}: {len(names)} files. Look into it before you send it.")
 
 
 @config_app.command()

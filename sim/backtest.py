@@ -19,12 +19,13 @@ from typing import Final, Protocol, cast
 from shared import control, frames, orders
 from shared.config import Config
 from shared.kraken.values import verdict_of
-from shared.units import SECOND, Ns, Pair, Sats, Side, Ticks
+from shared.units import SECOND, Ns, Pair, Sats, Ticks
 from sim.account import Account
 from sim.backtest_parts import Path, Still, Terms, Told, adapted, request_of, resting
 from sim.backtest_quiet import Quiet
+from sim.backtest_words import balances_of, event_of, fill_of
 from sim.exchange import Exchange
-from sim.instruments import ASSETS, LISTINGS, round_half_up
+from sim.instruments import ASSETS, LISTINGS
 from sim.liquidity import Liquidity
 from sim.market import Market
 from sim.opening import FIRST_TRADE, open_account, read_lots
@@ -341,54 +342,21 @@ class House:
                     money = True
         if money:
             self._count_money()
-            told.append(self._balances())
+            told.append(balances_of(self.exchange.account))
             told += self._new_fees()
         self.exchange.forget_changes()
         if told:
             self._post(self.now + self.terms.latency, *told)
 
     def _of_order(self, event: Exec) -> list[orders.Event]:
-        order = event.order
-        match event.kind:
-            case "new":
-                return [orders.Accepted("add", order.cl_ord_id, order.order_id)]
-            case "trade" if event.trade is not None:
-                fill = self._fill(event)
-                what = (fill.wall, fill.cl_ord_id, fill.price, fill.qty, fill.cost, fill.fees)
-                self._digest.update(repr(what).encode())
-                self._watch.filled(fill)
-                return [fill]
-            case "amended":
-                return [
-                    orders.Amended(
-                        order.cl_ord_id, order.order_id, Ticks(event.price), Sats(event.qty)
-                    )
-                ]
-            case "filled" | "canceled" | "expired":
-                self._forget(order)
-                return [
-                    orders.Gone(
-                        order.cl_ord_id, order.order_id, event.kind, Sats(event.filled),
-                        event.reason,
-                    )
-                ]  # fmt: skip
-        return []
-
-    def _fill(self, event: Exec) -> orders.Filled:
-        trade = event.trade
-        assert trade is not None
-        # The cost as the ledger booked it: what the balance has moved by.
-        decimals = ASSETS[self.pair.quote].decimals
-        drop = self.pair.price_decimals + self.pair.qty_decimals - decimals
-        cost = Decimal(round_half_up(trade.cost, drop)).scaleb(-decimals)
-        fee = Decimal(trade.fee).scaleb(-decimals)
-        return orders.Filled(
-            exec_id=trade.exec_id, order_id=trade.order_id, cl_ord_id=trade.cl_ord_id,
-            pair=trade.pair, side=Side(trade.side), price=Ticks(trade.price), qty=Sats(trade.qty),
-            cost=cost,
-            fees=((self.pair.quote, fee),) if fee else (),
-            wall=trade.wall, trade_id=trade.trade_id, maker=trade.maker,
-        )  # fmt: skip
+        told = event_of(self.pair, event)
+        if isinstance(told, orders.Filled):
+            what = (told.wall, told.cl_ord_id, told.price, told.qty, told.cost, told.fees)
+            self._digest.update(repr(what).encode())
+            self._watch.filled(told)
+        elif isinstance(told, orders.Gone):
+            self._forget(event.order)
+        return [] if told is None else [told]
 
     def _forget(self, order: Order) -> None:
         """What has ended is told and counted: a long run must not keep it."""
@@ -396,14 +364,6 @@ class House:
         desk.orders.pop(order.order_id, None)
         for exec_id in order.trades:
             desk.trades.pop(exec_id, None)
-
-    def _balances(self) -> orders.Balances:
-        return orders.Balances(
-            {
-                asset: Decimal(units).scaleb(-ASSETS[asset].decimals)
-                for asset, units in self.exchange.account.balances.items()
-            }
-        )
 
     def _new_fees(self) -> list[orders.Event]:
         tier = self.exchange.account.tier(self.wall)
@@ -417,11 +377,7 @@ class House:
 
     def _open_line(self) -> None:
         """What a session tells when a line comes up: fills of the past, then the state."""
-        past = [
-            self._fill(Exec("trade", order, trade.wall, 0, 0, 0, 0, 0, "", trade))
-            for trade in self.exchange.trades.values()
-            for order in [self.exchange.orders[trade.order_id]]
-        ]
+        past = [fill_of(self.pair, trade) for trade in self.exchange.trades.values()]
         self.opening = tuple(past)
         self._count_money()
         self.opening_coins, self.opening_money = self.coins, self.money
@@ -435,7 +391,7 @@ class House:
             orders.RateCounter(self.pair.symbol, -1.0, TIERS["pro"].threshold),
             *self._new_fees(),
             *past,
-            self._balances(),
+            balances_of(self.exchange.account),
             orders.LineUp(()),
         )
         self._post(self.now, *status)

@@ -1,0 +1,100 @@
+"""The space of a search: which settings may take which values; and a configuration with them.
+
+A file of the space is TOML, one line for each setting, by its dotted name:
+
+    "grid.levels" = [3, 5, 8]                              one of these
+    "grid.min_spacing_bps" = { low = 20, high = 120, step = 5 }
+    "bollinger.multiplier" = { low = 1.0, high = 4.0, log = true }
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.config import Config, ConfigError
+from shared.config_checks import CROSS_CHECKS
+
+Value = int | float | str | bool
+
+
+class Range(Struct, frozen=True, forbid_unknown_fields=True):
+    """From low to high, both included; ints where all three are."""
+
+    low: int | float
+    high: int | float
+    step: int | float | None = None
+    log: bool = False
+
+
+Choice = tuple[Value, ...]
+Space = dict[str, Range | Choice]
+
+
+def read_space(path: Path, config: Config) -> Space:
+    """ConfigError with every fault: unknown settings, empty ranges, values nobody may set."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError([f"{path}: {error.strerror or error}"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: {error}"]) from None
+    space: Space = {}
+    faults = [] if raw else [f"{path}: names no setting"]
+    for key, given in raw.items():
+        try:
+            found = _read_one(given)
+            ends = found if isinstance(found, tuple) else (found.low, found.high)
+            for value in ends:
+                _with_one(config, key.split("."), value)
+            space[key] = found
+        except (msgspec.ValidationError, ValueError, AttributeError) as error:
+            faults.append(f'{path.name}: "{key}": {error}')
+    if faults:
+        raise ConfigError(faults)
+    return space
+
+
+def _read_one(given: Any) -> Range | Choice:
+    if isinstance(given, list):
+        if not given:
+            raise ValueError("an empty list")
+        return msgspec.convert(given, tuple[Value, ...])
+    found = msgspec.convert(given, Range)
+    if not found.low < found.high:
+        raise ValueError("low must be below high")
+    if found.log and (found.low <= 0 or found.step is not None):
+        raise ValueError("log = true wants low above 0 and no step")
+    return found
+
+
+def with_settings(config: Config, values: Mapping[str, Value]) -> Config:
+    """The configuration with these settings; ConfigError where they do not fit together."""
+    for key, value in values.items():
+        config = _with_one(config, key.split("."), value)
+    faults = [fault for rule in CROSS_CHECKS for fault in rule(config)]
+    if faults:
+        raise ConfigError(faults)
+    return config
+
+
+def _with_one(section: Any, names: list[str], value: Value) -> Any:
+    """The section with one value changed, converted and checked as the files' values are."""
+    name, *rest = names
+    if not isinstance(section, Struct) or name not in section.__struct_fields__:
+        raise ValueError("no such setting")
+    old = getattr(section, name)
+    if rest:
+        return replace(section, **{name: _with_one(old, rest, value)})
+    if isinstance(old, Struct):
+        raise ValueError("a table, not a setting")
+    told: object = str(value) if isinstance(old, Decimal) else value
+    kinds = {field.name: field.type for field in msgspec.structs.fields(section)}
+    return replace(section, **{name: msgspec.convert(told, kinds[name])})
