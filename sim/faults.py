@@ -72,8 +72,8 @@ LIMITS: Final = (
 class Plan(Struct, frozen=True):
     """What shall become of the next request of one of `methods`, or of its answer.
 
-    do: lose_request, refuse, pretend (success is answered, nothing is done), mask (done, but
-    `error` is answered), lose, late, twice.
+    do: lose_request, hold (it arrives late), refuse, pretend (success is answered, nothing is
+    done), mask (done, but `error` is answered), lose, late, twice.
     """
 
     fault: str
@@ -169,6 +169,8 @@ class Fates:
         req_id = int(found[1]) if found else 0
         if plan.do == "lose_request":
             return (), ()
+        if plan.do == "hold":
+            return (Hop(text, plan.delay),), ()
         if plan.do == "refuse":
             return (), (Hop(self._refusal(method, req_id, plan.error), 2 * delay),)
         if plan.do == "pretend":

@@ -49,6 +49,7 @@ TROUBLES: Final[dict[str, tuple[Trouble, int]]] = {
             8: (
                 orders.lose_answer, orders.delay_answer, orders.overtake, orders.refuse_order,
                 orders.cancel_that_lies, orders.end_before_request, engine.fill_in_part,
+                lines.stall_and_part,
             ),
         }.items()
         for function in functions

@@ -97,12 +97,13 @@ def owner_moves_money(scene: Scene) -> None:
         amount = -min(amount, account.available(asset))
     _post(scene, asset, amount)
     scene.fates.count("F81")
-    memory = scene.memory
-    if asset != coin or not amount or memory is None:
+    if asset != coin or not amount:
         return
 
     def told() -> bool:
-        return memory.audit.held or memory.audit.drift == 0
+        # While the key is locked out nothing can be asked, and nothing is concluded.
+        heard = scene.memory
+        return heard is None or heard.audit.held or not heard.audit.drift or scene.locked_out
 
     scene.later(
         seconds(70),
@@ -155,9 +156,12 @@ def change_fees(scene: Scene) -> None:
 
 
 def refuse_arming(scene: Scene) -> None:
+    """One answer comes late, then some requests are refused or lost."""
+    arm = ("cancel_all_orders_after",)
     do = scene.some(("refuse", "lose", "lose_request"))
+    scene.fates.plan(Plan("F84", arm, "late", delay=scene.between(0.1, 4.5)))
     for _ in range(scene.some((1, 2, 4, 14))):
-        scene.fates.plan(Plan("F84", ("cancel_all_orders_after",), do, "EService:Busy"))
+        scene.fates.plan(Plan("F84", arm, do, "EService:Busy"))
 
 
 def change_mode(scene: Scene) -> None:

@@ -68,6 +68,17 @@ def stall(scene: Scene) -> None:
     scene.world.wires.stall("trader", scene.between(1, 12))
 
 
+def stall_and_part(scene: Scene) -> None:
+    """An add arrives after we have another line: only its deadline keeps it from living."""
+    late = scene.between(3.45, 3.98) if scene.below(2) else scene.between(4, 12)
+
+    def met(cl_ord_id: str) -> None:
+        scene.checks.upheave()
+        scene.later(scene.between(0.01, 0.1), lambda: scene.world.wires.part("trader"))
+
+    scene.fates.plan(Plan("F71", ("add_order",), "hold", delay=late, then=met))
+
+
 def refuse_connections(scene: Scene) -> None:
     owner = scene.some(OWNERS)
     scene.fates.closed_until[owner] = Ns(scene.world.now + scene.between(3, 25))

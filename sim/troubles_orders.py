@@ -56,14 +56,27 @@ def refuse_order(scene: Scene) -> None:
 
     def met(cl_ord_id: str) -> None:
         memory = scene.memory
-        if memory is None or method != "add_order":
+        if memory is None:
             return
-        scene.checks.expect(
-            "F67",
-            f"the slot of {cl_ord_id} is empty after {error}",
-            seconds(100),
-            lambda: memory.slot_of(cl_ord_id) is None,
-        )
+
+        def emptied() -> bool:
+            return memory.slot_of(cl_ord_id) is None
+
+        def stands() -> bool:
+            """What we believe of the order is what rests, before any list could tell."""
+            found = memory.slot_of(cl_ord_id)
+            order = scene.world.exchange.desk.by_client.get(cl_ord_id)
+            if found is None or order is None:
+                return True
+            slot = found[0].slots[found[1]]
+            return (slot.price, slot.qty) == (order.price, order.qty)
+
+        if method == "add_order":
+            what = f"the slot of {cl_ord_id} is empty after {error}"
+            scene.checks.expect("F67", what, seconds(100), emptied)
+        else:
+            what = f"{cl_ord_id} is believed as it was after {error}"
+            scene.checks.expect("F67", what, seconds(8), stands)
 
     scene.fates.plan(Plan("F67", (method,), "refuse", error, then=met))
 

@@ -261,6 +261,12 @@ class Wires:
             self.venue.disconnect(wire.conn)
             self._close_client(wire, "cut")
 
+    def part(self, owner: Owner) -> None:
+        """Our side loses its lines at once; what it sent before still arrives, late if stalled."""
+        for wire in self.of(owner):
+            self._at(max(self.now + WIRE_DELAY, wire.free_out), self._leave(wire.conn))
+            self._close_client(wire, "reset")
+
     def _close_client(self, wire: Wire, why: str) -> None:
         if self._by_line.get((wire.owner, wire.line)) is wire:
             del self._by_line[wire.owner, wire.line]

@@ -102,6 +102,10 @@ class World:
         self.died_at = begin  # when the strategy last ended, for whatever reason
         self.watcher: Watcher | None = None
         self.on_frame: Callable[[Ns, bytes, frames.Frame], None] | None = None
+        # A Machine's wake_at changes only when it is stepped: asked once for each step.
+        self._venue_due: int = begin
+        self._feed_due: int = begin
+        self._trader_due: int = begin
         self._count = 0
         self._feed_inbox: list[feed_mail.In] = []
         self._trader_inbox: dict[object, In] = {}
@@ -115,6 +119,7 @@ class World:
 
     def start_feed(self) -> None:
         self.feed = FeedSession(self.config.symbols, feed_settings(self.config.feed), self.now)
+        self._feed_due = self.now
 
     def start_trader(self) -> bool:
         """A new life of the strategy, with what the ledger remembers; False if one lives."""
@@ -134,6 +139,7 @@ class World:
         self._trader_inbox.clear()
         self._put_trader(line_mail.Chance(self.fate.chance()))
         self.stopped = None
+        self._trader_due = self.now
         self.lives += 1
         self.born_at = self.now
         return True
@@ -190,24 +196,22 @@ class World:
 
     def _next_moment(self) -> int:
         at: int = self.venue.wake_at()
+        self._venue_due = at
         mail = self.wires.next_at()
         if mail is not None and mail < at:
             at = mail
-        for owner, machine, inbox in (
-            ("feed", self.feed, self._feed_inbox),
-            ("trader", self.trader, self._trader_inbox),
-        ):
-            if machine is not None:
-                due = self.now if inbox else machine.wake_at()
-                if self.frozen:
-                    due = max(due, self.frozen.get(owner, Ns(0)))  # type: ignore[call-overload]
-                at = min(at, due)
+        if self.feed is not None:
+            due: int = self.now if self._feed_inbox else self._feed_due
+            at = min(at, max(due, self.frozen.get("feed", 0)) if self.frozen else due)
+        if self.trader is not None:
+            due = self.now if self._trader_inbox else self._trader_due
+            at = min(at, max(due, self.frozen.get("trader", 0)) if self.frozen else due)
         return at
 
     def _turn(self) -> None:
         """Everything that is due at this moment: the market, the mail, the machines."""
         now, wires = self.now, self.wires
-        if now >= self.venue.wake_at():
+        if now >= self._venue_due:
             self.venue.advance(now, self.wall)
             wires.collect()
         wires.deliver_due()
@@ -216,12 +220,13 @@ class World:
             self.frozen = {owner: until for owner, until in self.frozen.items() if until > now}
         feed, trader = self.feed, self.trader
         mail = bool(self._feed_inbox)
-        if feed is not None and "feed" not in self.frozen and (mail or now >= feed.wake_at()):
+        if feed is not None and "feed" not in self.frozen and (mail or now >= self._feed_due):
             inbox, self._feed_inbox = self._feed_inbox, []
             for out in feed.step(now, inbox):
                 self._post_feed(out)
+            self._feed_due = feed.wake_at()
         mail = bool(self._trader_inbox)
-        if trader is not None and "trader" not in self.frozen and (mail or now >= trader.wake_at()):
+        if trader is not None and "trader" not in self.frozen and (mail or now >= self._trader_due):
             self._step_trader(trader)
         wires.collect()
         if self.watcher is not None:
@@ -232,6 +237,7 @@ class World:
         self._trader_inbox = {}
         self.steps += 1
         out = trader.step(self.now, mail)
+        self._trader_due = trader.wake_at()
         if self.watcher is not None:
             self.watcher.stepped(self.now, mail, out)
         dies_at = self.fate.dies_at(out)
