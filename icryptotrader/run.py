@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 from icryptotrader import family, housetime, startup
@@ -76,6 +77,9 @@ BACKUP_FIRST: Final = Ns(300 * SECOND)
 SPAWN_PAUSE: Final = SECOND
 LONGEST_SPAWN_PAUSE: Final = 5 * SECOND
 
+STOP_ORDER: Final = ("monitor", "strategy", "feed", "exchange")
+"""By the priorities of supervisord.conf, highest first."""
+
 EXCHANGE_FAILURES: Final = 6
 EXCHANGE_FAILURES_WITHIN: Final = 20 * SECOND
 """The exchange has no startsecs (supervisord.conf says why), so it is given up here."""
@@ -94,8 +98,9 @@ class _House:
         self._supervisord: subprocess.Popen[bytes] | None = None
         self._restarts = 0
         self._stop_asked_at: Ns | None = None
-        self._stop_passed_on = False
+        self._stop_passed_on = Ns(0)  # when; 0 = not yet
         self._spawned_at = Ns(0)
+        self._reminded = False
         self._noted_at = Ns(0)
         self._events = Follower(home.log, "supervisord.log")
         self._lines = Follower(home.log)
@@ -159,12 +164,30 @@ class _House:
         would wait for its time limit.
         """
         asked, now = self._stop_asked_at, Clock().now()
-        if asked is None or self._stop_passed_on or self._supervisord is None:
+        if asked is None or self._supervisord is None:
+            return
+        if self._stop_passed_on:
+            self._remind(now)
             return
         quiet = bool(self._programs) and now - self._spawned_at >= SPAWN_PAUSE
         if quiet or now - asked >= LONGEST_SPAWN_PAUSE:
-            self._stop_passed_on = True
+            self._stop_passed_on = now
             self._supervisord.terminate()
+
+    def _remind(self, now: Ns) -> None:
+        """Once more TERM to the program that is stopped first, if it was spawned in that moment.
+
+        supervisord may have spawned it after our look and before it read our TERM. The others are
+        stopped one after the other, each later than its own spawn.
+        """
+        passed_on = self._stop_passed_on
+        if self._reminded or now - passed_on < SPAWN_PAUSE:
+            return
+        self._reminded = True
+        pid = next((p.pid for n in STOP_ORDER if (p := self._programs.get(n)) and p.pid), 0)
+        if pid and self._spawned_at > passed_on - SPAWN_PAUSE:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
     def _is_in_time(self) -> bool:
         asked = self._stop_asked_at
