@@ -10,13 +10,16 @@ import sys
 import traceback
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 
+from icryptotrader.cli_care import app as care_app
+from icryptotrader.foresight import app as foresight_app
 from icryptotrader.ledger import app as ledger_app
+from icryptotrader.options import ConfigOption, HomeOption, JsonOption, home_of, refuse
 from icryptotrader.tax import app as tax_app
-from shared.config import EXIT_BROKEN, EXIT_CONFIG, ConfigError, Home, find_home, load, load_all
+from shared.config import EXIT_BROKEN, EXIT_CONFIG, ConfigError, find_home, load
 
 app = typer.Typer(
     name="icryptotrader",
@@ -29,25 +32,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
-app.add_typer(config_app, name="config")
+app.add_typer(foresight_app)
+app.add_typer(care_app)
 app.add_typer(tax_app, name="tax")
 app.add_typer(ledger_app, name="ledger")
-
-HomeOption = Annotated[
-    str | None,
-    typer.Option(
-        "--home",
-        metavar="DIR",
-        help="Folder of this installation's state. Default: $ICRYPTOTRADER_HOME, else var/ in "
-        "the checkout.",
-    ),
-]
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings on top of config/default.toml."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs instead of people.")]
 
 
 def main() -> None:
@@ -55,7 +43,7 @@ def main() -> None:
     try:
         app()
     except ConfigError as error:
-        _refuse(error.faults, EXIT_CONFIG)
+        refuse(error.faults, EXIT_CONFIG)
     except BrokenPipeError:
         # Whoever read our output has gone: nothing to say, and nobody to say it to.
         sys.stderr.close()
@@ -115,59 +103,10 @@ def run(
 
     options = Options(config, market, speed, seed, pair, fresh)
     try:
-        code = run_house(_home(context, home), options, Screen(sys.stdout))
+        code = run_house(home_of(context, home), options, Screen(sys.stdout))
     except NotReadyError as error:
-        _refuse(error.faults, error.code)
+        refuse(error.faults, error.code)
     raise typer.Exit(code)
-
-
-@app.command("strategy-report")
-def strategy_report(
-    context: typer.Context,
-    data: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the histories lie.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pages go.")],
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    days: Annotated[int | None, typer.Option(min=1, help="At most of each half.")] = None,
-) -> None:
-    """Play known histories through the strategy and its alternatives: one page, both halves."""
-    from icryptotrader.strategy_report import report
-
-    settings = load(_home(context, home), config)
-    raise typer.Exit(report(data, settings, out, days, typer.echo))
-
-
-@app.command()
-def preview(
-    context: typer.Context,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    price: Annotated[float | None, typer.Option(min=0.01, help="Of the market.")] = None,
-    maker: Annotated[float | None, typer.Option(min=0, max=5, help="Fee in percent.")] = None,
-    taker: Annotated[float | None, typer.Option(min=0, max=5, help="Fee in percent.")] = None,
-    money: Annotated[float | None, typer.Option(min=0, help="Quote currency at hand.")] = None,
-    coins: Annotated[float | None, typer.Option(min=0, help="Coins at hand.")] = None,
-) -> None:
-    """Show the grid of the settings, its fees, break-even step and capital, before it runs.
-
-    Without options: at demo.start_price and the fees of the demo account. Nothing is asked of
-    any exchange, and nothing is sent.
-    """
-    from decimal import Decimal
-
-    from icryptotrader.preview import preview as page
-    from sim.instruments import LISTINGS
-
-    settings = load(_home(context, home), config)
-    at = Decimal(str(price)) if price is not None else settings.demo.start_price
-    demo = settings.demo
-    rates = (
-        (float(demo.maker_pct) if maker is None else maker) / 100,
-        (float(demo.taker_pct) if taker is None else taker) / 100,
-    )
-    known = money is not None and coins is not None
-    account = (Decimal(str(money)), Decimal(str(coins))) if known else None
-    typer.echo(page(settings, LISTINGS[settings.pair].pair, at, rates, account))
 
 
 @app.command("check-capture")
@@ -216,7 +155,7 @@ def record(
     """
     from icryptotrader.record import record as store
 
-    place = _home(context, home)
+    place = home_of(context, home)
     try:
         done = store(
             place,
@@ -229,9 +168,9 @@ def record(
             tell=typer.echo,
         )
     except FileExistsError:
-        _refuse([f"{output} exists already: choose another name, or --replace"], 2)
+        refuse([f"{output} exists already: choose another name, or --replace"], 2)
     except OSError as error:
-        _refuse([f"{output}: {error.strerror or error}"], 1)
+        refuse([f"{output}: {error.strerror or error}"], 1)
     typer.echo(f"{done.frames} frames, {done.written:,} bytes, {done.missed} missed: {done.why}")
 
 
@@ -254,7 +193,7 @@ def replay(
     """
     from icryptotrader.replay import replay as play
 
-    raise typer.Exit(play(file, speed, fast, _home(context, home), typer.echo))
+    raise typer.Exit(play(file, speed, fast, home_of(context, home), typer.echo))
 
 
 @app.command("sim-test")
@@ -281,106 +220,6 @@ def sim_test(
 
 
 @app.command()
-def backtest(
-    context: typer.Context,
-    data: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Trades or bars, also .gz and .zip; may be repeated."),
-    ] = None,
-    prices: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="One price for each line, a minute apart.")
-    ] = None,
-    config: ConfigOption = None,
-    pair: Annotated[str | None, typer.Option(help="BTC/EUR or BTC/USD.")] = None,
-    begin: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="2024-01-31, or with T12:00; UTC.")
-    ] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Not included.")] = None,
-    fill: Annotated[
-        str | None, typer.Option(help="touch, through (default of bars), queue (of trades).")
-    ] = None,
-    latency: Annotated[
-        float, typer.Option(metavar="MS", help="Milliseconds each way to the exchange.")
-    ] = 50.0,
-    fees: Annotated[
-        str | None,
-        typer.Option(metavar="tier|PERCENT", help="Kraken's tiers, or maker[/taker] in percent."),
-    ] = None,
-    ahead: Annotated[
-        str, typer.Option(metavar="COINS", help="--fill queue: what stands before an order.")
-    ] = "0.5",
-    tax_rate: Annotated[str, typer.Option(help="The person's own, as a ratio.")] = "0.42",
-    rates: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="ECB rates, for pairs not in EUR.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where report.html and report.json go.")
-    ] = None,
-    home: HomeOption = None,
-) -> None:
-    """Would it have worked? History through the bot that trades, after fees and tax.
-
-    Ctrl-C ends it and tells what was played so far. Exit code 0, 2 for data that cannot be used,
-    130 after Ctrl-C. What is assumed, and which way it errs, stands in docs/backtest.md.
-    """
-    from icryptotrader.backtest import Options
-    from icryptotrader.backtest import backtest as run_it
-
-    if bool(data) == (prices is not None):
-        _refuse(["--data FILE, or --prices FILE: one of the two"], 2)
-    options = Options(
-        tuple(data or [prices or Path()]),
-        prices is not None,
-        config,
-        *(pair, begin, end, fill, latency, fees, ahead, tax_rate, rates, out),
-    )
-    raise typer.Exit(run_it(options, _home(context, home), typer.echo))
-
-
-@app.command()
-def sweep(
-    context: typer.Context,
-    space: Annotated[
-        Path, typer.Option(metavar="FILE", help="Which settings may take which values; TOML.")
-    ],
-    data: Annotated[list[Path], typer.Option(metavar="FILE", help="Bars or trades.")],
-    trials: Annotated[int, typer.Option(min=1, help="For each fold.")] = 32,
-    folds: Annotated[int, typer.Option(min=1, max=50, help="Steps of the walk forward.")] = 3,
-    jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of the sampler.")] = 0,
-    storage: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keeps every trial; a search goes on.")
-    ] = None,
-    config: ConfigOption = None,
-    pair: Annotated[str | None, typer.Option(help="BTC/EUR or BTC/USD.")] = None,
-    fill: Annotated[str | None, typer.Option(help="touch, through, queue.")] = None,
-    latency: Annotated[float, typer.Option(metavar="MS", help="Each way.")] = 50.0,
-    fees: Annotated[str | None, typer.Option(metavar="tier|PERCENT")] = None,
-    tax_rate: Annotated[str, typer.Option(help="The person's own, as a ratio.")] = "0.42",
-    rates: Annotated[Path | None, typer.Option(metavar="FILE", help="ECB rates.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON of all folds.")] = None,
-    home: HomeOption = None,
-) -> None:
-    """Search settings, walked forward: in sample against out of sample, after tax.
-
-    Each fold searches on the past and is judged once on what comes after. Interrupted with
-    --storage, it goes on where it stood. Needs Optuna.
-    """
-    from icryptotrader.backtest import Options
-    from icryptotrader.sweep_command import sweep as run_it
-
-    options = Options(
-        tuple(data), False, config, pair, None, None, fill, latency, fees, "0.5", tax_rate, rates
-    )
-    raise typer.Exit(
-        run_it(
-            options, space, (trials, folds, jobs, seed), storage, out, _home(context, home),
-            typer.echo,
-        )
-    )  # fmt: skip
-
-
-@app.command()
 def lots(
     context: typer.Context,
     home: HomeOption = None,
@@ -396,7 +235,7 @@ def lots(
     """
     from icryptotrader.lots import show_lots
 
-    raise typer.Exit(show_lots(_home(context, home), json=json, ics=ics))
+    raise typer.Exit(show_lots(home_of(context, home), json=json, ics=ics))
 
 
 @app.command()
@@ -416,7 +255,7 @@ def caps(
     """
     from icryptotrader.caps import accept_caps, show_caps
 
-    place = _home(context, home)
+    place = home_of(context, home)
     if accept is None:
         code, lines = show_caps(place)
     elif accept == "accept" and reason:
@@ -426,74 +265,6 @@ def caps(
     for line in lines:
         typer.echo(line, err=code != 0)
     raise typer.Exit(code)
-
-
-@app.command()
-def doctor(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
-    """Check machine, configuration, house and account; each finding with its remedy.
-
-    Exit code 0 where nothing failed, else 1. It changes nothing and may run at any time.
-    """
-    from icryptotrader.doctor import diagnose
-    from icryptotrader.doctor import show as tell
-
-    raise typer.Exit(tell(diagnose(_home(context, home)), json=json, tell=typer.echo))
-
-
-@app.command("support-bundle")
-def support_bundle(
-    context: typer.Context,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to.")] = (
-        Path("icryptotrader-support.zip")
-    ),
-    home: HomeOption = None,
-) -> None:
-    """Logs, settings and the doctor's findings in one archive, secrets left out, for who helps."""
-    from icryptotrader.bundle import write_bundle
-
-    try:
-        names = write_bundle(_home(context, home), output)
-    except FileExistsError:
-        _refuse([f"{output} exists already: choose another name with -o"], 2)
-    except OSError as error:
-        _refuse([f"{output}: {error.strerror or error}"], 1)
-    typer.echo(f"{output}: {len(names)} files. Look into it before you send it.")
-
-
-@config_app.command()
-def check(context: typer.Context, home: HomeOption = None, config: ConfigOption = None) -> None:
-    """Say every fault of the configuration at once, each with its place and remedy."""
-    for note in load_all(_home(context, home), config).notes:
-        typer.echo(f"note: {note}")
-    typer.echo("The configuration is in order.")
-
-
-@config_app.command()
-def show(
-    context: typer.Context,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    origin: Annotated[
-        bool, typer.Option("--origin", help="One setting to a line, with the file that sets it.")
-    ] = False,
-) -> None:
-    """The settings in force, all layers merged, as JSON; secrets are never shown."""
-    from icryptotrader.config_show import as_json, with_origins
-
-    loaded = load_all(_home(context, home), config)
-    typer.echo(with_origins(loaded) if origin else as_json(loaded.config))
-
-
-def _home(context: typer.Context, given: str | None) -> Home:
-    """--home after the command, else before it, else the default."""
-    said: Any = context.find_root().obj
-    return find_home(given or said)
-
-
-def _refuse(faults: list[str], code: int) -> NoReturn:
-    for fault in faults:
-        typer.echo(fault, err=True)
-    sys.exit(code)
 
 
 def _confess(error: Exception) -> None:

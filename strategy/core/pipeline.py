@@ -179,10 +179,11 @@ class Core:
         floor = floor_bps(pair.maker, pair.taker or pair.maker, cfg.grid)
         wanted, who = wanted_bps(pair.spacing_bps, pair.samples, pair.regime.variance, cfg)
         quantum = float(cfg.grid.spacing_quantum_bps)
-        pair.spacing_bps = spaced(pair.spacing_bps, wanted, floor, quantum)
+        least = max(floor, float(cfg.grid.min_spacing_bps))
+        pair.spacing_bps = spaced(pair.spacing_bps, wanted, least, quantum)
         step, quote = pair.spacing_bps / BPS, memory.quote_total(pair)
 
-        who = who if pair.spacing_bps > floor else "the fees' floor"
+        who = "the fees' floor" if pair.spacing_bps <= floor else who
         plan = propose(view, values, step, (base - reserve, quote), cfg.grid, who)  # 6 grid
         plan = plan.collared(view.mid, cfg.limits.collar_pct)
         plan = confine(plan, view, (base, money), cfg.inventory.rebalance_cap_pct, values)

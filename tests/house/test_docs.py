@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from icryptotrader.cli import app as front_door
+from icryptotrader.foresight import app as foresight
 from shared import wiredoc
 from shared.config import Anchors, Config
 from strategy.ctl import app as ctl
@@ -105,7 +106,9 @@ def test_no_command_of_strategy_ctl_is_documented_that_does_not_exist() -> None:
     assert re.findall(r"^### ([a-z-]+)", told, re.MULTILINE) == commands(ctl)
 
 
-@pytest.mark.parametrize("app", [ctl, front_door], ids=["strategy-ctl", "icryptotrader"])
+@pytest.mark.parametrize(
+    "app", [ctl, front_door, foresight], ids=["strategy-ctl", "icryptotrader", "foresight"]
+)
 def test_every_command_says_what_it_does(app: typer.Typer) -> None:
     for info in app.registered_commands:
         assert info.callback

@@ -55,3 +55,8 @@ def test_the_figures_are_those_of_the_memory() -> None:
     assert found["equity"] == desk.memory.risk.equity == 14_000 + 0.16 * MID / 10
     assert found["thresholds"] == "fixed"
     assert found["spacing_bps"] == pytest.approx(39.0)
+
+
+def test_rungs_are_never_nearer_than_the_settings_say() -> None:
+    desk = quoting(Desk(make_config(grid={"min_spacing_bps": "43"})))
+    assert next(iter(desk.memory.pairs.values())).spacing_bps == 43.0

@@ -1,0 +1,183 @@
+"""Commands that look ahead or back: the grid before it runs, histories through the strategy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from icryptotrader.options import ConfigOption, HomeOption, home_of, refuse
+from shared.config import load
+
+app = typer.Typer()
+
+
+@app.command("strategy-report")
+def strategy_report(
+    context: typer.Context,
+    data: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the histories lie.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pages go.")],
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    days: Annotated[int | None, typer.Option(min=1, help="At most of each half.")] = None,
+) -> None:
+    """Play known histories through the strategy and its alternatives: one page, both halves."""
+    from icryptotrader.strategy_report import report
+
+    settings = load(home_of(context, home), config)
+    raise typer.Exit(report(data, settings, out, days, typer.echo))
+
+
+@app.command()
+def preview(
+    context: typer.Context,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    price: Annotated[float | None, typer.Option(min=0.01, help="Of the market.")] = None,
+    maker: Annotated[float | None, typer.Option(min=0, max=5, help="Fee in percent.")] = None,
+    taker: Annotated[float | None, typer.Option(min=0, max=5, help="Fee in percent.")] = None,
+    money: Annotated[float | None, typer.Option(min=0, help="Quote currency at hand.")] = None,
+    coins: Annotated[float | None, typer.Option(min=0, help="Coins at hand.")] = None,
+) -> None:
+    """Show the grid of the settings, its fees, break-even step and capital, before it runs.
+
+    Without options: at demo.start_price and the fees of the demo account. Nothing is asked of
+    any exchange, and nothing is sent.
+    """
+    from decimal import Decimal
+
+    from icryptotrader.preview import preview as page
+    from sim.instruments import LISTINGS
+
+    settings = load(home_of(context, home), config)
+    at = Decimal(str(price)) if price is not None else settings.demo.start_price
+    demo = settings.demo
+    rates = (
+        (float(demo.maker_pct) if maker is None else maker) / 100,
+        (float(demo.taker_pct) if taker is None else taker) / 100,
+    )
+    known = money is not None and coins is not None
+    account = (Decimal(str(money)), Decimal(str(coins))) if known else None
+    typer.echo(page(settings, LISTINGS[settings.pair].pair, at, rates, account))
+
+
+@app.command()
+def backtest(
+    context: typer.Context,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Trades or bars, also .gz and .zip; may be repeated."),
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="One price for each line, a minute apart.")
+    ] = None,
+    config: ConfigOption = None,
+    pair: Annotated[str | None, typer.Option(help="BTC/EUR or BTC/USD.")] = None,
+    begin: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="2024-01-31, or with T12:00; UTC.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Not included.")] = None,
+    fill: Annotated[
+        str | None, typer.Option(help="touch, through (default of bars), queue (of trades).")
+    ] = None,
+    latency: Annotated[
+        float, typer.Option(metavar="MS", help="Milliseconds each way to the exchange.")
+    ] = 50.0,
+    fees: Annotated[
+        str | None,
+        typer.Option(metavar="tier|PERCENT", help="Kraken's tiers, or maker[/taker] in percent."),
+    ] = None,
+    ahead: Annotated[
+        str, typer.Option(metavar="COINS", help="--fill queue: what stands before an order.")
+    ] = "0.5",
+    tax_rate: Annotated[str, typer.Option(help="The person's own, as a ratio.")] = "0.42",
+    rates: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="ECB rates, for pairs not in EUR.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where report.html and report.json go.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Would it have worked? History through the bot that trades, after fees and tax.
+
+    Ctrl-C ends it and tells what was played so far. Exit code 0, 2 for data that cannot be used,
+    130 after Ctrl-C. What is assumed, and which way it errs, stands in docs/backtest.md.
+    """
+    from icryptotrader.backtest import Options
+    from icryptotrader.backtest import backtest as run_it
+
+    if bool(data) == (prices is not None):
+        refuse(["--data FILE, or --prices FILE: one of the two"], 2)
+    options = Options(
+        tuple(data or [prices or Path()]),
+        prices is not None,
+        config,
+        *(pair, begin, end, fill, latency, fees, ahead, tax_rate, rates, out),
+    )
+    raise typer.Exit(run_it(options, home_of(context, home), typer.echo))
+
+
+@app.command()
+def sweep(
+    context: typer.Context,
+    space: Annotated[
+        Path, typer.Option(metavar="FILE", help="Which settings may take which values; TOML.")
+    ],
+    data: Annotated[list[Path], typer.Option(metavar="FILE", help="Bars or trades.")],
+    trials: Annotated[int, typer.Option(min=1, help="For each fold.")] = 32,
+    folds: Annotated[int, typer.Option(min=1, max=50, help="Steps of the walk forward.")] = 3,
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the sampler.")] = 0,
+    storage: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keeps every trial; a search goes on.")
+    ] = None,
+    config: ConfigOption = None,
+    pair: Annotated[str | None, typer.Option(help="BTC/EUR or BTC/USD.")] = None,
+    fill: Annotated[str | None, typer.Option(help="touch, through, queue.")] = None,
+    latency: Annotated[float, typer.Option(metavar="MS", help="Each way.")] = 50.0,
+    fees: Annotated[str | None, typer.Option(metavar="tier|PERCENT")] = None,
+    tax_rate: Annotated[str, typer.Option(help="The person's own, as a ratio.")] = "0.42",
+    rates: Annotated[Path | None, typer.Option(metavar="FILE", help="ECB rates.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON of all folds.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Search settings, walked forward: in sample against out of sample, after tax.
+
+    Each fold searches on the past and is judged once on what comes after. Interrupted with
+    --storage, it goes on where it stood. Needs Optuna.
+    """
+    from icryptotrader.backtest import Options
+    from icryptotrader.sweep_command import sweep as run_it
+
+    options = Options(
+        tuple(data), False, config, pair, None, None, fill, latency, fees, "0.5", tax_rate, rates
+    )
+    raise typer.Exit(
+        run_it(
+            options, space, (trials, folds, jobs, seed), storage, out, home_of(context, home),
+            typer.echo,
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def parity(
+    context: typer.Context,
+    capture: Annotated[
+        Path, typer.Option(metavar="FILE", help="What the feed heard (record -o FILE).")
+    ],
+    journal: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="The same time's journals, in order.")
+    ],
+    home: HomeOption = None,
+) -> None:
+    """Would a backtest have seen it? Real orders through the queue model, beside what happened.
+
+    Fits the queue, tells what the simulation missed and what it made up, and leaves the figure
+    sim_fidelity in the home's data folder.
+    """
+    from icryptotrader.parity import parity as compare
+
+    raise typer.Exit(compare(capture, journal, home_of(context, home), typer.echo))
