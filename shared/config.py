@@ -9,6 +9,7 @@ environment.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -305,6 +306,11 @@ def load(home: Home, extra: Path | None = None) -> Config:
 def load_all(home: Home, extra: Path | None = None) -> Loaded:
     """As `load`, with where each value comes from."""
     layers, session = read_layers(home, extra)
+    return check_layers(layers, session)
+
+
+def check_layers(layers: Sequence[Layer], session: Layer | None = None) -> Loaded:
+    """Layers as they were read, default.toml first; ConfigError with every fault at once."""
     merged = merge(layers)
     if session is not None:
         lay_session(merged, session)

@@ -101,6 +101,34 @@ def status(context: typer.Context, home: HomeOption = None, json: JsonOption = F
 
 
 @app.command()
+def watch(
+    context: typer.Context,
+    home: HomeOption = None,
+    every: Annotated[float, typer.Option(min=0.2, max=60.0, help="Seconds between pictures.")] = 1,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="End after so many pictures; else on Ctrl-C.")
+    ] = None,
+) -> None:
+    """The status, drawn anew each second until Ctrl-C; a strategy that is down is waited for."""
+    from rich.console import Console
+
+    from strategy.ctl_watch import watch as draw
+
+    said: Any = context.find_root().obj
+    place = find_home(home or said).path
+
+    def fetch() -> tuple[dict[str, Any] | None, str]:
+        request = AskStatus(*_head())
+        try:
+            reply = decode_reply(ControlClient(place / SOCKET).ask(encode_request(request)))
+        except (BusError, OSError) as error:
+            return None, f"the strategy cannot be asked in {place}: {error}"
+        return (reply.data, "") if reply is not None else (None, "the answer is none of ours")
+
+    draw(fetch, Console(highlight=False), every, rounds)
+
+
+@app.command()
 def orders(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """Each slot of the grid with its order, and why it is as it is."""
     _ask(context, home, AskOrderList(*_head()), json=json, show=ctl_view.orders)

@@ -1,0 +1,108 @@
+"""The commands that set the house up and look after it: setup, doctor, support-bundle, config."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from icryptotrader.options import ConfigOption, HomeOption, JsonOption, home_of
+from shared.config import ROOT, load_all
+
+app = typer.Typer()
+config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+
+@app.command()
+def setup(
+    answers: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Answers instead of questions, as user.toml has them."),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="Where to.", show_default=False)
+    ] = ROOT / "config" / "user.toml",
+    language: Annotated[Literal["en", "de"], typer.Option(help="en or de.")] = "en",
+) -> None:
+    """Ask what must be known, check each answer, and write config/user.toml (mode 0600).
+
+    It may be run again: what stands in the file is offered, and its comments stay.
+    """
+    from icryptotrader.wizard import Answers, ask_person
+    from icryptotrader.wizard import setup as run
+
+    try:
+        if answers is not None:
+            done = run(output, Answers(tomllib.loads(answers.read_text())), language, typer.echo)
+        elif sys.stdin.isatty():
+            done = run(output, ask_person, language, typer.echo)
+        else:
+            typer.echo("there is nobody to ask: give --answers FILE", err=True)
+            raise typer.Exit(2)
+    except (OSError, ValueError) as error:
+        typer.echo(f"{answers or output}: {error}", err=True)
+        raise typer.Exit(1) from None
+    if not done:
+        typer.echo("nothing was written", err=True)
+    raise typer.Exit(0 if done else 1)
+
+
+@app.command()
+def doctor(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Check machine, configuration, house and account; each finding with its remedy.
+
+    Exit code 0 where nothing failed, else 1. It changes nothing and may run at any time.
+    """
+    from icryptotrader.doctor import diagnose, show
+
+    raise typer.Exit(show(diagnose(home_of(context, home)), json=json, tell=typer.echo))
+
+
+@app.command("support-bundle")
+def support_bundle(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to.")] = (
+        Path("icryptotrader-support.zip")
+    ),
+    home: HomeOption = None,
+) -> None:
+    """Logs, settings and the doctor's findings in one archive, secrets left out, for who helps."""
+    from icryptotrader.bundle import write_bundle
+
+    try:
+        names = write_bundle(home_of(context, home), output)
+    except FileExistsError:
+        typer.echo(f"{output} exists already: choose another name with -o", err=True)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        typer.echo(f"{output}: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{output}: {len(names)} files. Look into it before you send it.")
+
+
+@config_app.command()
+def check(context: typer.Context, home: HomeOption = None, config: ConfigOption = None) -> None:
+    """Say every fault of the configuration at once, each with its place and remedy."""
+    for note in load_all(home_of(context, home), config).notes:
+        typer.echo(f"note: {note}")
+    typer.echo("The configuration is in order.")
+
+
+@config_app.command("show")
+def show_config(
+    context: typer.Context,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="One setting to a line, with the file that sets it.")
+    ] = False,
+) -> None:
+    """The settings in force, all layers merged, as JSON; secrets are never shown."""
+    from icryptotrader.config_show import as_json, with_origins
+
+    loaded = load_all(home_of(context, home), config)
+    typer.echo(with_origins(loaded) if origin else as_json(loaded.config))
