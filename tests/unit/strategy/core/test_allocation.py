@@ -86,3 +86,13 @@ def test_no_rung_reaches_our_own_order_on_another_pair(
 def test_a_neighbour_at_rest_nowhere_fences_nothing() -> None:
     assert fence([Neighbour((make_slot("b1"),), 1.0, 0.0)]) == (math.inf, 0.0)
     assert fenced(make_plan(), fence([])) == make_plan()
+
+
+def test_the_fence_stands_both_fees_away_in_our_ticks() -> None:
+    slots = (
+        make_slot("b1", State.LIVE, price=Ticks(900_000)),
+        make_slot("s1", State.LIVE, price=Ticks(1_000_000)),
+    )
+    below, above = fence([Neighbour(slots, 0.5, 0.01)])
+    assert math.isclose(below, 495_000)
+    assert math.isclose(above, 454_500)

@@ -153,3 +153,12 @@ def test_a_person_who_holds_the_bot_holds_the_emergency_too() -> None:
     desk.hold()
     tell(desk, CRASHED, 900)
     assert not exits_of(desk)
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(29, True), (30, False)])
+def test_the_drawdown_must_have_stood_for_half_a_minute(seconds: int, waits: bool) -> None:
+    desk = crash(seconds=10)
+    memory = desk.memory
+    [pair] = memory.pairs.values()
+    later = Ns(memory.risk.emergency_since + seconds * SECOND)
+    assert ("30 s" in exits.why_not(memory, pair, later)) is waits

@@ -147,3 +147,8 @@ def test_what_was_heard_fades_by_half_in_a_half_life_without_a_valid_book() -> N
     assert weigh(Imbalance(0.8, now), lost, later, CONFIG.imbalance).value == pytest.approx(0.4)
     assert weigh(Imbalance(0.8, now), None, later, CONFIG.imbalance).value == pytest.approx(0.4)
     assert weigh(Imbalance(0.8, now), make_book(now), now, CONFIG.imbalance).value == 0.8
+
+
+def test_a_strong_wish_leans_by_exactly_half_a_step() -> None:
+    assert leaned(0.0, 10_000.0, STEP) == STEP / 2
+    assert leaned(0.0, -10_000.0, STEP) == -STEP / 2

@@ -72,3 +72,8 @@ def test_quantiles_lie_between_neighbours_in_proportion() -> None:
     assert quantile([1.0, 2.0, 4.0], 0.5) == 2.0
     assert quantile([1.0, 2.0, 4.0], 0.75) == 3.0
     assert (quantile([1.0, 2.0], 0.0), quantile([1.0, 2.0], 1.0)) == (1.0, 2.0)
+
+
+def test_chaos_begins_at_a_multiple_of_the_high_quantile() -> None:
+    edges = thresholds(Record((2.0,) * WARM), CFG)
+    assert edges.chaos == pytest.approx(2.0 * CFG.adaptive.chaos_factor)
