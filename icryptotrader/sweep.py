@@ -177,7 +177,7 @@ def _study(search: Search, number: int) -> Any:
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
     except ImportError:
-        raise DataError("a search needs Optuna: install the extra `search` of pyproject.toml") from None
+        raise DataError("a search needs Optuna: the extra `search` of pyproject.toml") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = None
     if search.storage is not None:

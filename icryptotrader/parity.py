@@ -1,0 +1,233 @@
+"""`icryptotrader parity`: yesterday's orders through the queue model, beside what really happened.
+
+The journal says what the core was told; stepping it again says what it asked for, and when. The
+recording says what the market did meanwhile. The same orders are put before the same market in the
+simulated exchange, and its fills are compared with the real ones, order by order.
+
+Rule 1: both files are dated by our own clock when things arrived here. An order therefore meets a
+market that arrives one way later and leaves one way earlier: in that time it is late by the round
+trip, which the acknowledgements tell, and no clock need agree with any other.
+Rule 2: what is fitted is one number, the coins that stand before an order when it arrives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from shared import frames, orders
+from shared.chunks import BadFileError
+from shared.config import Config, Home
+from shared.journal import read_journal
+from shared.recording import read_recording
+from shared.units import BPS, SECOND, Ns, Pair
+from sim.parity_market import Asked, Model, Played, Resting, simulate
+from sim.recorded import ticks_of
+from sim.sources import Tick
+from strategy.core.pipeline import Core
+from strategy.core.slots import State
+from strategy.core.snapshot import restore
+from strategy.journaling import unpack
+
+EXIT_DATA: Final = 2
+FIDELITY_FILE: Final = "sim_fidelity.json"
+USUAL_ROUND_TRIP: Final = Ns(SECOND // 10)
+"""Where nothing was acknowledged in the journal."""
+
+AHEADS: Final = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
+"""Hundredths of a coin that may stand before an order: the first pass of the fit."""
+_HUNDREDTH: Final = 1_000_000  # Sats
+_REFINEMENTS: Final = 6
+_LATE: Final = 60.0  # seconds of difference that weigh as much as a fill that is missing
+
+Say = Callable[[str], None]
+
+
+class Lived(Struct):
+    """What the journal tells: what was asked, when, and what came of it, by cl_ord_id."""
+
+    pair: Pair
+    begin: Ns
+    asked: list[Asked] = []
+    resting: list[Resting] = []
+    fills: dict[str, list[Played]] = {}
+    round_trips: list[int] = []
+
+
+class Parity(Struct, frozen=True):
+    """Coins in Sats; fidelity is what both filled, of what either did."""
+
+    orders: int
+    real_qty: int
+    matched: int
+    missed: int
+    extra: int
+    fidelity: float
+    slippage_bps: float
+    later_s: float
+    round_trip_ms: float
+    ahead: int
+    real_fee: str
+    sim_fee: str
+
+
+def parity(capture: Path, journals: Sequence[Path], home: Home, say: Say) -> int:
+    """0; 2 for files that cannot be used."""
+    try:
+        recorded = read_recording(capture)
+        dated = [
+            (received, frame)
+            for received, _, payload in recorded
+            if isinstance(frame := frames.decode(payload), frames.FeedFrame)
+        ]
+        lived = live_again(journals)
+        found = fit(lived, dated)
+    except (BadFileError, msgspec.MsgspecError, ValueError) as error:
+        say(str(error))
+        return EXIT_DATA
+    except OSError as error:
+        say(f"{error.filename}: {error.strerror}")
+        return EXIT_DATA
+    for line in told(found):
+        say(line)
+    if home.data.is_dir():
+        (home.data / FIDELITY_FILE).write_bytes(msgspec.json.encode(found))
+    return 0
+
+
+def live_again(journals: Sequence[Path]) -> Lived:
+    """Step a fresh core through journals of one life; BadFileError where they hold nothing."""
+    lived: Lived | None = None
+    for path in journals:
+        journal = read_journal(path)
+        config = msgspec.msgpack.decode(journal.head.config, type=Config)
+        core = Core(restore(config, journal.head.memory))
+        for now, payload in journal:
+            record = unpack(payload)
+            if isinstance(record, int):
+                continue
+            out = core.step(now, record)
+            if lived is None:
+                spec = next(iter(core.memory.pairs.values())).tape.pair
+                if spec is None:
+                    continue
+                lived = Lived(spec, now, resting=_resting(core))
+            _hear(lived, now, record)
+            lived.asked += [
+                (now, item)
+                for item in out
+                if isinstance(item, orders.AddOrder | orders.AmendOrder | orders.CancelOrder)
+            ]
+    if lived is None:
+        raise BadFileError("the journal holds no step in which the pair was known")
+    return lived
+
+
+def fit(lived: Lived, dated: Sequence[tuple[Ns, frames.FeedFrame]]) -> Parity:
+    """The queue with which the simulation comes nearest to what happened."""
+    inside = [(at, frame) for at, frame in dated if at >= lived.begin]
+    ticks = ticks_of(inside, lived.pair.symbol)
+    if not ticks:
+        raise BadFileError(f"the recording holds no market of {lived.pair.symbol} in that time")
+    trip = int(median(lived.round_trips)) if lived.round_trips else USUAL_ROUND_TRIP
+    begin = inside[0][0]
+
+    def tried(ahead: int) -> tuple[float, Parity]:
+        return _compare(lived, ticks, begin, (trip, ahead))
+
+    results = {n * _HUNDREDTH: tried(n * _HUNDREDTH) for n in AHEADS}
+    for _ in range(_REFINEMENTS):
+        places = sorted(results)
+        best = min(places, key=lambda ahead: (results[ahead][0], ahead))
+        at = places.index(best)
+        near = [(best + places[n]) // 2 for n in (at - 1, at + 1) if 0 <= n < len(places)]
+        results |= {ahead: tried(ahead) for ahead in near if ahead not in results}
+    return min(results.items(), key=lambda item: (item[1][0], item[0]))[1][1]
+
+
+def told(found: Parity) -> list[str]:
+    """Lines for a person."""
+    return [
+        f"orders      {found.orders}, of which really filled {found.real_qty / 1e8:.8f} coins",
+        f"simulated   matched {found.matched / 1e8:.8f}, missed {found.missed / 1e8:.8f}, "
+        f"extra {found.extra / 1e8:.8f}",
+        f"prices      {found.slippage_bps:+.2f} bps against the real ones; fills "
+        f"{found.later_s:+.1f} s later at the median",
+        f"fees        {found.real_fee} really, {found.sim_fee} simulated",
+        f"fitted      round trip {found.round_trip_ms:.1f} ms, "
+        f"{found.ahead / 1e8:.4f} coins ahead in the queue",
+        f"sim_fidelity {found.fidelity:.4f}",
+    ]
+
+
+def _resting(core: Core) -> list[Resting]:
+    """What rested at the exchange when the journal began."""
+    return [
+        (slot.cl_ord_id, slot.side, slot.price, int(slot.qty - slot.filled))
+        for slot in core.memory.all_slots()
+        if slot.state in (State.LIVE, State.AMEND_PENDING, State.CANCEL_PENDING)
+    ]
+
+
+def _hear(lived: Lived, now: Ns, inbox: Sequence[object]) -> None:
+    sent = {item.cl_ord_id: at for at, item in lived.asked if isinstance(item, orders.AddOrder)}
+    for item in inbox:
+        match item:
+            case orders.Filled(cl_ord_id=name) if name:
+                fee = sum((amount for _, amount in item.fees), Decimal(0))
+                lived.fills.setdefault(name, []).append((now, item.price, item.qty, fee))
+            case orders.Accepted(method="add", cl_ord_id=name) if name in sent:
+                lived.round_trips.append(now - sent[name])
+
+
+def _compare(
+    lived: Lived, ticks: Sequence[Tick], begin: Ns, terms: tuple[int, int]
+) -> tuple[float, Parity]:
+    """How far apart they are (0 is alike), and the figures."""
+    trip, ahead = terms
+    model = Model(lived.pair, trip, ahead)
+    simulated = simulate(model, ticks, begin, lived.asked, lived.resting)
+    matched = missed = extra = 0
+    slips: list[float] = []
+    late: list[float] = []
+    names = list(dict.fromkeys([*lived.fills, *simulated]))
+    for name in names:
+        real, sim = lived.fills.get(name, []), simulated.get(name, [])
+        real_qty, sim_qty = sum(f[2] for f in real), sum(f[2] for f in sim)
+        matched += min(real_qty, sim_qty)
+        missed += max(0, real_qty - sim_qty)
+        extra += max(0, sim_qty - real_qty)
+        if real and sim:
+            slips.append((_mean(sim) / _mean(real) - 1.0) * BPS)
+            late.append((sim[-1][0] - real[-1][0]) / SECOND)
+    whole = matched + missed + extra
+    fees = [
+        sum((f[3] for fills in side.values() for f in fills), Decimal(0))
+        for side in (lived.fills, simulated)
+    ]
+    found = Parity(
+        orders=sum(isinstance(item, orders.AddOrder) for _, item in lived.asked),
+        real_qty=matched + missed,
+        matched=matched,
+        missed=missed,
+        extra=extra,
+        fidelity=matched / whole if whole else 1.0,
+        slippage_bps=sum(slips) / len(slips) if slips else 0.0,
+        later_s=median(late) if late else 0.0,
+        round_trip_ms=trip / 1e6,
+        ahead=ahead,
+        real_fee=f"{fees[0]:.4f}",
+        sim_fee=f"{fees[1]:.4f}",
+    )
+    apart = sum(min(1.0, abs(seconds) / _LATE) for seconds in late)
+    return (missed + extra) / max(1, whole) + apart / max(1, len(names)), found
+
+
+def _mean(fills: Sequence[Played]) -> float:
+    return sum(fill[1] * fill[2] for fill in fills) / sum(fill[2] for fill in fills)

@@ -1,0 +1,150 @@
+"""Parity on recordings whose latency and queue are known: the fit must find both again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from typer.testing import CliRunner
+
+from icryptotrader.cli import app
+from icryptotrader.parity import Parity, fit, live_again, told
+from icryptotrader.parity import parity as run_parity
+from shared import frames
+from shared.config import Home, load
+from shared.journal import JournalWriter, journals
+from shared.recording import RecordingHead, RecordingWriter, read_recording
+from shared.units import MILLISECOND, SECOND, Ns
+from sim.backtest import BEGIN, House
+from sim.backtest_course import Course
+from sim.backtest_parts import Terms
+from sim.sources import Dice
+from sim.world import WALL
+from strategy.core.out import In, Out
+from strategy.core.snapshot import take
+from strategy.journaling import JournalRecorder
+
+PAIR = "BTC/EUR"
+NEAR = 600  # Ticks
+Deal = tuple[Ns, int, int, bool]
+
+
+def deals(count: int) -> list[Deal]:
+    """A tape that wanders around its rungs, with trades small enough to wait in a queue."""
+    dice, found = Dice(7, 1), []
+    for n in range(count):
+        price = 850_000 + int(9_000 * math.sin(n / 100)) + dice.below(601) - 300
+        at = Ns(BEGIN + n * SECOND + dice.below(SECOND))
+        found.append((at, price, 2_000_000 + dice.below(40_000_000), dice.below(2) == 1))
+    return found
+
+
+class Taped:
+    """A house of a backtest that keeps the journal of its core, as the live one does."""
+
+    def __init__(self, tmp_path: Path, terms: Terms, tape: Sequence[Deal]) -> None:
+        config = load(Home(tmp_path / "home"))
+        config = replace(
+            config,
+            bollinger=replace(config.bollinger, enabled=False),
+            grid=replace(config.grid, anchor="mid"),
+        )
+        course = Course()
+        house = House(config, terms, WALL, tape[0][1], 0, course)
+        core = house.core
+        writer = JournalWriter(
+            tmp_path / "journal", "test", msgspec.msgpack.encode(house.config),
+            lambda: take(core.memory),
+        )  # fmt: skip
+        recorder, whole = JournalRecorder(writer), core.step
+
+        def step(now: Ns, inbox: Sequence[In]) -> list[Out]:
+            recorder.told(now, inbox)
+            out = whole(now, inbox)
+            recorder.did(now, out)
+            return out
+
+        core.step = step  # type: ignore[method-assign]
+        traded = [self._near(house, deal) for deal in tape]
+        house.finish()
+        writer.close()
+        self.fills = course.fills
+        self.journals = journals(tmp_path / "journal")
+        self.capture = tmp_path / "feed.rec"
+        self._record(traded, terms.latency)
+
+    def _near(self, house: House, deal: Deal) -> Deal:
+        """The deal as it is made: at a price of ours where one is near, so that queues matter."""
+        at, price, qty, bought = deal
+        house.run_until(at)
+        own = house.market.own["sell" if bought else "buy"]
+        if own and abs(own[0].price - price) < NEAR:
+            price = own[0].price
+        house.deal(at, price, qty, bought)
+        return at, price, qty, bought
+
+    def _record(self, tape: Sequence[Deal], latency: Ns) -> None:
+        """What a feed would have published, each frame one way later than it happened."""
+        head = RecordingHead("test", frames.WIRE, (PAIR,), BEGIN, WALL, 1)
+        writer = RecordingWriter(self.capture, head, 50_000_000)
+        for n, (at, price, qty, bought) in enumerate(tape):
+            heard = Ns(at + latency)
+            bid = price - 1 if bought else price
+            wall = Ns(WALL + at - BEGIN)
+            book = frames.Book(
+                BEGIN, n + 1, heard, heard, PAIR, True, "", (bid,), (1,), (bid + 1,), (1,), wall
+            )
+            trade = frames.Trade(n + 1, "buy" if bought else "sell", price, qty, wall)
+            trades = frames.Trades(BEGIN, n + 1, heard, heard, PAIR, (trade,))
+            for kind, frame in (("book", book), ("trades", trades)):
+                writer.append(heard, frames.topic(kind, PAIR), frames.encode(frame))
+        writer.close()
+
+
+def fitted(taped: Taped) -> Parity:
+    dated = [
+        (received, frame)
+        for received, _, payload in read_recording(taped.capture)
+        if isinstance(frame := frames.decode(payload), frames.FeedFrame)
+    ]
+    return fit(live_again(taped.journals), dated)
+
+
+@pytest.mark.parametrize(("latency_ms", "ahead"), [(20, 0), (150, 50_000_000), (60, 120_000_000)])
+def test_the_fit_recovers_latency_and_queue(latency_ms: int, ahead: int, tmp_path: Path) -> None:
+    terms = Terms("queue", Ns(latency_ms * MILLISECOND), 1200, 2500, ahead)
+    taped = Taped(tmp_path, terms, deals(1_500))
+    assert len(taped.fills) >= 10
+    found = fitted(taped)
+    assert found.round_trip_ms == 2 * latency_ms
+    assert abs(found.ahead - ahead) <= max(2_000_000, ahead // 10)
+    assert found.fidelity > 0.97
+    assert abs(found.slippage_bps) < 0.5
+    assert any(line.startswith("sim_fidelity") for line in told(found))
+
+
+def test_the_command_tells_and_leaves_the_figure(tmp_path: Path) -> None:
+    taped = Taped(tmp_path, Terms("queue", Ns(50 * MILLISECOND), 1200, 2500), deals(400))
+    home = Home(tmp_path / "home")
+    home.make()
+    words = [word for path in taped.journals for word in ("--journal", str(path))]
+    found = CliRunner().invoke(
+        app, ["parity", "--home", str(home.path), "--capture", str(taped.capture), *words]
+    )
+    assert found.exit_code == 0, found.output
+    assert "sim_fidelity" in found.output
+    kept = msgspec.json.decode((home.data / "sim_fidelity.json").read_bytes(), type=Parity)
+    assert 0.0 <= kept.fidelity <= 1.0
+
+
+def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
+    broken = tmp_path / "x.rec"
+    broken.write_bytes(b"nothing of ours")
+    lines: list[str] = []
+    assert run_parity(broken, [broken], Home(tmp_path), lines.append) == 2
+    assert run_parity(tmp_path / "none", [broken], Home(tmp_path), lines.append) == 2
+    assert len(lines) == 2
