@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from shared.units import Ns
+from shared.units import SECOND, Ns
 from sim.checks import Checks
 from sim.faults import Fates, seconds
 from sim.lively import Lively
@@ -60,3 +60,9 @@ class Scene(Struct):
     def is_up(self) -> bool:
         memory = self.memory
         return memory is not None and memory.line == "up" and not self.world.frozen
+
+    def is_deaf(self) -> bool:
+        """Whether what the exchange says does not reach the strategy in time."""
+        soon = self.world.now + SECOND
+        stalled = any(wire.free_in > soon for wire in self.world.wires.of("trader"))
+        return stalled or bool(self.fates.muted)

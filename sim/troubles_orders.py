@@ -56,8 +56,8 @@ def refuse_order(scene: Scene) -> None:
 
     def met(cl_ord_id: str) -> None:
         memory = scene.memory
-        if memory is None:
-            return
+        if memory is None or scene.is_deaf():
+            return  # who does not hear what was before cannot know what stands
 
         def emptied() -> bool:
             return memory.slot_of(cl_ord_id) is None

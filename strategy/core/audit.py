@@ -41,10 +41,16 @@ def audit(memory: Memory, now: Ns) -> list[Out]:
     age, asked_since = now - known.since, memory.asking.listed_at > known.since
     if age >= ASK_AFTER and not asked_since and not memory.asking.asked_at:
         memory.asking = replace(memory.asking, wanted=True)
-    if known.held or age < PERSISTS or not asked_since:
+    if known.held or not _persists(memory):
         return []
     memory.audit = replace(known, held=True)
     return [Remember(DRIFT_FACT, str(found)), Tell("error", "drift", describe(memory))]
+
+
+def _persists(memory: Memory) -> bool:
+    """Whether the difference has stayed, also after a list and a history asked for since."""
+    known = memory.audit
+    return memory.now - known.since >= PERSISTS and memory.asking.listed_at > known.since
 
 
 def drift(memory: Memory) -> int | None:
@@ -57,9 +63,12 @@ def drift(memory: Memory) -> int | None:
 
 
 def accept(memory: Memory, why: str) -> tuple[str, list[Out]]:
-    """Declare the difference that is held as external; "" where there is none to declare."""
+    """Declare the difference that is held as external; "" where there is none to declare.
+
+    Also "" while the difference still moves: one wrong message must not be declared for ever.
+    """
     found = memory.audit
-    if not found.held or not found.drift:
+    if not found.held or not found.drift or not _persists(memory):
         return "", []
     external = found.external + found.drift
     said = f"{fixed_text(found.drift, 8)} {memory.coin} declared as external"

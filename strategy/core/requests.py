@@ -97,6 +97,8 @@ def _reconcile(memory: Memory, request: AskReconcile, now: Ns) -> Handled:
 
 def _accept_drift(memory: Memory, request: AcceptDrift, now: Ns) -> Handled:
     said, out = audit.accept(memory, request.reason)
+    if not said and memory.audit.held:
+        return False, "the difference still moves: look at it again in half a minute", {}, []
     if not said:
         return False, "nothing is held: there is no difference to accept", {}, []
     return True, f"{said}; sells go on", view.reconcile_data(memory), out
