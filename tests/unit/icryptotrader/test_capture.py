@@ -229,7 +229,7 @@ def test_the_acknowledged_depth_truncates(tmp_path: Path) -> None:
         b"not a capture\n",
         bytes(range(256)) * 50,
         b"\x1f\x8b\x08\x00broken",
-        gzip.compress(b'{"channel":"heartbeat"}\n' * 100)[:-9],
+        gzip.compress(b'{"channel":"heartbeat"}\n' * 100, mtime=0)[:-9],
         "\n".join(messages("AB/CD")[1:]).encode(),
         base64.b64encode(b"x" * 5000),
         b"[" * 200_000,
