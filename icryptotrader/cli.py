@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from icryptotrader import safety
 from icryptotrader.cli_care import app as care_app
 from icryptotrader.foresight import app as foresight_app
 from icryptotrader.ledger import app as ledger_app
@@ -36,6 +37,8 @@ app.add_typer(foresight_app)
 app.add_typer(care_app)
 app.add_typer(tax_app, name="tax")
 app.add_typer(ledger_app, name="ledger")
+app.command()(safety.caps)
+app.command()(safety.drill)
 
 
 def main() -> None:
@@ -236,35 +239,6 @@ def lots(
     from icryptotrader.lots import show_lots
 
     raise typer.Exit(show_lots(home_of(context, home), json=json, ics=ics))
-
-
-@app.command()
-def caps(
-    context: typer.Context,
-    accept: Annotated[
-        str | None, typer.Argument(metavar="[accept", help="Let looser caps hold from now on.")
-    ] = None,
-    reason: Annotated[
-        str | None, typer.Argument(metavar="REASON]", help="Kept in the ledger's audit trail.")
-    ] = None,
-    home: HomeOption = None,
-) -> None:
-    """The hard caps and whether they hold; `caps accept REASON` lets looser ones hold.
-
-    Exit code 1 if the file is looser than what holds, or the strategy runs.
-    """
-    from icryptotrader.caps import accept_caps, show_caps
-
-    place = home_of(context, home)
-    if accept is None:
-        code, lines = show_caps(place)
-    elif accept == "accept" and reason:
-        code, lines = accept_caps(place, reason)
-    else:
-        code, lines = 2, ["caps: say nothing more, or: accept REASON"]
-    for line in lines:
-        typer.echo(line, err=code != 0)
-    raise typer.Exit(code)
 
 
 def _confess(error: Exception) -> None:

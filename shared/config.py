@@ -160,6 +160,10 @@ class Hedge(Struct, frozen=True, forbid_unknown_fields=True):
     max_reduction_pct: Ratio
 
 
+class Orders(Struct, frozen=True, forbid_unknown_fields=True):
+    rest_fallback: Literal["cancel", "full"]
+
+
 class Ws(Struct, frozen=True, forbid_unknown_fields=True):
     cancel_after_timeout_sec: Annotated[int, Meta(ge=20, le=3600)]
     heartbeat_interval_sec: Annotated[int, Meta(ge=1, le=600)]
@@ -227,6 +231,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     inventory: Inventory
     ai_signal: AiSignal
     hedge: Hedge
+    orders: Orders
     ws: Ws
     rate_limit: RateLimit
     time: Time

@@ -39,7 +39,7 @@ from strategy.ledger.store import Ending, Store
 from strategy.session import Session
 from strategy.session_mail import settings_of
 from strategy.shell import RefusedError, Shell, UncleanStopError
-from strategy.trader import Trader
+from strategy.trader import NONCE_FACT, Trader
 
 EXIT_TAKEN: Final = 1
 """Another strategy works here, or the bus cannot be bound."""
@@ -150,7 +150,7 @@ def _assemble(config: Config, store: Store, signer: Signer, watchdog: Watchdog) 
     journal = JournalWriter(
         JOURNAL, PRODUCT, msgspec.msgpack.encode(config), lambda: take(core.memory)
     )
-    session = Session(settings_of(config), signer)
+    session = Session(settings_of(config), signer, int(loaded.facts.get(NONCE_FACT, "0")))
     trader = Trader(core, session, JournalRecorder(journal))
     log.get().info(
         "strategy_started",

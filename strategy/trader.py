@@ -7,16 +7,17 @@ Live, on paper, in the simulator and in a replay it is this one object that runs
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from shared.orders import Clock, Command, Event
-from shared.units import Ns
+from shared.units import MINUTE, Ns
 from strategy.core.out import In as CoreIn
 from strategy.core.out import Out as CoreOut
+from strategy.core.out import Stopped
 from strategy.core.pipeline import Core
-from strategy.ledger.entries import Entry
+from strategy.ledger.entries import Entry, Remember
 from strategy.session import Session
 from strategy.session_mail import (
     Chance,
@@ -32,6 +33,8 @@ from strategy.session_mail import (
     SendText,
     Text,
 )
+
+NONCE_FACT: Final = "nonce"
 
 LineMail = LineOpened | LineClosed | Text | RestDone | RestFailed | Chance
 LineWork = OpenLine | CloseLine | SendText | RestCall | Note | Fatal
@@ -63,6 +66,8 @@ class Trader:
         self.session = session
         self._recorder = recorder
         self._unheard: list[Event] = []
+        self._nonce_kept = session.nonce
+        self._keep_nonce_at = Ns(core.memory.now + MINUTE)
 
     def step(self, now: Ns, inbox: Sequence[In]) -> list[Out]:
         mail = [item for item in inbox if isinstance(item, LineMail | Clock)]
@@ -76,6 +81,7 @@ class Trader:
         if self._recorder is not None:
             self._recorder.did(now, decided)
         entries = tuple(item for item in decided if isinstance(item, Entry))
+        entries += self._nonce_fact(now, any(isinstance(item, Stopped) for item in decided))
         commands = [item for item in decided if isinstance(item, Command)]
         others = [item for item in decided if not isinstance(item, Entry | Command)]
         if commands:
@@ -84,6 +90,15 @@ class Trader:
             work += more
         out: list[Out] = [Commit(entries)] if entries else []
         return [*out, *work, *others]
+
+    def _nonce_fact(self, now: Ns, ending: bool) -> tuple[Entry, ...]:
+        """The key's last nonce, each minute and at the end: a wall clock set back must not cost
+        the next life its first calls."""
+        last = self.session.nonce
+        if last == self._nonce_kept or (now < self._keep_nonce_at and not ending):
+            return ()
+        self._nonce_kept, self._keep_nonce_at = last, Ns(now + MINUTE)
+        return (Remember(NONCE_FACT, str(last)),)
 
     def wake_at(self) -> Ns:
         if self._unheard:

@@ -59,7 +59,7 @@ def assert_empty_within(house: House, begun: float) -> None:
 def test_a_kill_empties_the_book_in_two_seconds_and_holds_over_kill_9_until_resumed(
     tmp_path: Path,
 ) -> None:
-    with House(tmp_path, BRISK) as house:
+    with House(tmp_path, BRISK, ("--speed", "4")) as house:
         trading(house)
         add_a_foreign_order(house)
         begun = time.monotonic()
@@ -87,7 +87,7 @@ def halted(house: House) -> dict[str, Any]:
 
 
 def test_bot_kill_needs_no_strategy_and_the_next_life_honours_its_flag(tmp_path: Path) -> None:
-    with House(tmp_path, BRISK) as house:
+    with House(tmp_path, BRISK, ("--speed", "4")) as house:
         trading(house)
         # A strategy that stands still hears of nothing, and nobody else is needed.
         stopped = house.kill("strategy", signal.SIGSTOP)
@@ -123,7 +123,7 @@ def test_bot_kill_needs_no_strategy_and_the_next_life_honours_its_flag(tmp_path:
 def test_a_ledger_that_cannot_be_written_takes_the_orders_out_and_loses_nothing(
     tmp_path: Path,
 ) -> None:
-    with House(tmp_path, BRISK) as house:
+    with House(tmp_path, BRISK, ("--speed", "4")) as house:
         trading(house)
         pid = house.pid("strategy")
         place = house.home.data / "ledger.sqlite"

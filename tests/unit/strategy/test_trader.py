@@ -13,10 +13,10 @@ from strategy.core.out import In as CoreIn
 from strategy.core.out import Out as CoreOut
 from strategy.core.out import Report, StopAsked, Stopped
 from strategy.core.pipeline import Core
-from strategy.ledger.entries import Entry, IntentEntry
+from strategy.ledger.entries import Entry, IntentEntry, Remember
 from strategy.session import Session
 from strategy.session_mail import Chance, Note, RestCall, RestFailed, SendText, settings_of
-from strategy.trader import Commit, In, Out, Trader
+from strategy.trader import NONCE_FACT, Commit, In, Out, Trader
 from tests.unit.strategy.core.build import BOOT, CONFIG, WALL, make_book, make_memory
 from tests.unit.strategy.core.desk import Desk
 
@@ -140,3 +140,23 @@ def test_the_same_inboxes_make_the_same_outboxes() -> None:
             other.step(now, inbox)
         )
         assert one.core.memory.digest() == other.core.memory.digest()
+
+
+def test_the_nonce_is_written_down_each_minute_and_at_the_end() -> None:
+    trader, _ = make_trader()
+
+    def nonces(now: Ns, *inbox: In) -> list[str]:
+        out = trader.step(now, [clock(now), *inbox])
+        entries = [entry for item in out if isinstance(item, Commit) for entry in item.entries]
+        return [e.value for e in entries if isinstance(e, Remember) and e.key == NONCE_FACT]
+
+    assert nonces(BOOT) == []
+    for job in range(1, 5):
+        nonces(Ns(BOOT + job), RestFailed(job, "down"))
+    used = trader.session.nonce
+    assert used > 0
+    assert nonces(Ns(BOOT + 59 * SECOND)) == []
+    assert nonces(Ns(BOOT + 60 * SECOND))[0] >= str(used)
+    assert nonces(Ns(BOOT + 61 * SECOND)) == []
+    later = Session(settings_of(CONFIG), make_signer("key", "c2VjcmV0"), 10**18)
+    assert later.nonce == 10**18
