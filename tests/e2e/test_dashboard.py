@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from typing import Any
 import httpx
 import pytest
 from msgspec.structs import replace
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from shared.bus import ControlServer
 from shared.clock import Clock
@@ -127,7 +130,20 @@ class Scene:
         self.token = (house.home.data / "dashboard_token").read_text().strip()
 
     def text(self) -> str:
-        return str(self.chrome.find_element(By.TAG_NAME, "body").text)
+        """What stands on the page; "" between two pages."""
+        try:
+            return str(self.chrome.find_element(By.TAG_NAME, "body").text)
+        except WebDriverException:
+            return ""
+
+    def leave_by(self, press: Callable[[], None]) -> None:
+        """Do what loads another page, and wait until the present one is gone."""
+        self.chrome.execute_script("window.left = true;")
+        press()
+        ready = "return !window.left && document.readyState === 'complete';"
+        # While one page makes way for the next, the driver may fail in several ways.
+        waiting = WebDriverWait(self.chrome, 20, 0.1, [WebDriverException])
+        waiting.until(lambda chrome: chrome.execute_script(ready))
 
     def wait_for(self, what: str) -> None:
         give_up = time.monotonic() + 30
@@ -332,11 +348,12 @@ def test_a_monitor_that_is_gone_is_said_on_the_open_page(scene: Scene) -> None:
 
 def test_signing_out_ends_it_and_guessing_is_slowed(scene: Scene) -> None:
     scene.chrome.get(scene.url)
-    scene.chrome.find_element(By.XPATH, "//button[text()='Sign out']").click()
+    scene.leave_by(scene.chrome.find_element(By.XPATH, "//button[text()='Sign out']").click)
     scene.wait_for("This page needs a token")
     scene.shoot("login")
     for _ in range(6):
-        scene.chrome.find_element(By.ID, "token").send_keys("guess", Keys.ENTER)
+        field = scene.chrome.find_element(By.ID, "token")
+        scene.leave_by(partial(field.send_keys, "guess", Keys.ENTER))
         scene.wait_for("This page needs a token")
     scene.wait_for("Too many tries")
 
@@ -346,7 +363,8 @@ def act(scene: Scene, name: str, *, reason: str, word: str) -> None:
     form.find_element(By.XPATH, "./ancestor::details/summary").click()
     if reason:
         form.find_element(By.NAME, "reason").send_keys(reason)
-    form.find_element(By.NAME, "word").send_keys(word, Keys.ENTER)
+    field = form.find_element(By.NAME, "word")
+    scene.leave_by(partial(field.send_keys, word, Keys.ENTER))
 
 
 def overflow(scene: Scene) -> int:
