@@ -22,7 +22,7 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev  ## each path beside its floor, as ratios measured in one run
-	@for file in book bus tick ledger; do echo; $(BIN)/python tests/bench/bench_$$file.py; done
+	@for file in book bus tick ledger backtest; do echo; $(BIN)/python tests/bench/bench_$$file.py; done
 
 sim: $(VENV)/.dev  ## the house in virtual time under faults; a fault never injected is a failure
 	$(BIN)/icryptotrader sim-test --seeds 1:301 --profile storm --jobs 2 --coverage

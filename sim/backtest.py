@@ -42,6 +42,7 @@ BEGIN: Final = Ns(1_000 * SECOND)
 OFFSETS: Final = (5, 35, 65, 95)
 """Per cent of a bar's time at which its open, its two extremes and its close are told."""
 
+_FAR: Final = 1 << 62
 _ALL: Final = 1 << 60  # Sats: whoever stands at the price is filled
 
 
@@ -250,7 +251,8 @@ class House:
         if self.quiet is not None:
             self.quiet.band = None
             if not asked and not self._mail:
-                self.quiet.seek(now)
+                resumes = self._halted_at + self.terms.resume_after + self.lead
+                self.quiet.seek(now, resumes if memory.halt else _FAR)
 
     def _book(self, bid: int, ask: int) -> frames.Book:
         self._seq += 1

@@ -29,13 +29,14 @@ from strategy.core.market import View
 from strategy.core.memory import Memory, PairMemory
 from strategy.core.pipeline import Core
 from strategy.core.plan import Laid
+from strategy.core.risk import Pause
 from strategy.core.slots import State
 from strategy.core.spacing import spaced, wanted_bps
 
 _HOUR: Final = 3_600 * SECOND
 _OVER: Final = Ns(1 << 62)
 _FARTHEST: Final = 0.02  # a band goes no farther than this where nothing rests on a side
-_HALVINGS: Final = 5
+_HALVINGS: Final = 2
 
 
 class Band(Struct, frozen=True):
@@ -61,11 +62,19 @@ class Quiet:
         self._facts: tuple[object, ...] = ()
         self._done: object = None
 
-    def seek(self, now: Ns) -> None:
-        """Find the band around the present price, after a whole step that asked for nothing."""
+    def seek(self, now: Ns, until: int) -> None:
+        """Find the band around the present price, after a whole step that asked for nothing.
+
+        until: the wall at which a whole step is wanted in any case.
+        """
         self.band = None
         memory, pair = self._memory, self._pair
         view, laid = pair.view, pair.laid
+        full_hour = memory.wall - memory.wall % _HOUR + _HOUR
+        until = min(until, full_hour)
+        if memory.halt and self._is_idle():
+            self._found(Band(0, _OVER, until))
+            return
         if self._never or view is None or laid is None or not pair.permit.change:
             return
         if memory.asking.wanted or memory.asking.asked_at or memory.books.gap:
@@ -78,9 +87,18 @@ class Quiet:
         low = self._reach(view, laid, now, low)
         high = self._reach(view, laid, now, high)
         free_at = memory.lots.next_free_wall(memory.wall, memory.config.tax.holding_safety_days)
-        until = memory.wall - memory.wall % _HOUR + _HOUR
-        self.band = Band(low, high, min(until, free_at or until))
-        self._facts, self._done = self._known(), pair.samples.done
+        self._found(Band(low, high, min(until, free_at or until)))
+
+    def _found(self, band: Band) -> None:
+        self.band = band
+        self._facts, self._done = self._known(), self._pair.samples.done
+
+    def _is_idle(self) -> bool:
+        """Nothing rests and nothing is to be sold off: a halt ends by a person's word alone."""
+        memory = self._memory
+        calm = memory.pause is not Pause.EMERGENCY_SELL and not memory.flatten
+        asks = memory.asking.wanted or memory.asking.asked_at or memory.books.gap
+        return calm and not asks and memory.busy() == 0
 
     def learn(self, now: Ns, wall: Ns, book: frames.Book) -> bool:
         """Stages 1 to 5 of a step inside the band; False where a whole step must follow at once."""
@@ -91,7 +109,11 @@ class Quiet:
         assess_account(memory, now)
         core._next_tick = Ns(now + int(memory.config.time.tick_sec * SECOND))
         self.skipped += 1
-        if self._known() != self._facts or overspent(memory):
+        if self._known() != self._facts:
+            return False
+        if memory.halt:
+            return True
+        if overspent(memory):
             return False
         if pair.samples.done is not self._done:
             self._done = pair.samples.done
