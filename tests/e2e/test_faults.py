@@ -38,7 +38,8 @@ def in_peace(house: House) -> bool:
     told = house.status()
     resting = {order.cl_ord_id for order in truth.resting(house)}
     live = {slot["cl_ord_id"] for slot in told.get("slots", ()) if slot["cl_ord_id"]}
-    return told.get("phase") == "trading" and told["lost"] == 0 and bool(live) and live == resting
+    at_work = told.get("phase") == "trading" and told["system"] == "online"
+    return at_work and told["lost"] == 0 and bool(live) and live == resting
 
 
 def test_scripted_faults_come_right_and_a_withdrawal_holds_the_sells(tmp_path: Path) -> None:
@@ -89,7 +90,8 @@ def test_scripted_faults_come_right_and_a_withdrawal_holds_the_sells(tmp_path: P
         house.kill("strategy")
         house.wait("held in the next life", lambda: house.ctl("reconcile")[1].get("sells_held"), 60)
         house.wait("trading", lambda: house.status().get("phase") == "trading", 60)
-        assert house.ctl("reconcile", "accept", "moved to cold storage")[0] == 0
+        accept = ("reconcile", "accept", "moved to cold storage")
+        house.wait("the difference proven and accepted", lambda: house.ctl(*accept)[0] == 0, 60)
         house.wait("peace after accepting", lambda: in_peace(house), 60)
         assert house.ctl("reconcile")[1]["external"] == "-0.00100000"
         assert house.stop() == 0, house.tail()
