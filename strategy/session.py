@@ -179,7 +179,8 @@ class Session:
             return
         result = answer(done.status, done.body, bytes)
         error = result.error if isinstance(result, Failure) else ""
-        for errand in self._desk.heard(error, self._now):
+        signed = under_way.errand.call.private
+        for errand in self._desk.heard(error, self._now, signed=signed):
             self._fail(errand, error, Verdict.LIMIT)
         match under_way.errand.purpose:
             case Purpose.PAIRS | Purpose.KEY | Purpose.FEES | Purpose.TICKER:

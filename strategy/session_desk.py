@@ -128,8 +128,11 @@ class Desk:
         self._under_way = None
         return found
 
-    def heard(self, error: str, now: Ns) -> list[Errand]:
-        """Learn from an answer ("" = success); what must be given up is returned."""
+    def heard(self, error: str, now: Ns, *, signed: bool = True) -> list[Errand]:
+        """Learn from an answer ("" = success); what must be given up is returned.
+
+        signed: whether the call carried a nonce; only such an answer proves one.
+        """
         if "Temporary lockout" in error:
             self.locked_until = Ns(now + LOCKOUT)
             given_up = [*self._urgent, *self._queue]
@@ -145,7 +148,8 @@ class Desk:
         elif "ate limit" in error or "Too many requests" in error or "Throttled" in error:
             self._slow(now)
         elif not error:
-            self._slow_failures = self._nonce_failures = 0
+            self._slow_failures = 0
+            self._nonce_failures = 0 if signed else self._nonce_failures
         return []
 
     def learn_tier(self, threshold: int) -> None:

@@ -87,6 +87,22 @@ def test_a_nonce_that_was_used_up_is_not_tried_again_soon() -> None:
     assert nonce_of(again[2]) - nonce_of(first[2]) > 3_600 * 1_000_000
 
 
+def test_an_unsigned_answer_says_nothing_about_nonces_long_seed_2000() -> None:
+    """Else each public answer began the search for a nonce that is high enough anew."""
+    counter, steps, last, now = desk(), [], 0, 0
+    for _ in range(4):
+        counter.put(ASK, Ns(now))
+        found = take(counter, now)
+        assert found is not None
+        steps.append(nonce_of(found[2]) - last)
+        last = nonce_of(found[2])
+        counter.done(found[1])
+        counter.heard("EAPI:Invalid nonce", Ns(now))
+        counter.heard("", Ns(now), signed=False)
+        now += MINUTE
+    assert steps[3] > 3 * steps[2] > 9 * steps[1]
+
+
 def test_questions_wait_for_the_counter_and_the_switch_does_not() -> None:
     counter, now, made = desk(), 0, 0
     while True:
