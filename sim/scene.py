@@ -30,7 +30,6 @@ class Scene(Struct):
     checks: Checks
     source: Lively
     operator_asks: int = 0
-    locked_out: bool = False
 
     @property
     def memory(self) -> Memory | None:

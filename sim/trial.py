@@ -155,7 +155,7 @@ class Trial:
             self._next_trouble()
         world.run(seconds(60 * self.minutes))
         self._heal()
-        bound = COMES_RIGHT_WITHIN + (LOCKED_OUT_FOR if self.scene.locked_out else 0)
+        bound = COMES_RIGHT_WITHIN + (LOCKED_OUT_FOR if self.checks.locked_out else 0)
         checked = -1
 
         def right() -> bool:

@@ -103,7 +103,7 @@ def owner_moves_money(scene: Scene) -> None:
     def told() -> bool:
         # While the key is locked out nothing can be asked, and nothing is concluded.
         heard = scene.memory
-        return heard is None or heard.audit.held or not heard.audit.drift or scene.locked_out
+        return heard is None or heard.audit.held or not heard.audit.drift or scene.checks.locked_out
 
     scene.later(
         seconds(70),

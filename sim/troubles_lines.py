@@ -202,7 +202,7 @@ def bad_nonce(scene: Scene) -> None:
 
 
 def lock_out(scene: Scene) -> None:
-    scene.locked_out = True
+    scene.checks.locked_out = True
     error = "EGeneral:Temporary lockout"
     scene.fates.plan(RestPlan("F65", ("",), failing(error, executed=False)))
 

@@ -156,16 +156,16 @@ def no_cool_down(p: Patches) -> None:
     p.set(hear, "cooled", lambda slot, now: slot)
 
 
-@bug("a slot in flight is spoken about")
-def speaks_in_flight(p: Patches) -> None:
+@bug("a slot whose cancel is under way is used again")
+def cancelled_is_free(p: Patches) -> None:
     before = pipeline.decide
 
-    def decide(held: Any, wishes: Any, now: Ns, rules: Any) -> Any:
+    def decide(held: Any, *rest: Any) -> Any:
         bold = [
-            replace(slot, state=State.LIVE) if slot.state is State.AMEND_PENDING else slot
+            slots._emptied(slot, Ns(0)) if slot.state is State.CANCEL_PENDING else slot
             for slot in held
         ]
-        return before(bold, wishes, now, rules)
+        return before(bold, *rest)
 
     p.set(pipeline, "decide", decide)
 
@@ -595,9 +595,16 @@ def crossed_is_shown(p: Patches) -> None:
     p.set(feed_market.Market, "_judge", judge)
 
 
-@bug("a book out of sync is not subscribed anew")
-def no_resubscribe(p: Patches) -> None:
-    p.set(feed_session.Session, "_back_off", lambda self, market_, at: None)
+@bug("a book whose checksum was wrong is shown until the next snapshot")
+def desync_is_shown(p: Patches) -> None:
+    before = feed_market.Market.fail
+
+    def fail(self: Any, why: str, fault: str) -> Any:
+        found = before(self, why, fault)
+        self.in_sync, self.why = True, ""
+        return found
+
+    p.set(feed_market.Market, "fail", fail)
 
 
 @bug("the feed does not connect again")
@@ -622,13 +629,3 @@ def silent_book_is_quiet(p: Patches) -> None:
             sub.due = Ns(now + HOUR)
 
     p.set(feed_subscriptions.Subscriptions, "heard", heard)
-
-
-@bug("levels that were pushed out of the view are kept")
-def levels_pile_up(p: Patches) -> None:
-    before = feed_book.Book.__init__
-
-    def init(self: Any, depth: int, *rest: Any) -> None:
-        before(self, depth + 100, *rest)
-
-    p.set(feed_book.Book, "__init__", init)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +49,8 @@ def main(names: list[str]) -> int:
     missed = 0
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(mp_context=context) as pool:
-        for name, seed, check in pool.map(hunt, chosen):
+        for done in as_completed([pool.submit(hunt, name) for name in chosen]):
+            name, seed, check = done.result()
             print(f"{name:28}{seed or 'NOT CAUGHT':>10}  {check:14} {BUGS[name].what}", flush=True)
             missed += not seed
             if seed:
