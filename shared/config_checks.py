@@ -108,8 +108,13 @@ UNBUILT: Final = {
     "ai_signal.enabled": "no model is asked; advice comes in by a control request alone",
     **dict.fromkeys(
         (
-            "ai_signal.provider", "ai_signal.api_key", "ai_signal.model", "ai_signal.temperature",
-            "ai_signal.max_tokens", "ai_signal.cooldown_sec", "ai_signal.timeout_sec",
+            "ai_signal.provider",
+            "ai_signal.api_key",
+            "ai_signal.model",
+            "ai_signal.temperature",
+            "ai_signal.max_tokens",
+            "ai_signal.cooldown_sec",
+            "ai_signal.timeout_sec",
         ),
         "no model is asked",
     ),
