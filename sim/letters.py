@@ -68,6 +68,8 @@ class Letters:
                 self._hear_text(item)
             elif isinstance(item, mail.LineClosed):
                 self._asked.clear()
+            elif isinstance(item, mail.RestDone):
+                self._settle(item.body)
         facts = self._world.ledger.facts
         halted = facts.get("halt", "") or facts.get("hold", "")
         self._written.clear()
@@ -116,10 +118,13 @@ class Letters:
             self._hear_answer(item.line, text)
         elif text.startswith(b'{"channel":"executions"'):
             self._follow(item.line, text)
-            # An event that names the order says what the answer would have said.
-            for slot, asked in list(self._asked.items()):
-                if asked.cl_ord_id.encode() in text:
-                    del self._asked[slot]
+            self._settle(text)
+
+    def _settle(self, text: bytes) -> None:
+        """An event or a list that names the order says what the answer would have said."""
+        for slot, asked in list(self._asked.items()):
+            if asked.cl_ord_id.encode() in text:
+                del self._asked[slot]
 
     def _follow(self, line: int, text: bytes) -> None:
         found = _SEQUENCE.search(text)

@@ -64,7 +64,7 @@ def foreign_orphan(scene: Scene) -> None:
     scene.fates.count("F80")
     desk = scene.world.exchange.desk
     scene.checks.expect(
-        "F80", f"{name} is cancelled", seconds(120), lambda: name not in desk.by_client
+        "F80", f"{name} is cancelled", seconds(300), lambda: name not in desk.by_client
     )
 
 
