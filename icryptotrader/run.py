@@ -99,7 +99,7 @@ class _House:
         self._restarts = 0
         self._stop_asked_at: Ns | None = None
         self._stop_passed_on = Ns(0)  # when; 0 = not yet
-        self._spawned_at = Ns(0)
+        self._spawned, self._spawned_at = "", Ns(0)  # The last spawn.
         self._reminded = False
         self._noted_at = Ns(0)
         self._events = Follower(home.log, "supervisord.log")
@@ -178,14 +178,16 @@ class _House:
         """Once more TERM to the program that is stopped first, if it was spawned in that moment.
 
         supervisord may have spawned it after our look and before it read our TERM. The others are
-        stopped one after the other, each later than its own spawn.
+        stopped one after the other, each later than its own spawn; and a program that has heard
+        the first TERM may be past listening, where a second one would end it out of order.
         """
         passed_on = self._stop_passed_on
         if self._reminded or now - passed_on < SPAWN_PAUSE:
             return
         self._reminded = True
-        pid = next((p.pid for n in STOP_ORDER if (p := self._programs.get(n)) and p.pid), 0)
-        if pid and self._spawned_at > passed_on - SPAWN_PAUSE:
+        first = next((n for n in STOP_ORDER if n in self._programs), "")
+        pid = self._programs[first].pid if first else 0
+        if pid and first == self._spawned and self._spawned_at > passed_on - SPAWN_PAUSE:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
@@ -220,7 +222,7 @@ class _House:
             if event is None:
                 continue
             if event.kind == "spawned":
-                self._spawned_at = Clock().now()
+                self._spawned, self._spawned_at = event.name, Clock().now()
             text = say(self._programs, event)
             self._programs = hear(self._programs, event)
             if self._stop_asked_at is None:

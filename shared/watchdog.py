@@ -9,6 +9,7 @@ it is continued: it comes back by the start-up path instead of acting on what is
 from __future__ import annotations
 
 import faulthandler
+import os
 from typing import TextIO
 
 from shared.clock import perf
@@ -26,8 +27,16 @@ class Watchdog:
         self._arm()
 
     def pet(self) -> None:
-        """Say that the loop turns. Re-arms at most each quarter of the limit: arming is dear."""
-        if perf() - self._armed_at >= self._quarter_ns:
+        """Say that the loop turns. Re-arms at most each quarter of the limit: arming is dear.
+
+        Ends the process itself where the timer should have: after a stop from outside (SIGSTOP)
+        this call and the timer's thread wake at the same moment, and either may come first.
+        """
+        since = perf() - self._armed_at
+        if since >= 5 * self._quarter_ns:
+            faulthandler.dump_traceback(self._file, all_threads=True)
+            os._exit(1)
+        if since >= self._quarter_ns:
             self._arm()
 
     def stop(self) -> None:
