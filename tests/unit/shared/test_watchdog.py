@@ -50,6 +50,9 @@ def test_a_stopped_watchdog_ends_nothing(tmp_path: Path) -> None:
 def test_a_pet_that_comes_too_late_ends_the_process_even_before_the_timer_has_woken(
     tmp_path: Path,
 ) -> None:
-    body = "import faulthandler\nfaulthandler.cancel_dump_traceback_later()\ntime.sleep(0.8)\ndog.pet()"
+    body = (
+        "import faulthandler\nfaulthandler.cancel_dump_traceback_later()\n"
+        "time.sleep(0.8)\ndog.pet()"
+    )
     assert run(body, tmp_path / "trace") == 1
     assert "most recent call first" in (tmp_path / "trace").read_text()
