@@ -27,7 +27,7 @@ from shared.units import DAY, SECOND, Ns
 from strategy.ledger.evidence import check
 from strategy.ledger.migrations import SCHEMA_VERSION
 from strategy.ledger.records import LedgerError, Loaded, backup, one, open_readonly, reader
-from strategy.session_asks import MOST_PAGES
+from strategy.session.asks import MOST_PAGES
 
 LEDGER: Final = "ledger.sqlite"
 STRATEGY_LOCK: Final = "strategy.lock"

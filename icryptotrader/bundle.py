@@ -17,8 +17,8 @@ from typing import Final
 import msgspec
 
 from icryptotrader.config_show import with_origins
-from icryptotrader.doctor import diagnose
-from icryptotrader.findings import examine
+from icryptotrader.doctor.command import diagnose
+from icryptotrader.doctor.findings import examine
 from shared.config import ConfigError, Home, read_secret
 from shared.config_layers import SECRET_KEYS, read_layer
 

@@ -19,7 +19,7 @@ from icryptotrader.cli_care import app as care_app
 from icryptotrader.foresight import app as foresight_app
 from icryptotrader.ledger import app as ledger_app
 from icryptotrader.options import ConfigOption, HomeOption, JsonOption, home_of, refuse
-from icryptotrader.tax import app as tax_app
+from icryptotrader.tax.command import app as tax_app
 from shared.config import EXIT_BROKEN, EXIT_CONFIG, ConfigError, find_home, load
 
 app = typer.Typer(

@@ -57,7 +57,7 @@ def doctor(context: typer.Context, home: HomeOption = None, json: JsonOption = F
 
     Exit code 0 where nothing failed, else 1. It changes nothing and may run at any time.
     """
-    from icryptotrader.doctor import diagnose, show
+    from icryptotrader.doctor.command import diagnose, show
 
     raise typer.Exit(show(diagnose(home_of(context, home)), json=json, tell=typer.echo))
 

@@ -48,7 +48,7 @@ def preview(
     from decimal import Decimal
 
     from icryptotrader.preview import preview as page
-    from sim.instruments import LISTINGS
+    from sim.engine.instruments import LISTINGS
 
     settings = load(home_of(context, home), config)
     at = Decimal(str(price)) if price is not None else settings.demo.start_price
@@ -105,8 +105,8 @@ def backtest(
     Ctrl-C ends it and tells what was played so far. Exit code 0, 2 for data that cannot be used,
     130 after Ctrl-C. What is assumed, and which way it errs, stands in docs/backtest.md.
     """
-    from icryptotrader.backtest import Options
-    from icryptotrader.backtest import backtest as run_it
+    from icryptotrader.backtest.command import Options
+    from icryptotrader.backtest.command import backtest as run_it
 
     if bool(data) == (prices is not None):
         refuse(["--data FILE, or --prices FILE: one of the two"], 2)
@@ -148,8 +148,8 @@ def sweep(
     Each fold searches on the past and is judged once on what comes after. Interrupted with
     --storage, it goes on where it stood. Needs Optuna.
     """
-    from icryptotrader.backtest import Options
-    from icryptotrader.sweep_command import sweep as run_it
+    from icryptotrader.backtest.command import Options
+    from icryptotrader.sweep.command import sweep as run_it
 
     options = Options(
         tuple(data), False, config, pair, None, None, fill, latency, fees, "0.5", tax_rate, rates

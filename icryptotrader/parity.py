@@ -27,7 +27,7 @@ from shared.config import Config, Home
 from shared.journal import read_journal
 from shared.recording import read_recording
 from shared.units import BPS, SECOND, Ns, Pair
-from sim.parity_market import Asked, Model, Played, Resting, simulate
+from sim.backtest.parity_market import Asked, Model, Played, Resting, simulate
 from sim.recorded import ticks_of
 from sim.sources import Tick
 from strategy.core.pipeline import Core

@@ -1,7 +1,7 @@
 """`icryptotrader sim-test`: many simulated runs, what they injected, what they found.
 
-Each seed is one run (sim/trial.py). Runs are independent, so they are spread over processes; the
-result of a seed does not depend on that.
+Each seed is one run (sim/lab/trial.py). Runs are independent, so they are spread over
+processes; the result of a seed does not depend on that.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Final
 from msgspec import Struct
 
 from shared.clock import perf
-from sim.catalogue import CATALOGUE
-from sim.trial import PROFILES, Outcome, Trial
+from sim.lab.catalogue import CATALOGUE
+from sim.lab.trial import PROFILES, Outcome, Trial
 
 MOST_SHOWN: Final = 20
 CHUNK: Final = 4

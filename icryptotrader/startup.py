@@ -23,7 +23,7 @@ from shared.clock import Clock, machine_wall
 from shared.config import EXIT_CONFIG, Config, ConfigError, Home, load, load_all
 from shared.process import Lock, LockHeld, holder, lock
 from shared.units import SECOND
-from sim.instruments import find
+from sim.engine.instruments import find
 from sim.sources import SHAPES
 from sim.tape import Tape, TapeError, read_tape
 

@@ -17,15 +17,15 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from icryptotrader.backtest_charts import Line, chart
-from icryptotrader.backtest_figures import Figures, figures_of
+from icryptotrader.backtest.charts import Line, chart
+from icryptotrader.backtest.figures import Figures, figures_of
 from shared.config import Config
 from shared.units import DAY, MILLISECOND, Ns
-from sim.backtest_data import DataError, History
-from sim.backtest_parts import Path as Walk
-from sim.backtest_parts import Terms
-from sim.backtest_run import play
-from sim.instruments import LISTINGS
+from sim.backtest.data import DataError, History
+from sim.backtest.parts import Path as Walk
+from sim.backtest.parts import Terms
+from sim.backtest.run import play
+from sim.engine.instruments import LISTINGS
 
 LATENCY: Final = Ns(50 * MILLISECOND)
 ONE_WALK: Final[tuple[Walk, ...]] = ("high_first",)

@@ -14,8 +14,8 @@ from shared.keys import GUEST_KEY, demo_key, faults_token
 from shared.process import LockHeld, die_with_parent, lock
 from shared.watchdog import Watchdog
 from sim.build import build
+from sim.engine.store import SqliteStore, StoreError
 from sim.server import PortTaken, listen, serve
-from sim.store import SqliteStore, StoreError
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,16 +9,16 @@ from typing import Final, cast
 
 from shared.config import ApiKey, Config, ConfigError, Demo
 from shared.units import MILLISECOND, Ns, Pair
-from sim.account import Account
-from sim.exchange import Exchange
-from sim.instruments import LISTINGS
-from sim.kraken import Venue
-from sim.market import Market
+from sim.engine.account import Account
+from sim.engine.exchange import Exchange
+from sim.engine.instruments import LISTINGS
+from sim.engine.market import Market
+from sim.engine.store import SqliteStore
+from sim.engine.values import TIERS, Switches
+from sim.kraken.venue import Venue
 from sim.opening import FIRST_TRADE, open_account, read_lots
 from sim.sources import SHAPES, MadeUp, Shape, Source
-from sim.store import SqliteStore
 from sim.tape import Played, Tape, TapeError, read_tape
-from sim.values import TIERS, Switches
 
 DEFAULT_SWITCHES: Final = Switches()
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from shared.config import ConfigError
 from shared.units import DAY, Ns, Pair, price_of, to_ticks
-from sim.exchange import Exchange
-from sim.instruments import ASSETS, round_half_up
-from sim.values import Order, Trade
+from sim.engine.exchange import Exchange
+from sim.engine.instruments import ASSETS, round_half_up
+from sim.engine.values import Order, Trade
 
 FIRST_TRADE: Final = 1_000_000
 """The number of the public trade with which a new market begins."""

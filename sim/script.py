@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.units import MILLISECOND, Ns
-from sim.instruments import ASSETS
+from sim.engine.instruments import ASSETS
 
 MOST_ACTIVE: Final = 200
 Millis = Annotated[int, Meta(ge=0, le=3_600_000)]

@@ -24,11 +24,11 @@ from shared import log
 from shared.clock import Clock
 from shared.units import MILLISECOND, Ns
 from shared.watchdog import Watchdog
-from sim.instruments import ASSETS
-from sim.kraken import HANG_UP, Host, Venue
+from sim.engine.instruments import ASSETS
+from sim.engine.values import Refused, System
+from sim.kraken.venue import HANG_UP, Host, Venue
+from sim.kraken.wire import read_ask, refusal
 from sim.script import Fault, Script, ScriptError, read
-from sim.values import Refused, System
-from sim.wire import read_ask, refusal
 
 LOOPBACK: Final = "127.0.0.1"
 _MOST_WAITING: Final = 20_000  # frames that a slow reader may owe us before he is dropped

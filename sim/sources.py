@@ -14,7 +14,7 @@ from typing import Final, Literal, Protocol
 from msgspec import Struct
 
 from shared.units import MILLISECOND, SECOND, Pair
-from sim.liquidity import mix
+from sim.engine.liquidity import mix
 
 Shape = Literal["ranging", "trending", "crashing"]
 SHAPES: Final = ("ranging", "trending", "crashing")

@@ -17,7 +17,7 @@ from msgspec import Struct
 from shared.frames import FeedFrame
 from shared.kraken.rest import Request
 from shared.units import MILLISECOND, SECOND, Ns
-from sim.kraken import HANG_UP, Venue
+from sim.kraken.venue import HANG_UP, Venue
 
 WIRE_DELAY: Final = Ns(2 * MILLISECOND)
 BUS_DELAY: Final = Ns(200_000)

@@ -19,16 +19,16 @@ from shared.kraken.rest import make_signer
 from shared.orders import Clock, Filled
 from shared.units import SECOND, Ns
 from sim.build import DEFAULT_SWITCHES, build
+from sim.engine.values import Switches
 from sim.memory_ledger import DiskFullError, MemoryLedger
 from sim.sources import Source
-from sim.values import Switches
 from sim.wires import Fate, Owner, Steady, Wires
-from strategy import session_mail as line_mail
 from strategy.core.memory import Memory, Start, stamp_of
 from strategy.core.out import Report, StopAsked, Stopped, Tell
 from strategy.core.pipeline import Core
 from strategy.journaling import fingerprint
-from strategy.session import Session as PrivateSession
+from strategy.session import mail as line_mail
+from strategy.session.session import Session as PrivateSession
 from strategy.trader import Commit, In, Out, Trader
 
 BEGIN: Final = Ns(1_000 * SECOND)

@@ -36,8 +36,8 @@ from strategy.journaling import JournalRecorder
 from strategy.ledger.entries import Remember
 from strategy.ledger.records import LedgerError
 from strategy.ledger.store import Ending, Store
-from strategy.session import Session
-from strategy.session_mail import settings_of
+from strategy.session.mail import settings_of
+from strategy.session.session import Session
 from strategy.shell import RefusedError, Shell, UncleanStopError
 from strategy.trader import NONCE_FACT, Trader
 

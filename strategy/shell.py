@@ -44,7 +44,7 @@ from strategy.keeping import Keeper
 from strategy.ledger.entries import Entry, FillEntry
 from strategy.ledger.store import Store
 from strategy.mirror import write_mirror
-from strategy.session_mail import (
+from strategy.session.mail import (
     Chance,
     CloseLine,
     Fatal,

@@ -18,8 +18,7 @@ from strategy.core.out import Out as CoreOut
 from strategy.core.out import Stopped
 from strategy.core.pipeline import Core
 from strategy.ledger.entries import Entry, Remember
-from strategy.session import Session
-from strategy.session_mail import (
+from strategy.session.mail import (
     Chance,
     CloseLine,
     Fatal,
@@ -33,6 +32,7 @@ from strategy.session_mail import (
     SendText,
     Text,
 )
+from strategy.session.session import Session
 
 NONCE_FACT: Final = "nonce"
 

@@ -22,11 +22,11 @@ from msgspec.structs import replace
 
 from shared.config import Config, Home, load
 from shared.units import Ns
-from sim.backtest import House
-from sim.backtest_course import Course
-from sim.backtest_data import Bar, History
-from sim.backtest_parts import Terms
-from sim.instruments import LISTINGS
+from sim.backtest.backtest import House
+from sim.backtest.course import Course
+from sim.backtest.data import Bar, History
+from sim.backtest.parts import Terms
+from sim.engine.instruments import LISTINGS
 
 YEAR = (
     Path(__file__).resolve().parents[2].parent / "shared/data/market/bitfinex_btcusd_1m_2018.csv.gz"

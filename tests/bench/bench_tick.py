@@ -23,7 +23,7 @@ from shared.kraken import private
 from shared.orders import AddOrder
 from shared.units import MINUTE, Ns, Sats, Side, Ticks
 from sim.world import World
-from strategy import session_mail as mail
+from strategy.session import mail
 from strategy.trader import In, Trader
 
 MINUTES = 25  # Bollinger's window and a little more

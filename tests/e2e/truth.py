@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from shared.units import Sats, Ticks, price_text, qty_text
-from sim.instruments import ASSETS, LISTINGS, cost_text
-from sim.values import Order, Trade
+from sim.engine.instruments import ASSETS, LISTINGS, cost_text
+from sim.engine.values import Order, Trade
 from strategy.ledger.records import LedgerError
 from strategy.ledger.store import Store
 from tests.e2e.harness import House

@@ -38,7 +38,7 @@ LEDGER_FOR_CORE: Final = {
 WORLD: Final = {
     "time": {"shared/clock.py"},
     # The jitter of a reconnect is drawn where the line is, and handed in as a value.
-    "random": {"feed/shell.py", "strategy/shell.py", "sim/faults.py"},
+    "random": {"feed/shell.py", "strategy/shell.py", "sim/lab/faults.py"},
     "uuid": set[str](),
     "zmq": {"shared/bus.py"},
     "sqlite3": {
@@ -46,7 +46,7 @@ WORLD: Final = {
         "strategy/ledger/records.py",
         "strategy/ledger/rows.py",
         "strategy/ledger/store.py",
-        "sim/store.py",
+        "sim/engine/store.py",
     },
     "subprocess": {"icryptotrader/run.py"},
     "threading": {"shared/log.py"},
@@ -77,7 +77,7 @@ EXACT: Final = (
     "strategy/ledger/",
     "strategy/session",
     "strategy/core/taxgate.py",
-    "sim/account.py",
+    "sim/engine/account.py",
 )
 """Where money is booked: no float is made of it."""
 

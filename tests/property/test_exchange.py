@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.units import SECOND, Ns
-from sim.account import Account
-from sim.books import View
-from sim.exchange import Exchange
-from sim.instruments import LISTINGS, round_half_up
-from sim.market import Market
+from sim.engine.account import Account
+from sim.engine.exchange import Exchange
+from sim.engine.instruments import LISTINGS, round_half_up
+from sim.engine.market import Market
+from sim.engine.store import SqliteStore
+from sim.engine.values import TIERS, Order, Refused, Request, Switches
+from sim.kraken.books import View
 from sim.sources import Hit, Quote
-from sim.store import SqliteStore
-from sim.values import TIERS, Order, Refused, Request, Switches
 from tests.unit.sim.driving import MID, WALL, Scripted
 
 PAIR = LISTINGS["BTC/EUR"].pair

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.signing import sign
+from sim.kraken.signing import sign
 from tests.unit.sim.driving import KEY, Driven
 
 PAIR = "BTC/EUR"

@@ -21,16 +21,7 @@ from feed import subscriptions as feed_subscriptions
 from shared.kraken import private
 from shared.orders import ArmDeadman, Verdict
 from shared.units import MINUTE, SECOND, Ns
-from strategy import (
-    session,
-    session_asks,
-    session_desk,
-    session_line,
-    session_mail,
-    session_orders,
-    session_wire,
-    trader,
-)
+from strategy import trader
 from strategy.core import (
     deadman,
     draining,
@@ -47,6 +38,13 @@ from strategy.core import (
 from strategy.core.slots import TRANSITIONS, Input, State
 from strategy.ledger import lots
 from strategy.ledger.entries import FillEntry, IntentDone, IntentEntry
+from strategy.session import asks as session_asks
+from strategy.session import desk as session_desk
+from strategy.session import line as session_line
+from strategy.session import mail as session_mail
+from strategy.session import orders as session_orders
+from strategy.session import session
+from strategy.session import wire as session_wire
 
 HOUR: Final = Ns(60 * MINUTE)
 

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Final
 
-from sim.trial import Trial
+from sim.lab.trial import Trial
 from tests.simulation.bugs import BUGS, put
 
 MOST_SEEDS: Final = 2_000

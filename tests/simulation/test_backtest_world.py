@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from shared.config import Config, Home, load
 from shared.orders import Filled
 from shared.units import SECOND, Ns
-from sim.backtest import BEGIN, House
-from sim.backtest_course import Course
-from sim.backtest_parts import Terms
+from sim.backtest.backtest import BEGIN, House
+from sim.backtest.course import Course
+from sim.backtest.parts import Terms
 from sim.recorded import Recorded
 from sim.sources import Quote, Tick
 from sim.world import WALL, World

@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from sim.catalogue import CATALOGUE
-from sim.trial import Outcome, Trial
+from sim.lab.catalogue import CATALOGUE
+from sim.lab.trial import Outcome, Trial
 
 SEEDS: Final = 300
 AT_ONCE: Final = 10

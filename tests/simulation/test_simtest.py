@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from icryptotrader.simtest import Total, read_seeds, run_all, sim_test, table
-from sim.catalogue import CATALOGUE
+from sim.lab.catalogue import CATALOGUE
 from tests.simulation.bugs import put
 
 

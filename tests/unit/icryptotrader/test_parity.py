@@ -19,9 +19,9 @@ from shared.config import Home, load
 from shared.journal import JournalWriter, journals
 from shared.recording import RecordingHead, RecordingWriter, read_recording
 from shared.units import MILLISECOND, SECOND, Ns
-from sim.backtest import BEGIN, House
-from sim.backtest_course import Course
-from sim.backtest_parts import Terms
+from sim.backtest.backtest import BEGIN, House
+from sim.backtest.course import Course
+from sim.backtest.parts import Terms
 from sim.sources import Dice
 from sim.world import WALL
 from strategy.core.out import In, Out

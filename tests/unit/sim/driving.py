@@ -15,16 +15,16 @@ from msgspec.structs import replace
 
 from shared.config import ApiKey, Config, Home, load
 from shared.units import SECOND, Ns
-from sim.account import Account
 from sim.build import build
-from sim.exchange import Exchange
-from sim.instruments import LISTINGS
-from sim.kraken import Host, Venue
-from sim.market import Market
-from sim.signing import sign
+from sim.engine.account import Account
+from sim.engine.exchange import Exchange
+from sim.engine.instruments import LISTINGS
+from sim.engine.market import Market
+from sim.engine.store import SqliteStore
+from sim.engine.values import TIERS, Request, Switches
+from sim.kraken.signing import sign
+from sim.kraken.venue import Host, Venue
 from sim.sources import Hit, Quote, Tick
-from sim.store import SqliteStore
-from sim.values import TIERS, Request, Switches
 
 WALL = Ns(1_790_000_000 * SECOND)
 BOOT = Ns(1_000 * SECOND)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.units import SECOND
-from sim.instruments import LISTINGS
-from sim.liquidity import Liquidity
+from sim.engine.instruments import LISTINGS
+from sim.engine.liquidity import Liquidity
 from sim.sources import SHAPES, Hit, MadeUp, Quote, Shape
 
 PAIR = LISTINGS["BTC/EUR"].pair

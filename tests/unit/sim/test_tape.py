@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.units import MINUTE, SECOND
-from sim.instruments import LISTINGS
+from sim.engine.instruments import LISTINGS
 from sim.sources import Hit, Quote
 from sim.tape import START, Played, Tape, TapeError, read_tape
 

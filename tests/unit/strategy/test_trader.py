@@ -14,8 +14,8 @@ from strategy.core.out import Out as CoreOut
 from strategy.core.out import Report, StopAsked, Stopped
 from strategy.core.pipeline import Core
 from strategy.ledger.entries import Entry, IntentEntry, Remember
-from strategy.session import Session
-from strategy.session_mail import Chance, Note, RestCall, RestFailed, SendText, settings_of
+from strategy.session.mail import Chance, Note, RestCall, RestFailed, SendText, settings_of
+from strategy.session.session import Session
 from strategy.trader import NONCE_FACT, Commit, In, Out, Trader
 from tests.unit.strategy.core.build import BOOT, CONFIG, WALL, make_book, make_memory
 from tests.unit.strategy.core.desk import Desk

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.units import SECOND, Ns, Sats, Side, Ticks
-from sim.limits import AMEND_PENALTY, CANCEL_PENALTY, Counter, penalty
+from sim.engine.limits import AMEND_PENALTY, CANCEL_PENALTY, Counter, penalty
 from strategy.core.limiter import Limiter, admit, charged, cost
 from strategy.core.slots import Add, Amend, Cancel, Intent, Slot, State, Wish
 from tests.unit.strategy.core.build import CONFIG, make_config, make_slot

@@ -1,0 +1,75 @@
+"""A backtest's figures as text for a terminal, and as JSON."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from icryptotrader.backtest.figures import Figures
+from sim.backtest.data import Findings
+
+SHOWN: Final = 5
+
+
+def as_json(figures: Figures) -> bytes:
+    """Money as strings, exact; the same figures give the same bytes."""
+    return msgspec.json.format(msgspec.json.encode(figures, order="deterministic"), indent=1)
+
+
+def summary(figures: Figures) -> str:
+    """A screen of text."""
+    f = figures
+    lines = [
+        f"{f.pair}, {f.kind}, {f.rows:,} rows, {f.first} to {f.last}"
+        + ("" if f.whole else "  (interrupted: what was played so far)"),
+        *found_lines(f.data),
+        "",
+        f"{'':16}{'at the end':>16}{'tax':>14}{'after tax':>16}{'sold at the end':>18}",
+    ]
+    lines += [
+        f"{each.name:16}{_money(each.equity):>16}{_money(each.tax):>14}"
+        f"{_money(each.after_tax):>16}{_money(each.sold_out):>18}"
+        for each in f.outcomes
+    ]
+    lines += [
+        f"{'(at the start)':16}{_money(f.start_equity):>16} {f.currency}; tax at "
+        f"{float(f.tax_rate):.0%} of taxable gains",
+        "",
+        f"fills       {f.fills} ({f.buys} buys, {f.fills - f.buys} sells), "
+        f"turnover {_money(f.turnover)}, fees {_money(f.profit.fees)}",
+        f"result      grid {_money(f.profit.grid)} in {f.profit.round_trips} round trips, "
+        f"inventory {_money(f.profit.inventory)}",
+        f"drawdown    {f.drawdown_pct:.2f} %{f.drawdown_at and f' on {f.drawdown_at}'}",
+        f"left        {f.coins} coins and {_money(f.money)} {f.currency}",
+    ]
+    if f.halted:
+        lines.append(f"halted      {f.halted}")
+    if len(f.bias_band) > 1:
+        told = ", ".join(f"{name.replace('_', ' ')} {_money(end)}" for name, end in f.bias_band)
+        lines.append(f"bias band   {told}; shown: {f.path.replace('_', ' ')}")
+    lines += ["", "It assumes:", *(f"  - {each}" for each in f.assumptions), ""]
+    lines.append(f"digest {f.digest}")
+    return "\n".join(lines)
+
+
+def found_lines(found: Findings) -> list[str]:
+    """What is wrong with the data, worst first; empty where nothing is."""
+    lines = []
+    if found.bad_rows:
+        lines.append(f"left out: {found.bad_rows} bad rows")
+        lines += [f"  {text}" for text in found.bad[:SHOWN]]
+    if found.overlap_rows:
+        lines.append(f"left out: {found.overlap_rows} rows that an earlier file has too")
+    if found.gap_count:
+        lines.append(
+            f"gaps: {found.gap_count}, the longest {found.longest_gap / 60e9:,.0f} minutes; the "
+            "market counts as quiet there"
+        )
+        lines += [f"  {text}" for text in found.gaps[:SHOWN]]
+    return lines + [f"note: {text}" for text in found.notes]
+
+
+def _money(value: Decimal) -> str:
+    return f"{value:,.2f}"

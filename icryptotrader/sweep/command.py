@@ -1,0 +1,73 @@
+"""`icryptotrader sweep` as it is typed: options to a search, the folds to the screen and a file.
+
+Exit codes: 0 done, 2 for data that cannot be used or where Optuna is absent, 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import cast
+
+from msgspec.structs import replace
+
+from icryptotrader.backtest.command import (
+    EXIT_DATA,
+    EXIT_INTERRUPTED,
+    Options,
+    config_of,
+    default_fill,
+    rates_of,
+    terms_of,
+)
+from icryptotrader.sweep.search import Search, as_json, told
+from icryptotrader.sweep.search import sweep as search_all
+from icryptotrader.sweep.space import read_space
+from shared.config import Home
+from sim.backtest.data import DataError, History
+from sim.backtest.parts import Fill
+from sim.engine.instruments import LISTINGS
+from strategy.ledger.book import BookError
+from strategy.ledger.rates import RatesError
+
+
+def sweep(
+    options: Options,
+    space: Path,
+    numbers: tuple[int, int, int, int],
+    storage: Path | None,
+    out: Path | None,
+    home: Home,
+    say: Callable[[str], None],
+) -> int:
+    """numbers: trials, folds, jobs, seed."""
+    config = config_of(options, home)
+    trials, folds, jobs, seed = numbers
+    try:
+        history = History(options.data, LISTINGS[config.pair].pair)
+        fill = cast(Fill, options.fill or default_fill(history))
+        found = search_all(
+            Search(
+                options.data, config, replace(terms_of(options, config), fill=fill),
+                read_space(space, config), trials, folds, Decimal(options.tax_rate),
+                rates_of(options.rates), seed, jobs, storage,
+            ),
+            say,
+        )  # fmt: skip
+    except (DataError, BookError, RatesError) as error:
+        say(str(error))
+        return EXIT_DATA
+    except OSError as error:
+        say(f"{error.filename}: {error.strerror}")
+        return EXIT_DATA
+    except KeyboardInterrupt:
+        kept = "kept: the same command goes on" if storage else "not kept (no --storage)"
+        say(f"interrupted; complete trials are {kept}")
+        return EXIT_INTERRUPTED
+    for line in told(found):
+        say(line)
+    if out is not None:
+        out.write_bytes(as_json(found))
+        say(f"wrote {out}")
+    return 0

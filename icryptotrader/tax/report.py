@@ -1,0 +1,243 @@
+"""`icryptotrader tax report`: from the home's ledger to a report, its files and its evidence pack.
+
+Rule: the pack holds all that its files follow from; `verify` makes them again from it and compares
+every byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from rich.progress import track
+
+from icryptotrader.files import write_whole
+from icryptotrader.lots import LEDGER, house_wall
+from icryptotrader.tax.pdf import pdf
+from shared.config import Config, Home
+from shared.units import Ns
+from strategy.ledger.book import BookError, keep
+from strategy.ledger.entries import FillEntry, MovementEntry, RateEntry
+from strategy.ledger.events import Exchanged, in_order
+from strategy.ledger.evidence import Evidence, movement_head_of, read_evidence
+from strategy.ledger.parts import Row
+from strategy.ledger.records import LedgerError, head_of
+from strategy.ledger.render import Language, cointracking_csv, json, schedule_csv, text
+from strategy.ledger.report import Made, Report, Settings, build
+
+Tell = Callable[[str], None]
+
+FORMATS: Final[dict[str, Callable[[Report, Language], bytes]]] = {
+    "text": lambda report, language: text(report, language).encode(),
+    "csv": lambda report, language: schedule_csv(report).encode(),
+    "cointracking": lambda report, language: cointracking_csv(report).encode(),
+    "json": lambda report, language: json(report).encode(),
+    "pdf": pdf,
+}
+
+PACK: Final = (
+    ("report-de.txt", "text", "de"), ("report-en.txt", "text", "en"), ("schedule.csv", "csv", "de"),
+    ("cointracking.csv", "cointracking", "de"), ("report.json", "json", "de"),
+    ("report-de.pdf", "pdf", "de"),
+)  # fmt: skip
+EVIDENCE: Final = "evidence.json"
+RAW: Final = "raw"
+MANY: Final = 5_000
+"""Parts from which on a bar shows how far the report is."""
+
+
+class Packed(Struct, frozen=True):
+    """What a pack's files follow from; the raw files lie beside it by their hashes."""
+
+    year: int
+    wall: Ns
+    version: str
+    settings: Settings
+    fills: tuple[FillEntry, ...]
+    movements: tuple[MovementEntry, ...]
+    rates: tuple[RateEntry, ...]
+    files: tuple[tuple[str, str, str, Ns], ...]  # sha256, name, kind, when it was read in
+    head: str
+    movement_head: str
+
+
+def settings_of(
+    config: Config, year: int, external: dict[int, Decimal], carried: dict[int, Decimal]
+) -> Settings:
+    """The operator's word about a year: the configuration, then what the command line says."""
+    tax = config.tax
+    others = {year: tax.external_s23_net_eur} if tax.external_s23_net_eur else {}
+    assessed = {year: tax.loss_carryforward_eur} if tax.loss_carryforward_eur else {}
+    return Settings(
+        external=others | external,
+        assessed=assessed | carried,
+        waived=(year,) if tax.waive_carryback else (),
+        usd_leg=tax.usd_leg,
+        marginal_rate=Decimal(str(tax.marginal_rate)),
+        safety_days=tax.holding_safety_days,
+        reform_enacted=False,
+    )
+
+
+def read_pack(home: Home, year: int, settings: Settings) -> tuple[Packed, Evidence]:
+    """What a report of this home follows from, as of now; LedgerError says why not."""
+    evidence = read_evidence(home.data / LEDGER, files=True)
+    used = {event.currency for event in evidence.events() if isinstance(event, Exchanged)}
+    packed = Packed(
+        year=year,
+        wall=house_wall(home),
+        version=version("icryptotrader"),
+        settings=settings,
+        fills=evidence.fills,
+        movements=evidence.movements,
+        rates=tuple(entry for entry in evidence.rates if entry.rate.currency in used),
+        files=tuple((each.sha256, each.name, each.kind, each.wall) for each in evidence.files),
+        head=evidence.head,
+        movement_head=evidence.movement_head,
+    )
+    return packed, evidence
+
+
+def report_of(packed: Packed, *, bar: bool = False) -> Report:
+    """The report that follows from a pack; BookError where a rate is missing."""
+    evidence = Evidence(
+        packed.fills, packed.movements, packed.rates, (), packed.head, packed.movement_head
+    )
+    events = in_order(evidence.events())
+    settings, rates = packed.settings, evidence.known_rates()
+    book = keep(
+        events,
+        rates,
+        track_currencies=settings.usd_leg != "off",
+        reform_enacted=settings.reform_enacted,
+    )
+    newest = max((entry.rate.day for entry in packed.rates), default=None)
+    made = Made(
+        wall=packed.wall,
+        version=packed.version,
+        head=packed.head,
+        movement_head=packed.movement_head,
+        rates_until=newest.isoformat() if newest else "",
+        rate_sources=tuple(dict.fromkeys(entry.source for entry in packed.rates)),
+        files=tuple((name, kind, sha256) for sha256, name, kind, _ in packed.files),
+    )
+    return build(packed.year, book, events, settings, made, _bar if bar else iter)
+
+
+def report(
+    home: Home,
+    settings: Settings,
+    year: int,
+    form: str,
+    language: Language,
+    output: Path | None,
+    *,
+    final: bool,
+    tell: Tell,
+) -> int:
+    """Print or write one form of a year's report. 0, or 1 where it cannot be made."""
+    try:
+        packed, _ = read_pack(home, year, settings)
+        made = report_of(packed, bar=True)
+        if final and made.not_final:
+            tell(f"no final report of {year}: {', '.join(made.not_final)}")
+            return 1
+        data = FORMATS[form](made, language)
+        if output is not None:
+            write_whole(output, data)
+            tell(f"{output}: {len(data):,} bytes")
+        elif form == "pdf":
+            tell("a PDF is written to a file: name one with -o FILE")
+            return 1
+        else:
+            tell(data.decode().rstrip("\n"))
+    except (LedgerError, BookError, OSError) as error:
+        tell(str(error))
+        return 1
+    return 0
+
+
+def write_pack(home: Home, settings: Settings, year: int, folder: Path, tell: Tell) -> int:
+    """Write the evidence pack of a year into a new folder. 0, or 1 where it cannot be made."""
+    if folder.exists():
+        tell(f"{folder} exists already: name a folder that is not there yet")
+        return 1
+    try:
+        packed, evidence = read_pack(home, year, settings)
+        made = report_of(packed, bar=True)
+        part = folder.with_name(folder.name + ".part")
+        (part / RAW).mkdir(parents=True, mode=0o700)
+        for file in evidence.files:
+            write_whole(part / RAW / file.sha256, file.data)
+        write_whole(part / EVIDENCE, _encoded(packed))
+        for name, form, language in PACK:
+            write_whole(part / name, FORMATS[form](made, _language(language)))
+        part.rename(folder)
+    except (LedgerError, BookError, OSError) as error:
+        tell(str(error))
+        return 1
+    status = ", ".join(made.not_final)
+    tell(f"{folder}: {'draft (' + status + ')' if status else 'final'}, {len(PACK)} files")
+    return 0
+
+
+def verify_pack(folder: Path, tell: Tell) -> int:
+    """Make a pack's files again from its evidence and compare every byte. 0 equal, 1 not."""
+    try:
+        raw = (folder / EVIDENCE).read_bytes()
+        packed = msgspec.json.decode(raw, type=Packed)
+        found = [*_evidence_faults(folder, packed, raw)]
+        made = report_of(packed)
+        for name, form, language in PACK:
+            if (folder / name).read_bytes() != FORMATS[form](made, _language(language)):
+                found.append(f"{name}: is not what follows from the evidence")
+    except (OSError, msgspec.MsgspecError, BookError, AssertionError) as error:
+        found = [f"{folder}: cannot be verified: {error}"]
+    for fault in found:
+        tell(fault)
+    if not found:
+        tell(f"{folder}: every byte follows from the evidence")
+    return 1 if found else 0
+
+
+def _evidence_faults(folder: Path, packed: Packed, raw: bytes) -> Iterable[str]:
+    """What is wrong with the evidence itself: chains, and raw files that were changed or lack."""
+    if _encoded(packed) != raw:
+        yield f"{EVIDENCE}: holds more than a pack holds"
+    if head_of(packed.fills) != packed.head:
+        yield "the fills do not make the hash they are named by"
+    if movement_head_of(packed.movements) != packed.movement_head:
+        yield "the movements do not make the hash they are named by"
+    known = {sha256 for sha256, _, _, _ in packed.files}
+    sources = [entry.source for entry in packed.movements]
+    sources += [entry.source for entry in packed.rates]
+    for source in dict.fromkeys(sources):
+        if source not in known:
+            yield f"the raw file {source} is not in the pack"
+    for sha256, name, _, _ in packed.files:
+        data = (folder / RAW / sha256).read_bytes()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            yield f"raw file {name}: was changed"
+
+
+def _encoded(packed: Packed) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(packed, order="deterministic"), indent=1) + b"\n"
+
+
+def _language(name: str) -> Language:
+    return "de" if name == "de" else "en"
+
+
+def _bar(rows: list[Row]) -> Iterable[Row]:
+    """The rows, with a bar on standard error where there are many."""
+    if len(rows) < MANY:
+        return rows
+    from rich.console import Console
+
+    return track(rows, description="schedule", console=Console(stderr=True), transient=True)

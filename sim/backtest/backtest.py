@@ -1,0 +1,414 @@
+"""The house of a backtest: the core that trades live, before the simulated exchange's matching.
+
+Between the two there is no JSON: commands and events are handed over as they are (shared/orders),
+each as late as the latency says. Time is the data's own.
+
+Rule 1: the core is the production core and is stepped as live: mail first, then one tick.
+Rule 2: the market is told what happened, never what will; an order can fill only by what is told
+after it has reached the exchange.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final, Protocol, cast
+
+from shared import control, frames, orders
+from shared.config import Config
+from shared.kraken.values import verdict_of
+from shared.units import SECOND, Ns, Pair, Sats, Ticks
+from sim.backtest.parts import Path, Still, Terms, Told, adapted, request_of, resting
+from sim.backtest.quiet import Quiet
+from sim.backtest.words import balances_of, event_of, fill_of
+from sim.engine.account import Account
+from sim.engine.exchange import Exchange
+from sim.engine.instruments import ASSETS, LISTINGS
+from sim.engine.liquidity import Liquidity
+from sim.engine.market import Market
+from sim.engine.values import TIERS, Exec, LedgerRow, Order, Refused, Switches
+from sim.opening import FIRST_TRADE, open_account, read_lots
+from sim.sources import Hit, Quote, Tick
+from strategy.core.memory import Memory, Start, stamp_of
+from strategy.core.out import In
+from strategy.core.pipeline import Core
+from strategy.ledger.lots import Lots
+
+BEGIN: Final = Ns(1_000 * SECOND)
+"""House time at which the data begins."""
+
+OFFSETS: Final = (5, 35, 65, 95)
+"""Per cent of a bar's time at which its open, its two extremes and its close are told."""
+
+_FAR: Final = 1 << 62
+_ALL: Final = 1 << 60  # Sats: whoever stands at the price is filled
+
+
+class Watcher(Protocol):
+    """Who keeps what a report needs (sim/backtest/course.py)."""
+
+    def filled(self, fill: orders.Filled) -> None: ...
+
+    def stepped(self, wall: Ns, memory: Memory) -> None: ...
+
+    def priced(self, wall: Ns, price: int, coins: int, money: int) -> None:
+        """Ticks; the account's Sats and its money in units (Ticks x Sats), holds included."""
+        ...
+
+
+class House:
+    """One account, one core and one market, in the data's time."""
+
+    def __init__(
+        self,
+        config: Config,
+        terms: Terms,
+        wall: Ns,
+        price: int,
+        interval: int,
+        watch: Watcher,
+        *,
+        skip: bool = True,
+    ) -> None:
+        """wall, price: of the first row. interval: length of the bars, ns; 0 for trades.
+
+        skip: leave out steps that provably change nothing (sim/backtest/quiet.py).
+        """
+        self.config = adapted(config, interval)
+        self.terms = terms
+        self.interval = interval
+        self.pair: Pair = LISTINGS[config.pair].pair
+        self._watch = watch
+        self.lead = wall - BEGIN
+        self._told = Told(Quote(0, price, price + 1))
+        self.market = Market(LISTINGS[config.pair], self._told, 0, wall)
+        # Sats enough that the two sides of the book weigh the same, whatever we add.
+        still = Still(price, price + 1, 10**12, terms.ahead)
+        self.market.liquidity = cast(Liquidity, still)
+        self.market.next_poke = 1 << 62
+        switches = Switches()
+        account = Account(switches, terms.maker or 0, terms.taker or 0)
+        if terms.maker is None:
+            account = Account(switches, 4000, 8000)
+        self.exchange = Exchange({config.pair: self.market}, account, TIERS["pro"], switches)
+        lots = read_lots(config.demo.opening_lots)
+        open_account(self.exchange, config.pair, config.demo.quote_balance, lots, wall)
+        self.market.open_tape(FIRST_TRADE)
+        start = Start(BEGIN, wall, stamp_of(wall, ""))
+        self.core = Core(Memory(self.config, start, Lots(self.pair.base)))
+        # Nobody watches: the view for people, a third of a step, is due in a far future.
+        self.core._reported_at = Ns(1 << 62)
+        self.now = BEGIN
+        self.steps = 0
+        self._mail: list[tuple[int, int, orders.Command | None, tuple[In, ...]]] = []
+        self._count = 0
+        self._seq = 0
+        self._digest = hashlib.blake2b(digest_size=8)
+        self._halted_at = Ns(0)
+        self.halts = 0
+        self.quiet = Quiet(self.core) if interval and skip else None
+        self._fees = (-1, -1)
+        self._rising = True
+        self._open_line()
+
+    @property
+    def wall(self) -> Ns:
+        return Ns(self.now + self.lead)
+
+    @property
+    def digest(self) -> str:
+        """Of every command and every fill, with their moments."""
+        return self._digest.hexdigest()
+
+    # What the market does.
+
+    def bar(self, bar: Sequence[int], path: Path) -> None:
+        """Walk one bar (wall, open, high, low, close, volume), all of it on one path."""
+        wall, opened, high, low, close, _ = bar
+        turns = (low, high) if path == "low_first" else (high, low)
+        begin = wall - self.lead
+        interval = self.interval
+        for price, part in zip((opened, *turns, close), OFFSETS, strict=True):
+            self.price(Ns(begin + interval * part // 100), price)
+
+    def price(self, now: Ns, price: int) -> None:
+        """The market is at this price; what it went through on the way is filled."""
+        book = self.market.liquidity
+        last = book.bid if self._rising else book.ask
+        if price != last:
+            self._rising = price > last
+        bid = price if self._rising else price - 1
+        if self.quiet is not None and self._skip(now, price, bid):
+            return
+        at = now - BEGIN
+        ticks: list[Tick] = [Quote(at, bid, bid + 1)]
+        if self.terms.fill == "touch":
+            side = "buy" if self._rising else "sell"
+            ticks.append(Hit(at, side, price, _ALL, "market"))
+        self._tell(now, price, ticks)
+
+    def _skip(self, now: Ns, price: int, bid: int) -> bool:
+        """Whether this price was dealt with by learning alone."""
+        quiet, late = self.quiet, Ns(now + self.terms.latency)
+        assert quiet is not None
+        if self._mail:
+            self.run_until(now)
+        band = quiet.band
+        if band is None or self._mail or not band.low <= bid <= band.high:
+            return False
+        if late + self.lead >= band.until or now > self.core.wake_at():
+            return False
+        self.market.liquidity.move(bid, bid + 1)
+        self.now = now
+        self._watch.priced(self.wall, price, self.coins, self.money)
+        self.now = late
+        if not quiet.learn(late, self.wall, self._book(bid, bid + 1)):
+            self._step([])
+        return True
+
+    def deal(self, now: Ns, price: int, qty: int, bought: bool) -> None:
+        """Somebody traded: the touch goes there first, then what `fill` says."""
+        at = now - BEGIN
+        match self.terms.fill:
+            case "queue":
+                bid = price - 1 if bought else price
+                hit = [Hit(at, "buy" if bought else "sell", price, qty, "market")]
+            case "touch":
+                bid = price if bought else price - 1
+                hit = [Hit(at, "buy" if bought else "sell", price, _ALL, "market")]
+            case "through":
+                bid, hit = (price if bought else price - 1), []
+        self._tell(now, price, [Quote(at, max(1, bid), max(1, bid) + 1), *hit])
+
+    def quote(self, now: Ns, bid: int, ask: int) -> None:
+        """The touch moved, as a book told it."""
+        self._tell(now, (bid + ask) // 2, [Quote(now - BEGIN, bid, ask)])
+
+    def _tell(self, now: Ns, price: int, ticks: list[Tick]) -> None:
+        self.run_until(now)
+        self._told.tell(*ticks)
+        self._advance(now)
+        self._watch.priced(self.wall, price, self.coins, self.money)
+        self._post(now + self.terms.latency, None)
+
+    # Time.
+
+    def run_until(self, now: Ns) -> None:
+        """Deliver what is due up to this moment, and let the core tick."""
+        core, mail = self.core, self._mail
+        while True:
+            at = mail[0][0] if mail else now + 1
+            wake = core.wake_at()
+            if wake < at:
+                if wake > now:
+                    break
+                self.now = max(self.now, wake)
+                self._step([])
+                continue
+            if at > now:
+                break
+            self._deliver(Ns(at))
+        self.now = max(self.now, now)
+
+    def finish(self) -> None:
+        """Let what is on its way arrive."""
+        self.run_until(Ns(self.now + 4 * self.terms.latency + SECOND))
+
+    def _deliver(self, at: Ns) -> None:
+        """All mail of one moment: commands reach the exchange, then the core hears the rest."""
+        self.now = max(self.now, at)
+        inbox: list[In] = []
+        heard = False
+        while self._mail and self._mail[0][0] <= at:
+            _, _, command, events = heapq.heappop(self._mail)
+            if command is not None:
+                self._obey(command)
+                continue
+            inbox += events
+            heard = True
+        if heard:
+            self._step(inbox)
+
+    def _step(self, inbox: list[In]) -> None:
+        now, wall, market = self.now, self.wall, self.market
+        bid, ask = market.best("buy") or 1, market.best("sell") or 2
+        second = orders.SecondPrice(self.pair.symbol, Ticks(bid), Ticks(ask), now)
+        memory = self.core.memory
+        memory.wall = wall
+        book = self._book(bid, ask)
+        out = self.core.step(now, [orders.Clock(wall), *inbox, book, second])
+        self.steps += 1
+        asked = False
+        for item in out:
+            if isinstance(item, orders.Command):
+                self._send(item)
+                asked = True
+        self._watch.stepped(wall, memory)
+        if memory.halt:
+            self._await_resume(now)
+        if self.quiet is not None:
+            self.quiet.band = None
+            if not asked and not self._mail:
+                resumes = self._halted_at + self.terms.resume_after + self.lead
+                self.quiet.seek(now, resumes if memory.halt else _FAR)
+
+    def _book(self, bid: int, ask: int) -> frames.Book:
+        self._seq += 1
+        now = self.now
+        return frames.Book(
+            BEGIN, self._seq, now, now, self.pair.symbol, True, "",
+            (bid,), (_ALL,), (ask,), (_ALL,), self.wall,
+        )  # fmt: skip
+
+    def _await_resume(self, now: Ns) -> None:
+        """The operator looks once a day: a halt ends when he has seen it."""
+        if not self._halted_at:
+            self._halted_at, self.halts = now, self.halts + 1
+        elif now - self._halted_at >= self.terms.resume_after:
+            self._halted_at = Ns(0)
+            self._count += 1
+            name = f"backtest-{self._count}"
+            self._post(now, control.Resume(control.CONTROL_VERSION, name, "seen"))
+
+    # Commands.
+
+    def _send(self, command: orders.Command) -> None:
+        latency = self.terms.latency
+        match command:
+            case orders.ArmDeadman(timeout_s):
+                # Nobody dies in a backtest: the switch is granted and never fires.
+                self._post(self.now + 2 * latency, orders.Armed(self.now, timeout_s))
+            case orders.AskOrders():
+                self._post(self.now + 2 * latency, self._list())
+            case orders.AskOrder(cl_ord_id):
+                order = self.exchange.desk.by_client.get(cl_ord_id)
+                found = resting(order) if order is not None else None
+                status, filled = ("open", order.filled) if order is not None else ("", 0)
+                told = orders.Looked(self.now, cl_ord_id, found, status, Sats(filled))
+                self._post(self.now + 2 * latency, told)
+            case _:
+                self._digest.update(repr((self.wall, command)).encode())
+                self._push(self.now + latency, command, ())
+
+    def _obey(self, command: orders.Command) -> None:
+        exchange, wall = self.exchange, self.wall
+        method, cl_ord_id = "add", getattr(command, "cl_ord_id", "")
+        try:
+            match command:
+                case orders.AddOrder():
+                    exchange.add(request_of(command), wall)
+                case orders.AmendOrder(price=price, qty=qty, deadline=deadline):
+                    method = "amend"
+                    exchange.amend(
+                        exchange.find(cl_ord_id=cl_ord_id), wall,
+                        qty=qty, price=price, post_only=True, deadline_wall=deadline,
+                    )  # fmt: skip
+                    self._post(self.now + self.terms.latency, orders.Accepted("amend", cl_ord_id))
+                case orders.CancelOrder(order_id=order_id):
+                    method = "cancel"
+                    exchange.cancel(exchange.find(cl_ord_id=cl_ord_id, order_id=order_id), wall)
+                case orders.CancelAll():
+                    method = "cancel_all"
+                    exchange.cancel_all(wall)
+                case _:
+                    raise AssertionError(command)
+        except Refused as refusal:
+            self._post(
+                self.now + self.terms.latency,
+                orders.Refused(method, cl_ord_id, refusal.text, verdict_of(refusal.text)),
+            )
+        self._collect()
+
+    def _list(self) -> orders.Listed:
+        listed = tuple(resting(order) for order in self.exchange.open.values())
+        return orders.Listed(self.now, listed, self.wall)
+
+    # What the exchange says.
+
+    def _advance(self, now: Ns) -> None:
+        self.exchange.advance(now - BEGIN, self.wall)
+        if self.exchange.desk.events:
+            self._collect()
+
+    def _collect(self) -> None:
+        """Turn the exchange's events into ours, on their way to the core."""
+        told: list[orders.Event] = []
+        money = False
+        for event in self.exchange.take_events():
+            match event:
+                case Exec():
+                    told += self._of_order(event)
+                case LedgerRow():
+                    money = True
+        if money:
+            self._count_money()
+            told.append(balances_of(self.exchange.account))
+            told += self._new_fees()
+        self.exchange.forget_changes()
+        if told:
+            self._post(self.now + self.terms.latency, *told)
+
+    def _of_order(self, event: Exec) -> list[orders.Event]:
+        told = event_of(self.pair, event)
+        if isinstance(told, orders.Filled):
+            what = (told.wall, told.cl_ord_id, told.price, told.qty, told.cost, told.fees)
+            self._digest.update(repr(what).encode())
+            self._watch.filled(told)
+        elif isinstance(told, orders.Gone):
+            self._forget(event.order)
+        return [] if told is None else [told]
+
+    def _forget(self, order: Order) -> None:
+        """What has ended is told and counted: a long run must not keep it."""
+        desk = self.exchange.desk
+        desk.orders.pop(order.order_id, None)
+        for exec_id in order.trades:
+            desk.trades.pop(exec_id, None)
+
+    def _new_fees(self) -> list[orders.Event]:
+        tier = self.exchange.account.tier(self.wall)
+        if (tier.maker, tier.taker) == self._fees:
+            return []
+        self._fees = (tier.maker, tier.taker)
+        maker, taker = (Decimal(rate).scaleb(-6) for rate in self._fees)
+        return [orders.Fees(self.pair.symbol, maker, taker)]
+
+    # The beginning.
+
+    def _open_line(self) -> None:
+        """What a session tells when a line comes up: fills of the past, then the state."""
+        past = [fill_of(self.pair, trade) for trade in self.exchange.trades.values()]
+        self.opening = tuple(past)
+        self._count_money()
+        self.opening_coins, self.opening_money = self.coins, self.money
+        for order in list(self.exchange.orders.values()):
+            self._forget(order)
+        self.exchange.take_events()
+        self.exchange.forget_changes()
+        status: tuple[orders.Event, ...] = (
+            orders.Pairs((self.pair,)),
+            orders.System("online"),
+            orders.RateCounter(self.pair.symbol, -1.0, TIERS["pro"].threshold),
+            *self._new_fees(),
+            *past,
+            balances_of(self.exchange.account),
+            orders.LineUp(()),
+        )
+        self._post(self.now, *status)
+
+    def _post(self, at: int, *events: In | None) -> None:
+        """Mail to the core; None is a book alone."""
+        self._push(at, None, tuple(event for event in events if event is not None))
+
+    def _push(self, at: int, command: orders.Command | None, events: tuple[In, ...]) -> None:
+        self._count += 1
+        heapq.heappush(self._mail, (at, self._count, command, events))
+
+    def _count_money(self) -> None:
+        balances, pair = self.exchange.account.balances, self.pair
+        fine = 10 ** (ASSETS[pair.base].decimals - pair.qty_decimals)
+        drop = pair.price_decimals + pair.qty_decimals - ASSETS[pair.quote].decimals
+        self.coins: int = balances.get(pair.base, 0) // fine
+        self.money: int = balances.get(pair.quote, 0) * 10**drop

@@ -1,0 +1,332 @@
+"""History for backtests, streamed: bars or trades out of files of any usual form, checked by line.
+
+Rule 1: nothing is repaired in silence. A row that cannot be used is left out, counted and named
+with its line; so are gaps, rows that overlap another file's, and times without a zone.
+Rule 2: no more than one row is held at a time, however long the files are.
+
+Understood, plain or packed as .gz or .zip, with `,` `;` or tab between the columns: Kraken's
+OHLCVT and trades, Binance's klines, trades and aggTrades, Bitvavo's candles, any table whose header
+names its columns, and one price for each line.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Final
+
+from msgspec import Struct
+
+from shared.units import DAY, MINUTE, SECOND, Pair
+from sim.backtest.columns import Layout, LayoutError, find_layout, read_wall
+
+MOST_NAMED: Final = 20
+"""Faults and gaps that are told one by one; the rest is counted."""
+
+_LOOK_AHEAD: Final = 500
+_BACK_NS: Final = SECOND  # so much disorder among trades is smoothed over
+_PRICES_BEGIN: Final = 1_767_225_600 * SECOND  # 2026-01-01, for prices that bear no time
+_REMEMBERED: Final = 4_096
+_OTHER_MARKET: Final = 0.005
+_LONGEST_LINE: Final = 4_096
+
+Bar = tuple[int, int, int, int, int, int]
+"""wall (ns) at which it begins, open, high, low, close (Ticks), volume (Sats)."""
+
+Deal = tuple[int, int, int, bool]
+"""wall (ns), price (Ticks), quantity (Sats), whether the taker bought."""
+
+
+class DataError(Exception):
+    """The files cannot be used: which, and why, in a sentence for people."""
+
+
+class Findings(Struct):
+    """What is wrong with the data, filled while it is read."""
+
+    rows: int = 0
+    bad_rows: int = 0
+    bad: list[str] = []
+    gap_count: int = 0
+    gaps: list[str] = []
+    longest_gap: int = 0  # ns
+    overlap_rows: int = 0
+    notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        if text not in self.notes and len(self.notes) < MOST_NAMED:
+            self.notes.append(text)
+
+
+class Part(Struct, frozen=True):
+    """One file as it will be read. begins: wall of its first good row."""
+
+    path: Path
+    layout: Layout
+    begins: int
+    interval: int  # ns; 0 for trades
+
+
+class History:
+    """Rows of one or more files in the order of their time, each once.
+
+    After (and while) it is iterated, `found` says what was wrong with it, and `done` how much of
+    the files' bytes has been read, 0 to 1.
+    """
+
+    def __init__(self, paths: Sequence[Path], pair: Pair, *, prices: bool = False) -> None:
+        """DataError where a file cannot be read at all, is empty, or the files do not fit."""
+        if not paths:
+            raise DataError("no file was named")
+        self.pair = pair
+        self.found = Findings()
+        self._price_scale = float(10**pair.price_decimals)
+        self._qty_scale = float(10**pair.qty_decimals)
+        parts = [self._look(path, prices) for path in dict.fromkeys(paths)]
+        self.parts = sorted(parts, key=lambda part: (part.begins, str(part.path)))
+        kinds = {bool(part.interval) for part in parts}
+        if len(kinds) > 1:
+            raise DataError("some files hold bars and others trades: test one kind at a time")
+        self.is_bars = bool(parts[0].interval)
+        self.interval = min(part.interval for part in parts)
+        if self.is_bars and len({part.interval for part in parts}) > 1:
+            told = ", ".join(f"{p.path.name}: {p.interval // SECOND} s" for p in self.parts)
+            raise DataError(f"the files hold bars of different lengths ({told})")
+        self.begins = self.parts[0].begins
+        self._size = sum(max(1, part.path.stat().st_size) for part in parts)
+        self._read = 0
+        self._now_at: IO[bytes] | None = None
+
+    @property
+    def done(self) -> float:
+        opened = self._now_at
+        here = opened.tell() if opened is not None and not opened.closed else 0
+        return min(1.0, (self._read + here) / self._size)
+
+    def bars(self) -> Iterator[Bar]:
+        """Every bar once; only where `is_bars`."""
+        last = 0
+        closes: dict[int, int] = {}
+        for number, part in enumerate(self.parts):
+            before = last
+            for line, cells in self._lines(part):
+                bar = self._bar(part, line, cells)
+                if bar is None or (bar[0] <= last and self._is_late(part, line, bar, before)):
+                    if bar is not None:
+                        self._compare(part, line, bar, closes)
+                    continue
+                self._see_gap(part, line, last, bar[0])
+                last = bar[0]
+                self.found.rows += 1
+                if number + 1 < len(self.parts) and last >= self.parts[number + 1].begins:
+                    closes[last] = bar[4]
+                    if len(closes) > _REMEMBERED:
+                        del closes[next(iter(closes))]
+                yield bar
+
+    def deals(self) -> Iterator[Deal]:
+        """Every trade once; only where not `is_bars`."""
+        last, price_before, bought = 0, 0, True
+        for part in self.parts:
+            before = last
+            for line, cells in self._lines(part):
+                deal = self._deal(part, line, cells, (price_before, bought))
+                if deal is None:
+                    continue
+                wall, price, qty, bought = deal
+                if wall < last:
+                    if wall <= before:
+                        self.found.overlap_rows += 1
+                        continue
+                    if last - wall > _BACK_NS:
+                        self._bad(part, line, "time goes back")
+                        continue
+                    wall = last
+                last, price_before = wall, price
+                self.found.rows += 1
+                yield wall, price, qty, bought
+
+    # One row.
+
+    def _bar(self, part: Part, line: int, cells: list[str]) -> Bar | None:
+        """None for a row that cannot be used, after it was counted."""
+        try:
+            return self._read_bar(part.layout, cells)
+        except IndexError:
+            self._bad(part, line, f"has only {len(cells)} columns")
+        except (ValueError, OverflowError) as error:
+            self._bad(part, line, str(error))
+        return None
+
+    def _read_bar(self, at: Layout, cells: list[str]) -> Bar:
+        if at.time < 0:
+            wall = _PRICES_BEGIN + self.found.rows * MINUTE
+        else:
+            wall = read_wall(cells[at.time], self.found.notes)
+        scale = self._price_scale
+        high = low = close = opened = round(float(cells[at.price]) * scale)
+        if at.high >= 0:
+            high = round(float(cells[at.high]) * scale)
+            low = round(float(cells[at.low]) * scale)
+            close = round(float(cells[at.close]) * scale)
+        qty = round(float(cells[at.qty]) * self._qty_scale) if at.qty >= 0 else 0
+        if not 0 < low < 1 << 53:
+            raise ValueError("a price is not above 0, or rounds to 0")
+        if not (low <= opened <= high and low <= close <= high):
+            raise ValueError("open and close must lie between low and high")
+        if qty < 0:
+            raise ValueError("the volume is below 0")
+        return wall, opened, high, low, close, qty
+
+    def _deal(
+        self, part: Part, line: int, cells: list[str], before: tuple[int, bool]
+    ) -> Deal | None:
+        """before: price and side of the trade before, for data that names no side."""
+        try:
+            return self._read_deal(part.layout, cells, before)
+        except IndexError:
+            self._bad(part, line, f"has only {len(cells)} columns")
+        except (ValueError, OverflowError) as error:
+            self._bad(part, line, str(error))
+        return None
+
+    def _read_deal(self, at: Layout, cells: list[str], before: tuple[int, bool]) -> Deal:
+        wall = read_wall(cells[at.time], self.found.notes)
+        price = round(float(cells[at.price]) * self._price_scale)
+        qty = round(float(cells[at.qty]) * self._qty_scale)
+        if not 0 < price < 1 << 53 or qty < 0:
+            raise ValueError("price must be above 0 and the amount not below it")
+        if at.maker_buys >= 0:
+            return wall, price, qty, cells[at.maker_buys].lower() == "false"
+        if at.side >= 0:
+            word = cells[at.side].lower()
+            if word not in ("buy", "sell", "b", "s"):
+                raise ValueError(f'side "{word[:20]}" is neither buy nor sell')
+            return wall, price, qty, word[0] == "b"
+        # Without a side: a rise is a buyer's, a fall a seller's, else as before.
+        return wall, price, qty, before[1] if price == before[0] else price > before[0]
+
+    # What is wrong.
+
+    def _is_late(self, part: Part, line: int, bar: Bar, before: int) -> bool:
+        """Say why a bar that does not come later than the last one is left out."""
+        if bar[0] <= before:
+            self.found.overlap_rows += 1
+        else:
+            self._bad(part, line, "time repeats or goes back")
+            if part.layout.is_naive:
+                self.found.note(
+                    f"{part.path.name}, line {line}: the clock goes back: local time with a "
+                    "daylight saving change? Times without a zone are taken as UTC"
+                )
+        return True
+
+    def _compare(self, part: Part, line: int, bar: Bar, closes: dict[int, int]) -> None:
+        known = closes.get(bar[0])
+        if known and abs(bar[4] / known - 1.0) > _OTHER_MARKET:
+            self.found.note(
+                f"{part.path.name}, line {line}: where the files overlap they disagree by more "
+                "than 0.5 %: another market, or another time zone?"
+            )
+
+    def _see_gap(self, part: Part, line: int, last: int, wall: int) -> None:
+        if not last or wall - last <= self.interval:
+            return
+        missing = (wall - last) // self.interval - 1
+        self.found.gap_count += 1
+        self.found.longest_gap = max(self.found.longest_gap, wall - last - self.interval)
+        if missing and len(self.found.gaps) < MOST_NAMED:
+            self.found.gaps.append(f"{part.path.name}, line {line}: {missing} bars missing before")
+
+    def _bad(self, part: Part, line: int, why: str) -> None:
+        """Count a row that is left out, and name the first few."""
+        self.found.bad_rows += 1
+        if len(self.found.bad) < MOST_NAMED:
+            self.found.bad.append(f"{part.path.name}, line {line}: {why}")
+
+    # Files.
+
+    def _look(self, path: Path, prices: bool) -> Part:
+        """Find the layout, the first moment and the length of the bars from the first lines."""
+        layout: Layout | None = None
+        walls: list[int] = []
+        naive_notes: list[str] = []
+        for _, cells in _cells_of(path, None):
+            try:
+                layout = layout or find_layout(cells, prices=prices)
+            except LayoutError as error:
+                raise DataError(f"{path.name}, line 1: {error}") from None
+            if layout.time < 0:
+                return Part(path, layout, _PRICES_BEGIN, MINUTE)
+            try:
+                walls.append(read_wall(cells[layout.time], naive_notes))
+            except (ValueError, IndexError, OverflowError):
+                continue  # a header, or a row that will be named when it is read
+            if len(walls) >= _LOOK_AHEAD:
+                break
+        if layout is None:
+            raise DataError(f"{path}: the file is empty")
+        if not walls:
+            raise DataError(f"{path}: no row with a time that can be read")
+        steps = sorted(b - a for a, b in itertools.pairwise(walls) if b > a)
+        interval = (steps[len(steps) // 4] if steps else MINUTE) if layout.high >= 0 else 0
+        return Part(path, layout.with_zone(bool(naive_notes)), min(walls), min(interval, 31 * DAY))
+
+    def _lines(self, part: Part) -> Iterator[tuple[int, list[str]]]:
+        with part.path.open("rb") as raw:
+            self._now_at = raw
+            for line, cells in _cells_of(part.path, raw):
+                if line == 1 and part.layout.has_header:
+                    continue
+                yield line, cells
+            self._now_at = None
+            self._read += part.path.stat().st_size
+
+
+def _cells_of(path: Path, raw: IO[bytes] | None) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of each line that is not empty; DataError for a file that cannot be read."""
+    try:
+        with path.open("rb") if raw is None else raw as opened:
+            magic = opened.read(4)
+            opened.seek(0)
+            if magic == b"PAR1":
+                raise DataError(f"{path}: Parquet is not read here: convert it to CSV first")
+            separator = ""
+            for line, text in enumerate(_texts(opened, magic), start=1):
+                if len(text) > _LONGEST_LINE:
+                    raise DataError(f"{path}, line {line}: longer than {_LONGEST_LINE} characters")
+                text = text.strip()
+                if not text:
+                    continue
+                separator = separator or next((s for s in ",;\t" if s in text), ",")
+                if '"' in text:
+                    text = text.replace('"', "")
+                yield line, text.split(separator)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+    except (EOFError, zipfile.BadZipFile, UnicodeDecodeError, ValueError) as error:
+        raise DataError(f"{path}: not a readable .csv, .gz or .zip: {error}") from None
+
+
+def _texts(raw: IO[bytes], magic: bytes) -> Iterator[str]:
+    if magic[:2] == b"\x1f\x8b":
+        with gzip.open(raw, "rt", encoding="utf-8-sig") as lines:
+            yield from iter(lambda: lines.readline(_LONGEST_LINE + 2), "")
+    elif magic == b"PK\x03\x04":
+        with zipfile.ZipFile(raw) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            if len(names) != 1:
+                raise ValueError(f"holds {len(names)} files, expected one")
+            with archive.open(names[0]) as member:
+                text = io.TextIOWrapper(member, encoding="utf-8-sig")
+                yield from iter(lambda: text.readline(_LONGEST_LINE + 2), "")
+    else:
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig")
+        try:
+            yield from iter(lambda: text.readline(_LONGEST_LINE + 2), "")
+        finally:
+            text.detach()  # the file is its opener's to close

@@ -1,0 +1,100 @@
+"""Plays a history through one house, or through two that walk its bars on both paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from shared.config import Config
+from shared.units import Ns
+from sim.backtest.backtest import House
+from sim.backtest.course import Course
+from sim.backtest.data import Bar, DataError, Deal, History
+from sim.backtest.parts import PATHS, Path, Terms
+
+LOOK_EACH: Final = 64
+"""Rows between two questions whether to go on."""
+
+GoOn = Callable[[int, Ns], bool]
+"""(rows, wall) -> whether to go on; asked now and then, for a progress bar and Ctrl-C."""
+
+
+class Run(Struct, frozen=True):
+    """One house and its course. path: of the bars; "" for trades."""
+
+    path: str
+    house: House
+    course: Course
+
+
+class Played(Struct, frozen=True):
+    """What was played. whole: not interrupted; walls: of the first and the last row used."""
+
+    runs: tuple[Run, ...]
+    rows: int
+    whole: bool
+    first: Ns
+    last: Ns
+
+
+def play(
+    history: History,
+    config: Config,
+    terms: Terms,
+    span: tuple[int, int],
+    go_on: GoOn,
+    paths: tuple[Path, ...] = PATHS,
+) -> Played:
+    """Every row of `span` (ns since 1970, the second not included) through the house.
+
+    DataError where no row lies within the span, or bars are to be played with a queue.
+    """
+    if history.is_bars and terms.fill == "queue":
+        raise DataError("bars do not say who stood where in the queue: use --fill through or touch")
+    names: tuple[str, ...] = paths if history.is_bars else ("",)
+    runs: list[Run] = []
+    rows, first, last, whole = 0, 0, 0, True
+    for row in history.bars() if history.is_bars else history.deals():
+        wall = row[0]
+        if wall < span[0]:
+            continue
+        if wall >= span[1]:
+            break
+        if not runs:
+            first = wall
+            runs = [_run(name, config, terms, history, row) for name in names]
+        for run in runs:
+            _feed(run, row)
+        last = wall
+        rows += 1
+        if rows % LOOK_EACH == 0 and not go_on(rows, Ns(wall)):
+            whole = False
+            break
+    if not runs:
+        raise DataError("no row lies within --from and --to")
+    for run in runs:
+        run.house.finish()
+        run.course.close()
+    go_on(rows, Ns(last))
+    return Played(tuple(runs), rows, whole, Ns(first), Ns(last))
+
+
+def _run(name: str, config: Config, terms: Terms, history: History, row: Bar | Deal) -> Run:
+    course = Course()
+    wall, price = Ns(row[0]), row[1]
+    return Run(name, House(config, terms, wall, price, history.interval, course), course)
+
+
+def _feed(run: Run, row: Bar | Deal) -> None:
+    house = run.house
+    if len(row) == 6:
+        house.bar(row, "low_first" if run.path == "low_first" else "high_first")
+    else:
+        house.deal(Ns(row[0] - house.lead), row[1], row[2], row[3])
+
+
+def headline(played: Played) -> Run:
+    """The run with the lower final equity: what may be said of bars without boasting."""
+    return min(played.runs, key=lambda run: run.course.last.equity if run.course.last else 0)

@@ -1,0 +1,366 @@
+"""What must hold in a simulated run: after every step, at the exchange, and at rest.
+
+Rule 1: a check looks from outside: at what travels, at the exchange's truth and at the ledger. It
+reads the strategy's own memory only where it says what the strategy believes.
+Rule 2: a check that fails raises Violation with its number and the moment; nothing is repaired.
+
+Numbers I1 to I28 are the invariants of the project's reliability catalogue.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from msgspec import Struct
+
+from shared import frames
+from shared.kraken.checksum import book_checksum
+from shared.orders import Filled
+from shared.units import SECOND, Ns, Side
+from sim.engine.desk import USER
+from sim.engine.instruments import ASSETS
+from sim.engine.values import Event, Exec, Trade
+from sim.lab.letters import Letters
+from sim.world import World
+from strategy.core.audit import drift
+from strategy.core.lifecycle import Phase
+from strategy.core.memory import is_ours
+from strategy.core.slots import State
+from strategy.ledger.lots import SATS_DECIMALS, Lots
+from strategy.trader import In, Out
+
+SWITCH_GRACE: Final = Ns(10 * SECOND)
+BOOKS_KEPT: Final = 400
+SETTLED_AFTER: Final = Ns(20 * SECOND)
+CLOCKS_APART: Final = Ns(5 * SECOND)
+"""As far as our clock may be off before it is noticed; a deadline is a moment by that clock."""
+YOUNG: Final = Ns(30 * SECOND)
+SILENT_FOR: Final = Ns(16 * SECOND)
+
+
+class Violation(Exception):  # noqa: N818 - what a run found, not an error of the simulator
+    """`check` names what did not hold."""
+
+    def __init__(self, check: str, text: str) -> None:
+        super().__init__(f"{check}: {text}")
+        self.check = check
+
+
+class Expectation(Struct, frozen=True):
+    """What an injected fault must lead to, by when; void once a later upheaval hides it."""
+
+    fault: str
+    what: str
+    due: Ns
+    upheaval: int
+    holds: Callable[[], bool]
+
+
+class Checks:
+    """Watches one World. `asserted` counts, by fault, what it had to lead to and did."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.asserted: dict[str, int] = {}
+        self.upheavals = 0  # what makes a single fault's consequence impossible to judge
+        self.troubled_at = world.now
+        self.declared: dict[str, int] = {}  # what the owner moved in and out, by asset
+        self.foreign_trade_at = Ns(-(10**18))
+        self.locked_out = False  # the key was: REST answers nothing for a quarter of an hour
+        self.killed = False  # the operator had every order cancelled, foreign ones too
+        self._expected: list[Expectation] = []
+        self._letters = Letters(world, self.fail)
+        self._feed_good_at = world.now
+        self._checksums: deque[int] = deque(maxlen=BOOKS_KEPT)
+        self._held_since: Ns | None = None
+        self._truth = Lots(world.config.pair.partition("/")[0])
+        for trade in world.exchange.trades.values():
+            self._book_truth(trade)
+        world.watcher = self
+        world.venue.witness = self.happened
+
+    def fail(self, check: str, text: str) -> None:
+        at = (self.world.now - 1_000 * SECOND) / SECOND
+        raise Violation(check, f"{text} (at {at:.3f} s)")
+
+    # What faults must lead to.
+
+    def upheave(self) -> None:
+        """Something happened that hides what single faults lead to."""
+        self.upheavals += 1
+        self.troubled_at = self.world.now
+
+    def expect(self, fault: str, what: str, within: int, holds: Callable[[], bool]) -> None:
+        if self.world.frozen:
+            return  # nobody notices anything while he sleeps
+        due = Ns(self.world.now + within)
+        self._expected.append(Expectation(fault, what, due, self.upheavals, holds))
+
+    def confirm(self, fault: str) -> None:
+        """What this fault must lead to was seen."""
+        self.asserted[fault] = self.asserted.get(fault, 0) + 1
+
+    def _judge(self, now: Ns) -> None:
+        kept: list[Expectation] = []
+        for each in self._expected:
+            if each.upheaval != self.upheavals or self.world.trader is None:
+                continue
+            if each.holds():
+                self.confirm(each.fault)
+            elif now > each.due and self._can_know():
+                self.fail(each.fault, f"did not happen: {each.what}")
+            elif now <= each.due:
+                kept.append(each)
+        self._expected = kept
+
+    def _can_know(self) -> bool:
+        """Whether the strategy could have learned what it should know; else the end judges."""
+        trader = self.world.trader
+        if trader is None or self.locked_out:
+            return False
+        return trader.core.memory.phase is Phase.TRADING
+
+    # What the strategy does.
+
+    def stepped(self, now: Ns, inbox: Sequence[In], out: Sequence[Out]) -> None:
+        """A step of the strategy, before anything of it has left."""
+        self._letters.stepped(now, inbox, out)
+        if self._expected:
+            self._judge(now)
+
+    # What the feed says.
+
+    def genuine(self, text: str) -> None:
+        """A book message as the exchange made it, before anything happened to it."""
+        start = text.rindex('"checksum":') + 11
+        end = start
+        while text[end].isdigit():
+            end += 1
+        self._checksums.append(int(text[start:end]))
+
+    def published(self, now: Ns, frame: frames.FeedFrame) -> None:
+        """I14: a valid book is two-sided, not crossed, and one that the exchange had."""
+        if not isinstance(frame, frames.Book):
+            return
+        if not frame.valid:
+            if frame.bids or frame.asks:
+                self.fail("I14", "an invalid book has levels")
+            return
+        self._feed_good_at = now
+        if not frame.bids or not frame.asks or frame.bids[0] >= frame.asks[0]:
+            self.fail("I14", f"published as valid: {frame.bids[:1]} / {frame.asks[:1]}")
+        checksum = book_checksum(
+            zip(frame.asks, frame.ask_qtys, strict=True),
+            zip(frame.bids, frame.bid_qtys, strict=True),
+        )
+        if checksum not in self._checksums:
+            self.fail("I14", "published as valid: a book that the exchange never had")
+
+    # What happens at the exchange.
+
+    def refused(self, text: str) -> None:
+        """I13: the exchange itself never has to refuse for our pace.
+
+        A new life learns the counter from the first event, and may be refused before it.
+        """
+        young = self.world.now - self.world.born_at < YOUNG
+        if "Rate limit exceeded" in text and not young:
+            self.fail("I13", f"the exchange refuses: {text}")
+
+    def happened(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, Exec):
+                self._hear_exec(event)
+
+    def _hear_exec(self, event: Exec) -> None:
+        order = event.order
+        owner = self.world.ledger.owners.get(order.cl_ord_id)
+        if event.trade is not None:
+            self._book_truth(event.trade)
+            if owner is None:
+                self.foreign_trade_at = self.world.now
+            elif not event.trade.maker and owner[0] != "x":
+                self.fail("I11", f"{order.cl_ord_id} of slot {owner[0]} took")
+        stranger = owner is None and not is_ours(order.cl_ord_id) and not self.killed
+        if stranger and event.kind == "canceled" and event.reason == USER:
+            self.fail("F81", f"{order.order_id} of somebody else was cancelled")
+        if owner is None or event.kind not in ("new", "amended"):
+            return
+        exchange = self.world.exchange
+        if event.kind == "new":
+            age = self.world.now - self._letters.sent_at.get(order.cl_ord_id, self.world.now)
+            if age > self.world.config.time.deadline_sec * SECOND + CLOCKS_APART:
+                self.fail("F71", f"{order.cl_ord_id} came to life {age / SECOND:.1f} s late")
+            if not exchange.switch_wall:
+                self.fail("I3", f"{order.cl_ord_id} was accepted while the switch is off")
+            rivals = [
+                other.cl_ord_id
+                for other in exchange.open.values()
+                if other is not order and self.world.ledger.owners.get(other.cl_ord_id) == owner
+            ]
+            if rivals:
+                self.fail("I1", f"slot {owner[0]} has {order.cl_ord_id} and {rivals}")
+        if order.side == "sell" and order.status == "open":
+            self._check_free()
+
+    def _check_free(self) -> None:
+        """I8: all our resting sells together stay within the coins that are free of tax."""
+        if self.world.now - self.foreign_trade_at < SETTLED_AFTER * 3:
+            return  # the owner sold coins under our orders: they are judged at rest
+        safety = self.world.config.tax.holding_safety_days
+        free = self._truth.free_prefix(self.world.wall, safety)
+        resting = sum(order.left for order in self.ours() if order.side == "sell")
+        if resting > free:
+            self.fail("I8", f"sells of {resting} sats rest, {free} are free of tax")
+
+    def _book_truth(self, trade: Trade) -> None:
+        decimals = 4
+        self._truth.book(
+            Filled(
+                trade.exec_id, trade.order_id, trade.cl_ord_id, trade.pair, Side(trade.side),
+                trade.price, trade.qty, Decimal(trade.cost),  # type: ignore[arg-type]
+                (("EUR", Decimal(trade.fee).scaleb(-decimals)),), trade.wall, trade.trade_id,
+                trade.maker,
+            )
+        )  # fmt: skip
+
+    def ours(self) -> list[Any]:
+        """The orders of ours that rest at the exchange."""
+        owners = self.world.ledger.owners
+        return [o for o in self.world.exchange.open.values() if o.cl_ord_id in owners]
+
+    # At every moment.
+
+    def turned(self, now: Ns) -> None:
+        exchange = self.world.exchange
+        off = not exchange.switch_wall and exchange.system == "online"
+        if off and exchange.open and self.ours():
+            self.fail("I3", "orders of ours rest while the switch is off")
+        if self.world.trader is None and exchange.open and exchange.system == "online":
+            gone_for = now - self.world.died_at
+            limit = self.world.config.ws.cancel_after_timeout_sec * SECOND + SWITCH_GRACE
+            if gone_for > limit and self.ours():
+                self.fail("I2", f"orders of ours rest {gone_for / SECOND:.0f} s after the end")
+
+    def each_second(self, now: Ns) -> None:
+        """Slower looks: a silent feed empties the book, nothing of ours stays unowned."""
+        world = self.world
+        trader = world.trader
+        if world.frozen:
+            self.troubled_at = now
+        calm = now - self.troubled_at > SETTLED_AFTER and trader is not None
+        if calm and now - self._feed_good_at > SILENT_FOR and world.exchange.system == "online":
+            assert trader is not None
+            memory = trader.core.memory
+            resting = all(s.state in (State.EMPTY, State.LIVE) for s in memory.all_slots())
+            if memory.phase is Phase.TRADING and resting and self.ours():
+                feed_age = memory.pairs[world.config.pair].tape.age(now)
+                if feed_age > SILENT_FOR:
+                    self.fail("I15", "orders of ours rest on a feed that is long silent")
+        if calm:
+            self._check_held(now)
+        if self._expected:
+            self._judge(now)
+
+    def _check_held(self, now: Ns) -> None:
+        """I18: halted or held, our orders leave the book, but for exits."""
+        trader = self.world.trader
+        assert trader is not None
+        memory = trader.core.memory
+        facts = self.world.ledger.facts
+        held = facts.get("halt", "") or facts.get("hold", "")
+        if not held or memory.line != "up" or memory.lost():
+            self._held_since = None
+            return
+        if self._held_since is None:
+            self._held_since = now
+        elif now - self._held_since > SETTLED_AFTER and self.ours():
+            self.fail("I18", f"orders of ours still rest while halted or held: {held}")
+
+    # At rest.
+
+    def unrest(self) -> str:
+        """What is not in order yet; "" once all has come right (I4 to I6, liveness)."""
+        world, trader = self.world, self.world.trader
+        if trader is None or world.feed is None:
+            return "a process is down"
+        memory = trader.core.memory
+        if memory.phase is not Phase.TRADING:
+            return f"phase is {memory.phase}"
+        if memory.halt or memory.hold:
+            return f"halted or held: {memory.halt or memory.hold}"
+        states = [slot.state for slot in memory.all_slots()]
+        if any(state not in (State.EMPTY, State.LIVE) for state in states):
+            return "orders are in flight or lost"
+        believed = sorted(s.cl_ord_id for s in memory.all_slots() if s.state is State.LIVE)
+        resting = sorted(
+            order.cl_ord_id for order in world.exchange.open.values() if is_ours(order.cl_ord_id)
+        )
+        if believed != resting:
+            return f"we believe {believed}, and {resting} rest"
+        if memory.orphans:
+            return "orphans are being cancelled"
+        if drift(memory) or memory.audit.held:
+            return "a drift is not settled"
+        pair = memory.pairs[world.config.pair]
+        if memory.base_total(pair) != self._coins():
+            return "the newest balance was not heard"
+        if world.ledger.fills.keys() != world.exchange.trades.keys():
+            missing = world.exchange.trades.keys() - world.ledger.fills.keys()
+            return f"not booked: {sorted(missing)}"
+        if not world.exchange.switch_wall:
+            return "the switch is off"
+        return self._unrest_of_market(memory)
+
+    def _unrest_of_market(self, memory: Any) -> str:
+        pair = memory.pairs[self.world.config.pair]
+        if pair.view is None or not pair.view.fresh:
+            return "the book is not fresh"
+        live = {s.cl_ord_id for s in memory.all_slots() if s.state is State.LIVE}
+        if live != set(self.world.ledger.intents):
+            return f"intents {sorted(set(self.world.ledger.intents) ^ live)} are of no slot"
+        return ""
+
+    def at_rest(self) -> None:
+        """I5 to I7, once nothing is on its way."""
+        world, trader = self.world, self.world.trader
+        assert trader is not None
+        coin = world.config.pair.partition("/")[0]
+        lots = world.ledger.lots(coin)
+        left = [(lot.exec_id, int(lot.left)) for lot in lots.open_lots()]
+        if left != _oldest_sold_first(world.booked().values()):
+            self.fail("I7", "the lots are not what is left when the oldest are sold first")
+        if trader.core.memory.lots.digest() != lots.digest():
+            self.fail("I20", "the lots in memory are not those of the ledger")
+        external = self.declared.get(coin, 0)
+        if trader.core.memory.audit.external != external:
+            self.fail("I6", f"external {trader.core.memory.audit.external}, moved {external}")
+        if lots.total() + external != self._coins():
+            text = f"lots {lots.total()} + external {external} are not {self._coins()}"
+            self.fail("I6", text)
+
+    def _coins(self) -> int:
+        """What the account holds of the base coin, Sats."""
+        coin = self.world.config.pair.partition("/")[0]
+        balance = self.world.exchange.account.balances[coin]
+        return int(balance // 10 ** (ASSETS[coin].decimals - SATS_DECIMALS))
+
+
+def _oldest_sold_first(fills: Iterable[Filled]) -> list[tuple[str, int]]:
+    """(exec_id, Sats left) of each purchase that is not sold, by the plainest means."""
+    left: list[tuple[str, int]] = []
+    for fill in sorted(fills, key=lambda fill: (fill.wall, fill.trade_id, fill.exec_id)):
+        if fill.side is Side.BUY:
+            left.append((fill.exec_id, int(fill.qty)))
+            continue
+        to_sell = int(fill.qty)
+        while to_sell and left:
+            name, held = left.pop(0)
+            taken = min(held, to_sell)
+            to_sell -= taken
+            if held > taken:
+                left.insert(0, (name, held - taken))
+    return left

@@ -1,0 +1,152 @@
+"""What REST must tell at the start and now and then: pairs, the key's permissions, fees, prices.
+
+Rule 1: a key that may withdraw is refused; a stolen one must not be able to take the money out.
+Rule 2: no line is opened before the pairs are read and the key is checked.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shared.backoff import Backoff
+from shared.kraken import rest
+from shared.kraken.answers import (
+    Failure,
+    answer,
+    by_name,
+    parse_fees,
+    parse_key_info,
+    parse_pairs,
+    parse_ticker,
+)
+from shared.orders import Pairs, SecondPrice, Verdict
+from shared.units import DAY, MINUTE, SECOND, Ns, Pair
+from strategy.session.desk import NEVER, Errand, Purpose
+from strategy.session.mail import Fatal, Note, SessionOut
+
+EVERY: Final = {
+    Purpose.PAIRS: DAY,  # precisions and minima move
+    Purpose.KEY: NEVER,  # once: what a key may do is settled when it is made
+    Purpose.FEES: Ns(60 * MINUTE),  # the tier counts the last thirty days
+    Purpose.TICKER: Ns(10 * SECOND),  # a price that the public line has no part in
+}
+
+BY_NAME: Final = (Purpose.FEES, Purpose.TICKER)
+"""What is asked by the names that the exchange's list of pairs gave."""
+
+NEEDED: Final = (
+    "query-open-trades",
+    "query-closed-trades",
+    "modify-trades",
+    "create-ws-token",
+)
+
+
+class Chores:
+    def __init__(self, symbols: tuple[str, ...]) -> None:
+        """symbols: v2 names of the pairs that are traded."""
+        self.pairs: dict[str, Pair] = {}  # by every name that REST or the line may use
+        self.refused = ""
+        self._symbols = symbols
+        self._keys: tuple[str, ...] = ()
+        self._key_checked = False
+        self._due: dict[Purpose, Ns] = dict.fromkeys(EVERY, Ns(0))
+        self._backoff: dict[Purpose, Backoff] = dict.fromkeys(EVERY, Backoff())
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.pairs) and self._key_checked
+
+    def due(self, now: Ns) -> list[Errand]:
+        """What to ask now; each is due again only when it was answered or has failed."""
+        errands = []
+        for purpose in EVERY:
+            if now >= self._due[purpose] and (purpose not in BY_NAME or self._keys):
+                self._due[purpose] = NEVER
+                errands.append(Errand(purpose, self._call(purpose)))
+        return errands
+
+    def wake_at(self) -> Ns:
+        # Some wait for the pairs; what brings these wakes us anyway.
+        return min(at for each, at in self._due.items() if each not in BY_NAME or self._keys)
+
+    def hear(self, purpose: Purpose, status: int, body: bytes, now: Ns) -> list[SessionOut]:
+        match purpose:
+            case Purpose.PAIRS:
+                outs = self._hear_pairs(status, body)
+            case Purpose.KEY:
+                outs = self._hear_key(status, body)
+            case Purpose.TICKER:
+                outs = self._hear_ticker(status, body, now)
+            case _:
+                outs = self._hear_fees(status, body)
+        if isinstance(outs, Failure):
+            return [self.failed(purpose, outs.error, now)]
+        self._backoff[purpose] = Backoff()
+        self._due[purpose] = Ns(min(now + EVERY[purpose], NEVER))
+        return outs
+
+    def failed(self, purpose: Purpose, why: str, now: Ns) -> Note:
+        backoff = self._backoff[purpose] = self._backoff[purpose].failed()
+        self._due[purpose] = Ns(now + backoff.wait())
+        wait_s = backoff.wait() // SECOND
+        fields: dict[str, str | int | float] = {"what": purpose.value, "why": why, "wait_s": wait_s}
+        return Note("warning", "rest_failed", fields)
+
+    def _call(self, purpose: Purpose) -> rest.Call:
+        match purpose:
+            case Purpose.PAIRS:
+                return rest.ASSET_PAIRS
+            case Purpose.KEY:
+                return rest.KEY_INFO
+            case Purpose.TICKER:
+                return rest.ticker(self._keys)
+            case _:
+                return rest.trade_volume(self._keys)
+
+    def _hear_pairs(self, status: int, body: bytes) -> list[SessionOut] | Failure:
+        listings = answer(status, body, parse_pairs)
+        if isinstance(listings, Failure):
+            return listings
+        ours = {each.pair.symbol: each for each in listings if each.pair.symbol in self._symbols}
+        missing = [symbol for symbol in self._symbols if symbol not in ours]
+        if missing:
+            return Failure(f"not listed: {', '.join(missing)}", Verdict.NOT_DONE)
+        # In place: whoever reads rows looks pairs up here.
+        self.pairs.clear()
+        self.pairs.update(by_name(listings))
+        self._keys = tuple(ours[symbol].names[0] for symbol in self._symbols)
+        return [Pairs(tuple(ours[symbol].pair for symbol in self._symbols))]
+
+    def _hear_key(self, status: int, body: bytes) -> list[SessionOut] | Failure:
+        info = answer(status, body, parse_key_info)
+        if isinstance(info, Failure):
+            return info
+        dangerous = [text for text in info.permissions if "withdraw" in text.lower()]
+        if dangerous:
+            self.refused = (
+                f"the API key may withdraw ({', '.join(dangerous)}): make one without this "
+                "permission and put it into kraken.key_file"
+            )
+            return [Note("critical", "key_refused", {"why": self.refused}), Fatal(self.refused)]
+        self._key_checked = True
+        missing = [text for text in NEEDED if text not in info.permissions]
+        if not missing:
+            return []
+        return [Note("warning", "key_lacks_permissions", {"missing": ", ".join(missing)})]
+
+    def _hear_ticker(self, status: int, body: bytes, now: Ns) -> list[SessionOut] | Failure:
+        found = answer(status, body, lambda result: parse_ticker(result, self.pairs))
+        if isinstance(found, Failure):
+            return found
+        return [
+            SecondPrice(symbol, bid, ask, now)
+            for symbol, (bid, ask) in found.items()
+            if symbol in self._symbols
+        ]
+
+    def _hear_fees(self, status: int, body: bytes) -> list[SessionOut] | Failure:
+        fees = answer(status, body, lambda result: parse_fees(result, self.pairs))
+        if isinstance(fees, Failure):
+            return fees
+        return [*(each for each in fees if each.pair in self._symbols)]
