@@ -110,6 +110,7 @@ NAMES: Final = {
     "bool": "true or false",
     "str": "text",
     "Decimal": "exact number",
+    "TaxYear": "a year and what is said of it",
     "WeightedPair": "symbol and weight",
 }
 

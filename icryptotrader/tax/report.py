@@ -70,18 +70,26 @@ class Packed(Struct, frozen=True):
 def settings_of(
     config: Config, year: int, external: dict[int, Decimal], carried: dict[int, Decimal]
 ) -> Settings:
-    """The operator's word about a year: the configuration, then what the command line says."""
+    """The operator's word: the configuration, by year and of this year, then the command line.
+
+    year: that of the report; what [tax] says without naming a year is said about it alone.
+    """
     tax = config.tax
-    others = {year: tax.external_s23_net_eur} if tax.external_s23_net_eur else {}
+    told = [tax.of_year(each) for each in sorted({year, *(each.year for each in tax.years)})]
+    others = {each.year: each.external_s23_net_eur for each in told if each.external_s23_net_eur}
     assessed = {year: tax.loss_carryforward_eur} if tax.loss_carryforward_eur else {}
+    for own in tax.years:
+        # Said of a year by name, even 0 stands in place of what was computed.
+        if own.loss_carryforward_eur is not None:
+            assessed[own.year] = own.loss_carryforward_eur
     return Settings(
-        external=others | external,
-        assessed=assessed | carried,
-        waived=(year,) if tax.waive_carryback else (),
+        external=dict(sorted((others | external).items())),
+        assessed=dict(sorted((assessed | carried).items())),
+        waived=tuple(each.year for each in told if each.waive_carryback),
         usd_leg=tax.usd_leg,
         marginal_rate=Decimal(str(tax.marginal_rate)),
         safety_days=tax.holding_safety_days,
-        reform_enacted=False,
+        reform_enacted=tax.reform_enacted,
     )
 
 
@@ -227,7 +235,8 @@ def _evidence_faults(folder: Path, packed: Packed, raw: bytes) -> Iterable[str]:
 
 
 def _encoded(packed: Packed) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(packed, order="deterministic"), indent=1) + b"\n"
+    # Fields in their order, years in theirs: the same pack is the same text.
+    return msgspec.json.format(msgspec.json.encode(packed), indent=1) + b"\n"
 
 
 def _language(name: str) -> Language:

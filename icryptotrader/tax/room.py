@@ -43,8 +43,9 @@ def room_of(desk: Desk, config: Config, wall: Ns, price: Decimal) -> Room:
     """What the desk says at a moment. price: EUR a coin, 0 if not known."""
     tax, gate = config.tax, desk.gate(wall, EVERYTHING)
     year, rate = berlin_day(wall).year, Decimal(str(tax.marginal_rate))
-    net = gate.net + tax.external_s23_net_eur
-    edge = cliff(year, net, rate, tax.loss_carryforward_eur, beyond=False)
+    said = tax.of_year(year)
+    net = gate.net + said.external_s23_net_eur
+    edge = cliff(year, net, rate, said.loss_carryforward_eur, beyond=False)
     days = max(0, HORIZON_DAYS - tax.near_threshold_days)
     today, safety = utc_day(wall), tax.holding_safety_days
     guarded = near_threshold(gate.stock, today, price, days, safety, rate)
@@ -55,7 +56,7 @@ def room_of(desk: Desk, config: Config, wall: Ns, price: Decimal) -> Room:
         notes.append("a rate is missing: only free coins may be sold until it is read in")
     if guarded is not None:
         notes.append(f"{guarded.why}; waiting saves about {guarded.saves} EUR")
-    if warning := reform_warning(berlin_day(wall), enacted=False):
+    if warning := reform_warning(berlin_day(wall), enacted=tax.reform_enacted):
         notes.append(warning)
     return Room(
         year=year,
@@ -80,17 +81,17 @@ def show_room(
     except LedgerError as error:
         tell(str(error))
         return 1
-    tax = config.tax
+    tax, wall = config.tax, house_wall(home)
     settings = DeskSettings(
         coin=config.pair.partition("/")[0],
         safety_days=tax.holding_safety_days,
         own_limit=tax.annual_exemption_eur,
-        external=tax.external_s23_net_eur,
+        external=tax.of_year(berlin_day(wall).year).external_s23_net_eur,
         buffer=Decimal(0),
         track_currencies=tax.usd_leg != "off",
     )
     desk = Desk(evidence.events(), evidence.known_rates(), settings)
-    room = room_of(desk, config, house_wall(home), price)
+    room = room_of(desk, config, wall, price)
     if json:
         tell(msgspec.json.format(msgspec.json.encode(room), indent=2).decode())
         return 0

@@ -175,7 +175,8 @@ def _of_rows(
         notes.append(f"{name}: {asset} and {quote} both {'came' if amounts[asset] > 0 else 'went'}")
         return None
     if trade is not None and trade.margin:
-        notes.append(f"{name}: a trade on margin; short sales know no holding period")
+        notes.append(_on_margin(name))
+        return None
     return Exchanged(
         id=name,
         wall=rows[0].wall if trade is None else trade.wall,
@@ -200,7 +201,8 @@ def _of_trade(trade: TradeRow, notes: list[str]) -> Exchanged | None:
         notes.append(f"{trade.txid}: {trade.side} of {trade.base}/{trade.quote} is not booked")
         return None
     if trade.margin:
-        notes.append(f"{trade.txid}: a trade on margin; short sales know no holding period")
+        notes.append(_on_margin(trade.txid))
+        return None
     side = Side(trade.side)
     return Exchanged(
         id=trade.txid,
@@ -214,6 +216,14 @@ def _of_trade(trade: TradeRow, notes: list[str]) -> Exchanged | None:
         gross=trade.vol if flip else trade.cost,
         fees=((trade.quote, trade.fee),) if trade.fee else (),
         order_id=trade.order_id,
+    )
+
+
+def _on_margin(name: str) -> str:
+    """Lent coins are no acquisition of one's own, and a short sale has no holding period."""
+    return (
+        f"{name}: a trade on margin is not booked (§ 23 (1) s. 1 Nr. 3 EStG, or § 20: ask your "
+        "tax adviser)"
     )
 
 

@@ -185,7 +185,7 @@ def cointracking_csv(report: Report) -> str:
 
 def json(report: Report) -> str:
     """Everything as one document; amounts as text, keys in a fixed order."""
-    raw = msgspec.json.encode(report, order="deterministic")
+    raw = msgspec.json.encode(report)
     return msgspec.json.format(raw, indent=1).decode() + "\n"
 
 

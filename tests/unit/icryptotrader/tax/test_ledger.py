@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from icryptotrader.cli import app
 from icryptotrader.lots import View, calendar, histogram, unlocks
-from shared.config import Home
+from shared.config import ConfigError, Home, load
 from shared.process import lock
 from shared.units import DAY, Ns
 
@@ -382,3 +382,37 @@ def test_a_fee_that_was_booked_otherwise_is_told(desk: Desk) -> None:
     desk.run("ledger", "import", desk.file("t.csv", TRADES.partition("TX9")[0]), "--apply")
     said = desk.run("ledger", "import", desk.file("l.csv", other))
     assert "look at: TS1: booked with the fee 51.58400 EUR; these tables say 0.0008 BTC" in said
+
+
+def test_a_trade_on_margin_is_told_and_not_booked(desk: Desk) -> None:
+    lent = TRADES.replace("0.52,0.0", "0.52,6448.0")
+    said = desk.run("ledger", "import", desk.file("t.csv", lent))
+    assert "look at: TS1: a trade on margin is not booked" in said
+    assert "1 fills, of which 1 are new" in said
+    alone = desk.file("t.csv", lent.partition("TX9")[0])
+    both = desk.run("ledger", "import", desk.file("l.csv", LEDGERS), alone)
+    assert "look at: TS1: a trade on margin is not booked" in both
+    assert "BTC: the exchange says 0.1124100000" in both
+    assert "<- differs" in both
+
+
+def test_what_the_person_says_is_kept_by_year(desk: Desk) -> None:
+    desk.filled()
+    (desk.home.path / "user.toml").write_text(
+        '[tax]\nexternal_s23_net_eur = "5"\nwaive_carryback = true\n'
+        '[[tax.years]]\nyear = 2024\nexternal_s23_net_eur = "700"\nwaive_carryback = false\n'
+        '[[tax.years]]\nyear = 2025\nexternal_s23_net_eur = "-900"\n'
+    )
+    told = json.loads(desk.run("tax", "report", "2024", "--format", "json"))
+    # 436.74 of the coins and 700 of other disposals, less the loss that 2025 carries back; the
+    # waiver said for every year without an entry holds for 2025, too.
+    assert told["settings"]["external"] == {"2024": "700", "2025": "-900"}
+    assert told["settings"]["waived"] == [2025]
+    assert told["result"]["taxable"] == "1136.74"
+    pack = desk.folder / "pack"
+    desk.run("tax", "report", "2024", "--pack", str(pack))
+    assert CliRunner().invoke(app, ["tax", "verify-report", str(pack)]).exit_code == 0
+    for faulty in ("free = 1", 'external_s23_net_eur = "much"', "[[tax.years]]\nyear = 2024"):
+        (desk.home.path / "user.toml").write_text(f"[[tax.years]]\nyear = 2024\n{faulty}\n")
+        with pytest.raises(ConfigError, match=r"tax\.years"):
+            load(desk.home)
