@@ -93,8 +93,15 @@ class Advise(Request, frozen=True, forbid_unknown_fields=True, tag="advise"):
     verdict: Literal["STRONG_BUY", "BUY", "NEUTRAL", "SELL", "STRONG_SELL"]
     confidence: Annotated[float, Meta(ge=0.0, le=1.0)]
     bias_bps: Annotated[float, Meta(ge=-100.0, le=100.0)]  # 0: by the verdict alone
-    regime_hint: Annotated[str, Meta(max_length=32)] = ""
+    regime_hint: Literal["", "range_bound", "trending_up", "trending_down", "chaos"] = ""
     source: Annotated[str, Meta(max_length=64)] = ""
+
+
+class SwitchAdvice(Request, frozen=True, forbid_unknown_fields=True, tag="advice"):
+    """Listen to advice, or not: off drops what stands at once; survives a restart."""
+
+    on: bool
+    reason: Reason
 
 
 class Shutdown(Request, frozen=True, forbid_unknown_fields=True, tag="shutdown"):
@@ -115,6 +122,7 @@ AnyRequest = (
     | Flatten
     | Kill
     | Advise
+    | SwitchAdvice
     | Shutdown
 )
 

@@ -151,6 +151,22 @@ class PairView(Struct, frozen=True, gc=False):
     why: tuple[str, ...]  # the plan's reasons, stage by stage
     volatility_pct: float = 0.0  # annualised
     move_60s_pct: float = 0.0
+    advice_bps: float = 0.0  # what advice leans the prices by now; above 0 leans to buying
+    lean_bps: float = 0.0  # what the prices lean by in all
+
+
+class AdviceView(Struct, frozen=True, gc=False):
+    """What a model said last and what is left of it; empty where nothing stands."""
+
+    enabled: bool = False
+    off: str = ""  # why the operator switched it off; "" while it is heard
+    verdict: str = ""  # STRONG_BUY | BUY | NEUTRAL | SELL | STRONG_SELL
+    confidence: float = 0.0
+    regime_hint: str = ""  # shown; it changes no regime
+    source: str = ""
+    bias_bps: float = 0.0  # weighed and capped, when it came; above 0 leans to buying
+    age_s: float = 0.0
+    left_s: float = 0.0  # until it has faded
 
 
 class FillView(Struct, frozen=True, gc=False):
@@ -202,6 +218,7 @@ class Status(Frame, frozen=True, array_like=True, tag="status", gc=False):
     uptime_s: float
     tick_us: float  # duration of the last step, measured by the shell
     alerts: tuple[tuple[str, str], ...] = ()  # level, text: the open ones
+    advice: AdviceView = AdviceView()
 
 
 class Fill(Frame, frozen=True, array_like=True, tag="fill", gc=False):

@@ -44,6 +44,7 @@ VALUES: Final = (
     frames.VwapWindow,
     frames.PairView,
     frames.SlotView,
+    frames.AdviceView,
     frames.FillView,
 )
 """What stands inside frames."""

@@ -35,6 +35,7 @@ from shared.control import (
     Reply,
     Resume,
     Shutdown,
+    SwitchAdvice,
     decode_reply,
     encode_request,
 )
@@ -222,6 +223,21 @@ def reconcile(
         _end(USAGE, "reconcile: say nothing more, or: accept REASON", json=json)
     request = AcceptDrift(*_head(), reason=_short(reason, LONGEST_REASON, "REASON"))
     _ask(context, home, request, json=json)
+
+
+@app.command()
+def advice(
+    context: typer.Context,
+    switch: Annotated[str, typer.Argument(metavar="on|off", help="Whether it is listened to.")],
+    reason: ReasonArgument,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Listen to a model's advice, or not: `off` takes its lean out at once; survives a restart."""
+    if switch not in ("on", "off"):
+        _end(USAGE, f"advice: say on or off, not {switch!r}", json=json)
+    short = _short(reason, LONGEST_REASON, "REASON")
+    _ask(context, home, SwitchAdvice(*_head(), on=switch == "on", reason=short), json=json)
 
 
 @app.command()

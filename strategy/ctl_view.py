@@ -43,6 +43,7 @@ def status(data: Mapping[str, Any]) -> Shown:
     """The whole view on one screen."""
     shown: Shown = [_state(data)]
     shown += [_pair(pair) for pair in _rows(data, "pairs")]
+    shown += _advice(data.get("advice") or {})
     shown.append(_grid(_rows(data, "slots")))
     if fills := _rows(data, "last_fills")[:FILLS_SHOWN]:
         shown.append(_fills(fills))
@@ -121,6 +122,23 @@ def _pair(pair: Mapping[str, Any]) -> RenderableType:
     lines += [f"- {reason}" for reason in pair.get("why") or ()]
     title = _say(pair.get("pair"))
     return Panel(Group(*map(Text, lines)), title=title, title_align="left", expand=False)
+
+
+def _advice(advice: Mapping[str, Any]) -> Shown:
+    """A line where a model is listened to."""
+    if not advice.get("enabled"):
+        return []
+    if advice.get("off"):
+        return [_line(f"advice: switched off: {advice['off']}", "dim")]
+    if not advice.get("verdict"):
+        return [_line("advice: none stands", "dim")]
+    hint = f", expects {advice['regime_hint']}" if advice.get("regime_hint") else ""
+    text = (
+        f"advice: {advice['verdict']} by {_say(advice.get('source'))}{hint}, worth "
+        f"{_number(advice.get('bias_bps'))} bps when it came, faded in "
+        f"{_seconds(advice.get('left_s'))}"
+    )
+    return [_line(text, "dim")]
 
 
 def _grid(slots: Iterable[Mapping[str, Any]]) -> RenderableType:

@@ -185,7 +185,8 @@ class Memory:
             for index, name in enumerate(config.symbols)
         }
         self.phase = Phase.STARTING
-        self.hold = start.facts.get("hold", "")
+        # Why it is on hold, and why advice is switched off; "" where neither is.
+        self.hold, self.deaf = (start.facts.get(name, "") for name in ("hold", "deaf"))
         self.halt = start.halted or start.facts.get("halt", "")
         self.kill = Kill(start.facts.get("kill", ""), begun_at=start.boot)
         self.unwritten = ("", Ns(0))  # why the ledger cannot be written, and since when
@@ -309,7 +310,7 @@ class Memory:
         parts: list[object] = [
             self.phase, self.hold, self.halt, self.kill, self.audit, self.unwritten, self.flatten,
             self.line, self.system, self.day, self.switch, self.asking, self.cursor, self.ids,
-            self.risk, self.fills, self.books, self.rates,
+            self.deaf, self.risk, self.fills, self.books, self.rates,
             self.lots.digest(), sorted(self.balances.items()), self.rejects_in_a_row,
         ]  # fmt: skip
         for pair in self.pairs.values():

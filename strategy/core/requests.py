@@ -24,10 +24,11 @@ from shared.control import (
     Reply,
     Resume,
     Shutdown,
+    SwitchAdvice,
 )
 from shared.units import Ns
 from strategy.core import audit, killing, taxview, view
-from strategy.core.advice import weigh_advice
+from strategy.core.advice import NEUTRAL, weigh_advice
 from strategy.core.explain import explain
 from strategy.core.lifecycle import Phase, Turn, turn
 from strategy.core.memory import Day, Memory
@@ -157,14 +158,26 @@ def _kill(memory: Memory, request: Kill, now: Ns) -> Handled:
 def _advise(memory: Memory, request: Advise, now: Ns) -> Handled:
     if not memory.config.ai_signal.enabled:
         return False, "ai_signal.enabled is false: nobody listens to advice", {}, []
-    given = weigh_advice(
-        request.verdict, request.confidence, request.bias_bps, now, memory.config.ai_signal
-    )
+    if memory.deaf:
+        return False, f"switched off: {memory.deaf} (strategy-ctl advice on REASON)", {}, []
+    given = weigh_advice(request, now, memory.config.ai_signal, memory.config.regime)
     for pair in memory.pairs.values():
         pair.advice = given
     memory.count("advice")
     text = f"leans by {given.bias_bps:+.1f} bps, fading ({request.source or 'unnamed'})"
     return True, text, {"bias_bps": given.bias_bps}, [_audit(memory, "advise", text)]
+
+
+def _switch_advice(memory: Memory, request: SwitchAdvice, now: Ns) -> Handled:
+    if not memory.config.ai_signal.enabled:
+        return False, "ai_signal.enabled is false: nobody listens to advice", {}, []
+    memory.deaf = "" if request.on else request.reason or "by the operator"
+    if memory.deaf:
+        for pair in memory.pairs.values():
+            pair.advice = NEUTRAL
+    said = "listens to advice again" if request.on else "advice is switched off; the lean is gone"
+    word = "advice-on" if request.on else "advice-off"
+    return True, said, {}, [Remember("deaf", memory.deaf), _audit(memory, word, request.reason)]
 
 
 def _shutdown(memory: Memory, request: Shutdown, now: Ns) -> Handled:
@@ -201,5 +214,6 @@ HANDLERS: Final[dict[type[Any], Callable[[Memory, Any, Ns], Handled]]] = {
     Flatten: _flatten,
     Kill: _kill,
     Advise: _advise,
+    SwitchAdvice: _switch_advice,
     Shutdown: _shutdown,
 }

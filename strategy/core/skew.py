@@ -54,7 +54,8 @@ def skew(
         lean = opinion.imbalance * float(sizes.obi_sensitivity_bps) + opinion.bias_bps
         most = float(sizes.max_skew_bps)
     lean = min(max(lean, -most), most)
-    return plan.leaning(f"wants to lean by {lean:+.1f} bps", lean)
+    part = f" (advice {opinion.bias_bps:+.1f})" if opinion.bias_bps else ""
+    return plan.leaning(f"wants to lean by {lean:+.1f} bps{part}", lean)
 
 
 def leaned(held: float, wanted_bps: float, step: float) -> float:

@@ -66,6 +66,7 @@ class AccountState(Struct, frozen=True):
     hold: str
     halt: str
     kill: Kill
+    deaf: str
     unwritten: tuple[str, Ns]
     flatten: bool
     stop_asked_at: Ns

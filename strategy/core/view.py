@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from shared.frames import FillView, PairView, SlotView, Status
+from shared.frames import AdviceView, FillView, PairView, SlotView, Status
 from shared.orders import Filled
 from shared.units import BPS, SECOND, Ns, Side, fixed_text, plain, price_text, qty_text
+from strategy.core.advice import NEUTRAL, advise, standing_bps
 from strategy.core.audit import drift
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
+from strategy.core.regime import values_of
 from strategy.core.slots import Slot, State
 from strategy.ledger.tax import free_from_wall
 
@@ -85,7 +87,32 @@ def status(memory: Memory, tick_us: float = 0.0) -> Status:
         uptime_s=round((now - memory.boot) / SECOND, 1),
         tick_us=tick_us,
         alerts=tuple(memory.alerts.values()),
+        advice=advice_view(memory, first),
     )
+
+
+def advice_view(memory: Memory, pair: PairMemory) -> AdviceView:
+    """Advice is given for all pairs at once: that of any one is that of the house."""
+    cfg, given, now = memory.config.ai_signal, advise(pair.advice, memory.now), memory.now
+    if given == NEUTRAL:
+        return AdviceView(cfg.enabled, memory.deaf)
+    return AdviceView(
+        cfg.enabled,
+        memory.deaf,
+        given.verdict,
+        round(given.confidence, 3),
+        given.regime_hint,
+        given.source,
+        round(given.bias_bps, 3),
+        round((now - given.given_at) / SECOND, 1),
+        round((given.until - now) / SECOND, 1),
+    )
+
+
+def leaning_by(memory: Memory, pair: PairMemory) -> float:
+    """What advice leans this pair's prices by now, bps; 0 where its regime does not listen."""
+    listens = values_of(pair.regime, memory.config.regime).signal_enabled
+    return round(standing_bps(pair.advice, listens, memory.now), 3)
 
 
 def pair_view(memory: Memory, pair: PairMemory) -> PairView:
@@ -111,6 +138,8 @@ def pair_view(memory: Memory, pair: PairMemory) -> PairView:
         why=(*pair.permit.why, *(pair.plan.why if pair.plan else ())),
         volatility_pct=round(pair.regime.volatility, 4),
         move_60s_pct=round(view.move_60s, 6) if view else 0.0,
+        advice_bps=leaning_by(memory, pair),
+        lean_bps=round(pair.hung.lean * BPS, 3),
     )
 
 
@@ -176,7 +205,7 @@ def waits_for(memory: Memory) -> tuple[str, ...]:
 def syncing_for(memory: Memory) -> list[str]:
     """What is missing before trading may begin."""
     found: list[str] = []
-    if memory.line != "up":
+    if memory.line == "down":
         return ["the private line to the exchange"]
     if memory.asking.listed_at < memory.line_up_at or not memory.asking.listed_at:
         found.append("the exchange's list of our orders")
