@@ -85,4 +85,5 @@ def standing_bps(advice: Advice, allowed: bool, now: Ns) -> float:
     """What is left of its bias; nothing where the regime does not listen."""
     if not allowed or now >= advice.until:
         return 0.0
-    return advice.bias_bps * (advice.until - now) / (advice.until - advice.given_at)
+    left = (advice.until - now) / (advice.until - advice.given_at)
+    return advice.bias_bps * left

@@ -60,6 +60,11 @@ def test_no_answer_moves_more_than_the_cap_times_the_weight(
     assert abs(standing_bps(advice, True, at)) <= abs(advice.bias_bps)
 
 
+def test_fading_never_adds_not_even_the_last_bit_of_a_float() -> None:
+    given = Advice(5.704529127934457e-220, NOW, Ns(NOW + 900 * SECOND))
+    assert standing_bps(given, True, NOW) == given.bias_bps
+
+
 @pytest.mark.parametrize(
     ("verdict", "bias", "weighed"),
     [
