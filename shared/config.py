@@ -103,6 +103,7 @@ class Grid(Struct, frozen=True, forbid_unknown_fields=True):
     sell_floor: Literal["paired", "none"]
     requote_tolerance: Annotated[float, Meta(ge=0.0, le=0.9)]
     requote_age_sec: Annotated[float, Meta(ge=0.0, le=3600.0)]
+    enlarge_age_sec: Annotated[float, Meta(ge=0.0, le=86_400.0)]
     anchor: Literal["vwap", "mid", "blend"]
     rungs: Literal["geometric", "arithmetic"]
     trailing: Literal["off", "up", "down", "both"]
@@ -110,6 +111,7 @@ class Grid(Struct, frozen=True, forbid_unknown_fields=True):
     highest: Decimal
     taker_leg: bool
     spacing_quantum_bps: Decimal
+    narrow_after_sec: Annotated[float, Meta(ge=0.0, le=86_400.0)]
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):

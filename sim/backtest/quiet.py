@@ -24,14 +24,12 @@ from shared import frames
 from shared.units import SECOND, Ns, Side, Ticks
 from strategy.core.account import assess_account
 from strategy.core.daily import overspent
-from strategy.core.fees import floor_bps
 from strategy.core.market import View
 from strategy.core.memory import Memory, PairMemory
 from strategy.core.pipeline import Core
 from strategy.core.plan import Laid
 from strategy.core.risk import Pause
 from strategy.core.slots import State
-from strategy.core.spacing import spaced, wanted_bps
 
 _HOUR: Final = 3_600 * SECOND
 _OVER: Final = Ns(1 << 62)
@@ -60,7 +58,6 @@ class Quiet:
         # Their stages follow figures that move with every sample.
         self._never = cfg.hedge.enabled or cfg.avellaneda_stoikov.enabled
         self._facts: tuple[object, ...] = ()
-        self._done: object = None
 
     def seek(self, now: Ns, until: int) -> None:
         """Find the band around the present price, after a whole step that asked for nothing.
@@ -91,7 +88,7 @@ class Quiet:
 
     def _found(self, band: Band) -> None:
         self.band = band
-        self._facts, self._done = self._known(), self._pair.samples.done
+        self._facts = self._known()
 
     def _is_idle(self) -> bool:
         """Nothing rests and nothing is to be sold off: a halt ends by a person's word alone."""
@@ -113,27 +110,14 @@ class Quiet:
             return False
         if memory.halt:
             return True
-        if overspent(memory):
-            return False
-        if pair.samples.done is not self._done:
-            self._done = pair.samples.done
-            return self._keeps_spacing(memory, pair)
-        return True
+        return not overspent(memory)
 
     def _known(self) -> tuple[object, ...]:
         memory, pair = self._memory, self._pair
         return (
             pair.regime.kind, pair.breaker, memory.pause, memory.risk.severity, pair.edges,
-            memory.asking, memory.books.gap,
+            memory.asking, memory.books.gap, pair.spacing.bps,
         )  # fmt: skip
-
-    def _keeps_spacing(self, memory: Memory, pair: PairMemory) -> bool:
-        cfg = memory.config
-        maker = pair.maker or 0.0
-        wanted, _ = wanted_bps(pair.spacing_bps, pair.samples, pair.regime.variance, cfg)
-        floor = floor_bps(maker, pair.taker or maker, cfg.grid)
-        quantum = float(cfg.grid.spacing_quantum_bps)
-        return spaced(pair.spacing_bps, wanted, floor, quantum) == pair.spacing_bps
 
     # The band.
 
@@ -158,12 +142,12 @@ class Quiet:
     def _same(self, view: View, bid: int, laid: Laid, now: Ns) -> bool:
         """Whether the core would lay the same and ask for nothing at this price, for ever."""
         core, pair = self._core, self._pair
-        kept = (pair.spacing_bps, pair.hung, pair.plan, pair.notes, core._anchor_moved)
+        kept = (pair.hung, pair.plan, pair.notes, core._anchor_moved)
         there = replace(view, bid=Ticks(bid), ask=Ticks(bid + 1), mid=bid + 0.5)
         found = core._wish(pair, there, now)
         hung = pair.hung
-        quiet = found == laid and hung == kept[1] and not hung.away_since
+        quiet = found == laid and hung == kept[0] and not hung.away_since
         if quiet:
             quiet = not core._decide(pair, there, found, _OVER)
-        pair.spacing_bps, pair.hung, pair.plan, pair.notes, core._anchor_moved = kept
+        pair.hung, pair.plan, pair.notes, core._anchor_moved = kept
         return quiet

@@ -37,6 +37,7 @@ from strategy.core.regime import Regime
 from strategy.core.risk import Pause, Risk
 from strategy.core.samples import Samples
 from strategy.core.slots import Slot, State
+from strategy.core.spacing import Asked, Spacing
 from strategy.core.thresholds import Record, Thresholds
 from strategy.ledger.entries import IntentEntry
 from strategy.ledger.lots import Lots
@@ -95,7 +96,8 @@ class PairMemory:
         self.edges: Thresholds | None = None  # None until first derived from the record
         self.samples = Samples()
         self.imbalance = Imbalance()
-        self.spacing_bps = 0.0  # of this tick; 0.0 until the first
+        self.spacing = Spacing()
+        self.asked: tuple[object, float, Asked] = (None, 0.0, Asked())  # of which samples
         self.hung = Hung()
         self.unmatched: Unmatched = ()
         self.limiter = Limiter()
@@ -113,6 +115,10 @@ class PairMemory:
 
     def side(self, side: Side) -> list[Slot]:
         return [s for s in self.slots if s.side is side and s.name != EXIT_SLOT]
+    @property
+    def spacing_bps(self) -> float:
+        return self.spacing.bps
+
 
     def place(self, name: str) -> int:
         """Where the slot of this name stands in `slots`."""
@@ -256,7 +262,7 @@ class Memory:
         anchor = facts.get(f"anchor:{pair.name}")
         if anchor:
             pair.hung = Hung(msgspec.json.decode(anchor, type=Anchor))
-            pair.spacing_bps = pair.hung.anchor.step * BPS
+            pair.spacing = Spacing(pair.hung.anchor.step * BPS)
         unmatched = facts.get(f"unmatched:{pair.name}")
         if unmatched:
             pair.unmatched = msgspec.json.decode(unmatched, type=Unmatched)
@@ -316,7 +322,7 @@ class Memory:
         for pair in self.pairs.values():
             parts += [
                 pair.slots, pair.hung, pair.breaker, pair.reference, pair.regime, pair.limiter,
-                pair.unmatched, pair.imbalance, pair.spacing_bps, pair.edges, pair.advice,
+                pair.unmatched, pair.imbalance, pair.spacing, pair.edges, pair.advice,
             ]  # fmt: skip
         return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 

@@ -56,7 +56,7 @@ from strategy.core.slots import (
     canceled,
     decide,
 )
-from strategy.core.spacing import spaced, wanted_bps
+from strategy.core.spacing import Asked, asked, space
 from strategy.core.taxgate import withhold
 from strategy.core.thresholds import note, thresholds
 from strategy.core.view import status, syncing_for
@@ -156,8 +156,19 @@ class Core:
             pair.record, pair.edges = record, thresholds(record, cfg.regime)
         pair.regime = classify(pair.regime, view, now, pair.edges, cfg.regime)  #  4 regime
         pair.advice = advise(pair.advice, now)  #                                  5 advice
+        if pair.maker is not None:
+            floor = floor_bps(pair.maker, pair.taker or pair.maker, cfg.grid)
+            least = max(floor, float(cfg.grid.min_spacing_bps))
+            pair.spacing = space(pair.spacing, self._asked(pair), least, now, cfg.grid)
 
     def _act(self, pair: PairMemory, now: Ns) -> list[Out]:
+    def _asked(self, pair: PairMemory) -> Asked:
+        """What the models of spacing ask for: thought about once for each sample."""
+        done, variance = pair.samples.done, pair.regime.variance
+        if pair.asked[0] is not done or pair.asked[1] != variance:
+            pair.asked = (done, variance, asked(pair.samples, variance, self.memory.config))
+        return pair.asked[2]
+
         """What we would like of one pair, and what we do."""
         memory, cfg, view = self.memory, self.memory.config, pair.view
         pair.permit = permit(memory, pair, now)
@@ -177,14 +188,11 @@ class Core:
         free, base, money = memory.free(), memory.base_total(pair), money_units(memory, pair)
         reserve = int(cfg.grid.base_reserve.scaleb(view.pair.qty_decimals))
         floor = floor_bps(pair.maker, pair.taker or pair.maker, cfg.grid)
-        wanted, who = wanted_bps(pair.spacing_bps, pair.samples, pair.regime.variance, cfg)
-        quantum = float(cfg.grid.spacing_quantum_bps)
-        least = max(floor, float(cfg.grid.min_spacing_bps))
-        pair.spacing_bps = spaced(pair.spacing_bps, wanted, least, quantum)
-        step, quote = pair.spacing_bps / BPS, memory.quote_total(pair)
+        step, quote = pair.spacing.bps / BPS, memory.quote_total(pair)
 
-        who = "the fees' floor" if pair.spacing_bps <= floor else who
-        plan = propose(view, values, step, (base - reserve, quote), cfg.grid, who)  # 6 grid
+        plan = propose(  #                                                         6 grid
+            view, values, step, (base - reserve, quote), cfg.grid, pair.spacing.who
+        )
         plan = plan.collared(view.mid, cfg.limits.collar_pct)
         plan = confine(plan, view, (base, money), cfg.inventory.rebalance_cap_pct, values)
         plan = withhold(plan, free, view.pair.qty_min)  #                         7 tax gating
@@ -241,6 +249,7 @@ class Core:
             view.bid,
             view.ask,
         )
+            int(cfg.enlarge_age_sec * SECOND),
         intents = decide(pair.side(Side.BUY), laid.buys, now, rules)
         return intents + decide(pair.side(Side.SELL), laid.sells, now, rules)
 

@@ -209,6 +209,7 @@ class Rules(Struct, frozen=True):
     least_age: int  # ns
     bid: int  # Ticks
     ask: int
+    enlarge_age: int = 0  # ns
 
     def filling(self, slot: Slot) -> bool:
         """The market stands at its price or beyond: the fill is on its way, so it is let be."""
@@ -242,24 +243,25 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
     So one completed fill changes two orders at most, and the rest keep their places in the queue.
     """
     held = [slot for slot in slots if slot.state is not State.EMPTY]
-    wanted, unmatched = _match(held, wishes, rules)
+    wanted, unmatched = _match(held, wishes, now, rules)
     movable = [s for s in unmatched if s.state is State.LIVE and not rules.filling(s)]
     intents: list[Intent] = []
     # A wish for which no order rests is best served by an order that no wish keeps.
-    for slot in movable:
-        if not wanted:
+    for slot, wish in _paired(movable, wanted):
+        if wish is None:
             # A side that is withdrawn as a whole goes at once; a rung too many can wait.
             intents.append(Cancel(slot, "no rung wants it", urgent=not wishes))
         elif slot.not_before <= now and (
-            now - slot.changed >= rules.least_age or reduces(slot, wanted[0])
+            now - slot.changed >= rules.least_age or reduces(slot, wish)
         ):
-            if slot.filled < wanted[0].qty:
-                intents.append(Amend(slot, wanted.pop(0)))
+            if slot.filled < wish.qty:
+                intents.append(Amend(slot, wish))
             else:
                 intents.append(Cancel(slot, "its rung is smaller than what has filled"))
-        else:
-            # Too young to move without a rate penalty: its wish waits for it.
-            wanted.pop(0)
+                continue
+        # Else too young to move without a rate penalty: its wish waits for it.
+        if wish is not None:
+            wanted.remove(wish)
     free = [s for s in slots if s.state is State.EMPTY and s.not_before <= now]
     # Each order in flight, lost, being filled or being cancelled holds the place of one wish:
     # never more orders than rungs.
@@ -269,7 +271,22 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
     return intents
 
 
-def _match(held: list[Slot], wishes: Sequence[Wish], rules: Rules) -> tuple[list[Wish], list[Slot]]:
+def _paired(movable: list[Slot], wanted: list[Wish]) -> list[tuple[Slot, Wish | None]]:
+    """Who moves where: an order of another size stays at its price, the others keep their order.
+
+    Both sides of the pairing run from the market outwards, so no order jumps over its neighbour.
+    """
+    at_price = {wish.price: wish for wish in wanted}
+    staying = {slot.name: at_price.pop(slot.price) for slot in movable if slot.price in at_price}
+    moving = [wish for wish in wanted if wish.price in at_price]
+    outward = sorted(movable, key=lambda slot: -slot.side.sign * slot.price)
+    left = iter(moving)
+    return [(slot, staying.get(slot.name) or next(left, None)) for slot in outward]
+
+
+def _match(
+    held: list[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules
+) -> tuple[list[Wish], list[Slot]]:
     """Wishes that no order serves yet, and orders that serve no wish."""
     unmatched = {slot.name: slot for slot in held}
     # At rest every order stands where it is wished: found at once, without comparing all to all.
@@ -277,13 +294,12 @@ def _match(held: list[Slot], wishes: Sequence[Wish], rules: Rules) -> tuple[list
     wanted: list[Wish] = []
     for wish in wishes:
         best = there.get(wish.price)
-        if best is None or best.name not in unmatched or not _size_fits(best, wish):
+        if best is None or best.name not in unmatched or not _size_fits(best, wish, now, rules):
             best, nearest = None, rules.tolerance * rules.step
             for slot in unmatched.values():
                 apart = abs(slot.price - wish.price) / max(slot.price, wish.price)
-                if (apart < nearest or (best is None and apart == nearest)) and _size_fits(
-                    slot, wish
-                ):
+                nearer = apart < nearest or (best is None and apart == nearest)
+                if nearer and _size_fits(slot, wish, now, rules):
                     best, nearest = slot, apart
         if best is None:
             wanted.append(wish)
@@ -292,9 +308,18 @@ def _match(held: list[Slot], wishes: Sequence[Wish], rules: Rules) -> tuple[list
     return wanted, list(unmatched.values())
 
 
-def _size_fits(slot: Slot, wish: Wish) -> bool:
-    """A resting size is kept while it is within a fifth of the wish, unless it is too large."""
-    return slot.state is not State.LIVE or wish.qty * 4 <= slot.qty * 5 <= wish.qty * 6
+def _size_fits(slot: Slot, wish: Wish, now: Ns, rules: Rules) -> bool:
+    """A resting size is kept while it is within a fifth of the wish, or young and too small.
+
+    Kraken: a larger quantity goes to the back of the queue. So what was made smaller a moment ago
+    is not made larger again before it has rested for `enlarge_age`; what is too large shrinks now.
+    """
+    if slot.state is not State.LIVE:
+        return True
+    fifths = slot.qty * 5
+    if fifths < wish.qty * 4:
+        return now - slot.changed < rules.enlarge_age
+    return fifths <= wish.qty * 6
 
 
 def reduces(slot: Slot, wish: Wish) -> bool:

@@ -31,6 +31,7 @@ from strategy.core.regime import Regime
 from strategy.core.risk import Pause, Risk
 from strategy.core.samples import Samples
 from strategy.core.slots import Slot
+from strategy.core.spacing import Spacing
 from strategy.core.thresholds import Record, Thresholds
 from strategy.ledger.lots import Lots, Trade
 
@@ -46,7 +47,7 @@ class PairState(Struct, frozen=True):
     edges: Thresholds | None
     samples: Samples
     imbalance: Imbalance
-    spacing_bps: float
+    spacing: Spacing
     hung: Hung
     unmatched: Unmatched
     limiter: Limiter

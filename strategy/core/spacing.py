@@ -3,6 +3,8 @@
 Rule 1: never below the floor of the fees (fees.py), whatever a model says.
 Rule 2: a changed step moves every rung, so the spacing moves in whole quanta and only once what
 is wanted lies well beyond the edge of the present one (`settle`).
+Rule 3: it widens at once, for that takes risk away; it narrows after less has been asked for
+without a break for a while, and then to the most of what was asked for in that time.
 
 A further model is one file with its formula and one line in MODELS.
 """
@@ -12,13 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from shared.config import Config
+import msgspec
+from msgspec import Struct
+
+from shared.config import Config, Grid
+from shared.units import SECOND, Ns
 from strategy.core.atr import atr
 from strategy.core.avellaneda import spread_bps, variance_pct2
 from strategy.core.bollinger import bollinger
 from strategy.core.samples import Samples
 
-RELATIVE_QUANTUM: Final = 0.15
+RELATIVE_QUANTUM: Final = 0.25
 SETTLES_BEYOND: Final = 0.75
 """Of a quantum: half would be plain rounding, the rest is hysteresis."""
 
@@ -37,19 +43,60 @@ MODELS: Final[dict[str, Model]] = {
 }
 
 
-def wanted_bps(held: float, samples: Samples, variance: float, cfg: Config) -> tuple[float, str]:
+class Asked(Struct, frozen=True):
     """The spacing in bps that models and settings ask for, and who asked for it.
 
-    held: that of the tick before. A model that has not seen enough never narrows it.
+    cold: a model that has not seen enough yet; while there is one, nothing gets narrower.
     """
-    most, who = float(cfg.grid.min_spacing_bps), "grid.min_spacing_bps"
+
+    bps: float = 0.0
+    who: str = ""
+    cold: str = ""
+
+
+class Spacing(Struct, frozen=True):
+    """How far the rungs stand apart, bps; 0.0 until the first.
+
+    less_since: since when less has been asked for (0 = it is not); toward: the most of it.
+    """
+
+    bps: float = 0.0
+    who: str = ""
+    less_since: Ns = Ns(0)
+    toward: float = 0.0
+
+
+def asked(samples: Samples, variance: float, cfg: Config) -> Asked:
+    """What the models ask for; changes only with a new sample."""
+    most, who, cold = float(cfg.grid.min_spacing_bps), "grid.min_spacing_bps", ""
     for name, model in MODELS.items():
         wanted = model(samples, variance, cfg)
         if wanted is None:
-            wanted, name = held, f"kept until {name} has seen enough"
-        if wanted > most:
+            cold = cold or name
+        elif wanted > most:
             most, who = wanted, name
-    return most, who
+    return Asked(most, who, cold)
+
+
+def space(held: Spacing, wanted: Asked, floor: float, now: Ns, cfg: Grid) -> Spacing:
+    """The spacing after this tick: wider at once, narrower only after `narrow_after_sec`."""
+    bps, who = wanted.bps, wanted.who
+    if wanted.cold and bps < held.bps:
+        bps, who = held.bps, f"kept until {wanted.cold} has seen enough"
+    moved = spaced(held.bps, bps, floor, float(cfg.spacing_quantum_bps))
+    who = "the fees' floor" if moved <= floor else who
+    if moved > held.bps:
+        return Spacing(moved, who)
+    if moved == held.bps:
+        still = not held.less_since and who == held.who
+        return held if still else Spacing(moved, who)
+    if not held.less_since:
+        return Spacing(held.bps, held.who, now, moved)
+    toward = max(held.toward, moved)
+    if now - held.less_since >= cfg.narrow_after_sec * SECOND:
+        # Less still may be asked for now: that wait begins here.
+        return space(Spacing(toward, held.who), wanted, floor, now, cfg)
+    return held if toward == held.toward else msgspec.structs.replace(held, toward=toward)
 
 
 def _half_spread(variance: float, cfg: Config) -> float | None:
@@ -70,7 +117,7 @@ def settle(held: float, wanted: float, quantum: float, origin: float = 0.0) -> f
 
 
 def spaced(held: float, wanted: float, floor: float, quantum: float) -> float:
-    """The spacing of this tick, bps. held: that of the tick before, 0.0 at first."""
+    """Where the spacing would go by itself, bps. held: where it is, 0.0 at first."""
     target = max(wanted, floor)
     # A wide spacing may be off by more: it is the ratio that the result depends on.
     wide = max(quantum, RELATIVE_QUANTUM * target)

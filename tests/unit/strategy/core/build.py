@@ -47,6 +47,8 @@ PINNED: dict[str, dict[str, Any]] = {
         "least_edge_bps": "5",
         "requote_tolerance": 0.15,
         "requote_age_sec": 15,
+        "enlarge_age_sec": 3600,
+        "narrow_after_sec": 3600,
         "anchor": "vwap",
     },
     "limits": {

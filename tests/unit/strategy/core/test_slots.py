@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.orders import AddOrder, AmendOrder, CancelOrder
 from shared.units import SECOND, Ns, Sats, Side, Ticks
@@ -31,7 +32,7 @@ from strategy.core.slots import (
 )
 from tests.unit.strategy.core.build import MID, STEP, make_slot, rung
 
-NOW = Ns(1_000 * SECOND)
+NOW = Ns(10_000 * SECOND)
 OLD = Ns(NOW - 60 * SECOND)
 RULES = Rules(STEP, 0.15, 15 * SECOND, MID - 5, MID + 5)
 QTY = 588_000
@@ -228,6 +229,43 @@ CASES: dict[str, tuple[list[Slot], list[Wish], list[str]]] = {
 def test_wishes_against_orders(case: str) -> None:
     slots, wishes, expected = CASES[case]
     assert kinds(decide(slots, wishes, NOW, RULES)) == expected
+
+
+def test_sizes_change_in_place_whatever_the_slots_order() -> None:
+    """Only the sizes are wished otherwise: no order is moved to another's price for it."""
+    slots = [live("b1", -2), live("b2", -1), live("b3", -3)]
+    found = decide(slots, [wish(-k, QTY // 2) for k in (1, 2, 3)], NOW, RULES)
+    assert kinds(found) == ["Amend b2", "Amend b1", "Amend b3"]
+    assert all(isinstance(each, Amend) and each.slot.price == each.wish.price for each in found)
+
+
+def test_a_wider_lattice_keeps_the_orders_in_their_order() -> None:
+    slots = [live("s1", 3), live("s2", 1), live("s3", 2)]
+    found = decide(slots, [wish(1.5), wish(3.5), wish(4.5)], NOW, RULES)
+    assert [
+        (each.slot.name, int(each.wish.price)) for each in found if isinstance(each, Amend)
+    ] == [
+        ("s2", wish(1.5).price),
+        ("s3", wish(3.5).price),
+        ("s1", wish(4.5).price),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("age_s", "qty", "expected"),
+    [
+        (3_599, QTY * 2, []),
+        (3_600, QTY * 2, ["Amend b1"]),
+        (20, QTY // 2, ["Amend b1"]),  # smaller at once
+        (3, QTY // 2, ["Amend b1"]),
+    ],
+)
+def test_an_order_at_its_price_grows_late_and_shrinks_at_once(
+    age_s: int, qty: int, expected: list[str]
+) -> None:
+    rules = replace(RULES, enlarge_age=3_600 * SECOND)
+    slot = live("b1", -1, changed=Ns(NOW - age_s * SECOND))
+    assert kinds(decide([slot], [wish(-1, qty)], NOW, rules)) == expected
 
 
 @pytest.mark.parametrize("state", [*IN_FLIGHT, State.LOST])

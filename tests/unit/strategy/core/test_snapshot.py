@@ -115,7 +115,7 @@ def test_every_field_of_memory_is_in_the_snapshot() -> None:
     kept = set(snapshot.AccountState.__struct_fields__)
     assert set(vars(desk.memory)) - derived == kept
     # Looked at anew in each tick, or shown to people only.
-    told = {"name", "index", "view", "permit", "plan", "laid", "notes"}
+    told = {"name", "index", "view", "permit", "plan", "laid", "notes", "asked"}
     pair = desk.memory.pairs["BTC/EUR"]
     assert set(vars(pair)) - told == set(snapshot.PairState.__struct_fields__)
     assert desk.mid == MID

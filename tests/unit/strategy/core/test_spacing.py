@@ -15,7 +15,7 @@ from strategy.core.avellaneda import lean_bps, spread_bps, variance_pct2
 from strategy.core.bollinger import bollinger
 from strategy.core.market import Freshness
 from strategy.core.samples import KEPT, Sample, Samples, sample
-from strategy.core.spacing import MODELS, settle, spaced, wanted_bps
+from strategy.core.spacing import MODELS, Asked, Spacing, asked, settle, space, spaced
 from tests.unit.strategy.core.build import CONFIG, MID, make_config, make_view
 
 START = Ns(1_000 * SECOND)
@@ -111,7 +111,7 @@ def test_spacing_is_never_below_the_fees_and_follows_what_is_wanted(
     held: float, wanted: float, floor: float, quantum: float
 ) -> None:
     found = spaced(held, wanted, floor, quantum)
-    wide = max(quantum, 0.15 * max(wanted, floor))
+    wide = max(quantum, 0.25 * max(wanted, floor))
     assert found >= floor
     assert abs(found - max(wanted, floor)) <= 0.75 * wide + 1e-9 or found == floor
     assert spaced(found, wanted, floor, quantum) == found  # at rest it stays
@@ -126,15 +126,68 @@ def test_a_wandering_wish_at_the_edge_of_a_quantum_moves_nothing() -> None:
 
 def test_the_widest_model_decides_and_a_cold_one_never_narrows() -> None:
     seen = closes(*[MID * (1 + (0.004 if n % 2 else -0.004)) for n in range(20)])
-    assert wanted_bps(0.0, seen, 0.0, CONFIG)[1] == "Bollinger"
-    assert wanted_bps(80.0, Samples(), 0.0, CONFIG)[0] == 80.0
-    assert wanted_bps(0.0, Samples(), 0.0, CONFIG) == (20.0, "grid.min_spacing_bps")
+    assert asked(seen, 0.0, CONFIG).who == "Bollinger"
+    cold = asked(Samples(), 0.0, CONFIG)
+    assert cold == Asked(20.0, "grid.min_spacing_bps", "Bollinger")
+    held = step_to(Spacing(80.0, "ATR"), cold)
+    assert (
+        step_to(held, cold, after=9_000)
+        == held
+        == Spacing(80.0, "kept until Bollinger has seen enough")
+    )
+
+
+def step_to(held: Spacing, wanted: Asked, after: float = 0.0, floor: float = 39.0) -> Spacing:
+    return space(held, wanted, floor, Ns(START + int(after * SECOND)), CONFIG.grid)
+
+
+def test_it_widens_at_once_and_narrows_only_after_an_hour_of_asking_for_less() -> None:
+    wide = step_to(Spacing(39.0, "a"), Asked(120.0, "Bollinger"))
+    assert (wide.bps, wide.who) == (pytest.approx(129.0), "Bollinger")
+    waits = step_to(wide, Asked(40.0, "Bollinger"))
+    assert (waits.bps, waits.less_since) == (wide.bps, START)
+    # A widening in between begins the wait anew.
+    again = step_to(waits, Asked(119.0, "Bollinger"), after=3_000)
+    assert again.less_since == 0
+    assert step_to(step_to(again, Asked(40.0, "b"), 3_100), Asked(40.0, "b"), 6_699).bps == wide.bps
+    late = step_to(step_to(waits, Asked(40.0, "b"), 3_599), Asked(40.0, "b"), 3_600)
+    assert late == Spacing(39.0, "the fees' floor")
+
+
+def test_it_narrows_to_the_most_that_was_asked_for_meanwhile() -> None:
+    waits = step_to(Spacing(129.0, "a"), Asked(40.0, "b"))
+    waits = step_to(waits, Asked(75.0, "b"), after=600)
+    most = waits.toward
+    assert 39.0 < most < 129.0
+    narrow = step_to(waits, Asked(40.0, "b"), after=3_600)
+    assert (narrow.bps, narrow.less_since) == (most, START + 3_600 * SECOND)
+    # Asked twice at one moment it says the same: a step that is repeated changes nothing.
+    assert step_to(narrow, Asked(40.0, "b"), after=3_600) == narrow
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 4_000), st.floats(0, 500)), min_size=1, max_size=30),
+    st.floats(1, 100),
+)
+def test_whatever_is_asked_it_stays_above_the_floor_and_never_narrows_twice_in_an_hour(
+    steps: list[tuple[float, float]], floor: float
+) -> None:
+    held, after, narrowed = Spacing(), 0.0, -3_600.0
+    for wait, wanted in steps:
+        after += wait
+        found = step_to(held, Asked(wanted, "a"), after, floor)
+        assert found.bps >= floor
+        assert step_to(found, Asked(wanted, "a"), after, floor) == found
+        if held.bps and found.bps < held.bps:
+            assert after - narrowed >= 3_599.9
+            narrowed = after
+        held = found
 
 
 def test_avellaneda_stoikov_replaces_bollinger() -> None:
     cfg = make_config(avellaneda_stoikov={"enabled": True}, grid={"min_spacing_bps": "0"})
     wild = closes(*[MID * (1 + (0.02 if n % 2 else -0.02)) for n in range(20)])
-    found, who = wanted_bps(0.0, wild, 1e-9, cfg)
-    assert who == "Avellaneda-Stoikov"
-    assert found == pytest.approx(spread_bps(variance_pct2(1e-9, 3600), STOIKOV) / 2)
+    found = asked(wild, 1e-9, cfg)
+    assert (found.who, found.cold) == ("Avellaneda-Stoikov", "")
+    assert found.bps == pytest.approx(spread_bps(variance_pct2(1e-9, 3600), STOIKOV) / 2)
     assert len(MODELS) == 3
