@@ -155,13 +155,12 @@ class Core:
         if record is not pair.record or pair.edges is None:
             pair.record, pair.edges = record, thresholds(record, cfg.regime)
         pair.regime = classify(pair.regime, view, now, pair.edges, cfg.regime)  #  4 regime
-        pair.advice = advise(pair.advice, now)  #                                  5 advice
         if pair.maker is not None:
             floor = floor_bps(pair.maker, pair.taker or pair.maker, cfg.grid)
             least = max(floor, float(cfg.grid.min_spacing_bps))
             pair.spacing = space(pair.spacing, self._asked(pair), least, now, cfg.grid)
+        pair.advice = advise(pair.advice, now)  #                                  5 advice
 
-    def _act(self, pair: PairMemory, now: Ns) -> list[Out]:
     def _asked(self, pair: PairMemory) -> Asked:
         """What the models of spacing ask for: thought about once for each sample."""
         done, variance = pair.samples.done, pair.regime.variance
@@ -169,6 +168,7 @@ class Core:
             pair.asked = (done, variance, asked(pair.samples, variance, self.memory.config))
         return pair.asked[2]
 
+    def _act(self, pair: PairMemory, now: Ns) -> list[Out]:
         """What we would like of one pair, and what we do."""
         memory, cfg, view = self.memory, self.memory.config, pair.view
         pair.permit = permit(memory, pair, now)
@@ -248,8 +248,8 @@ class Core:
             int(cfg.requote_age_sec * SECOND),
             view.bid,
             view.ask,
-        )
             int(cfg.enlarge_age_sec * SECOND),
+        )
         intents = decide(pair.side(Side.BUY), laid.buys, now, rules)
         return intents + decide(pair.side(Side.SELL), laid.sells, now, rules)
 
