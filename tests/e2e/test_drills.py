@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.clock import perf
 from shared.config import EXIT_CONFIG
+from shared.units import SECOND
 from tests.e2e import truth
 from tests.e2e.harness import House, read_lines
 from tests.e2e.test_safety import BRISK, halted, trading
@@ -59,8 +61,9 @@ def test_a_blocked_strategy_is_ended_with_a_traceback_and_too_many_crashes_start
         assert second.returncode == EXIT_CONFIG
         assert "only one may run" in second.stderr
         # Longer still than the watchdog allows: ended as soon as it is continued.
-        pid = house.kill("strategy", signal.SIGSTOP)
+        pid, stopped = house.kill("strategy", signal.SIGSTOP), perf()
         house.wait("the switch to clear the book", lambda: not truth.resting(house), 40)
+        house.wait("the watchdog's limit and a quarter", lambda: perf() - stopped > 5.5 * SECOND)
         os.kill(pid, signal.SIGCONT)
         house.wait("another life", lambda: house.pid("strategy") not in (0, pid), 30)
         house.wait("a traceback", lambda: read_lines(house.home.log / "strategy.stacks"), 10)
