@@ -14,7 +14,9 @@ run: setup  ## trade on paper: the whole house in the foreground, Ctrl-C ends it
 setup: $(VENV)/.run  ## prepare .venv with the locked dependencies and both commands
 
 test: $(VENV)/.dev check  ## everything: linter, types, import rules, all tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not house"
+	@# Real processes keep real time limits: they do not compete with the rest for the machine.
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m house
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
