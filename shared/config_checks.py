@@ -33,11 +33,6 @@ def _check_order(config: Config) -> list[str]:
         found.append("time: deadline_sec must be below ack_sec")
     if not time.feed_stale_sec < time.feed_cancel_sec:
         found.append("time: feed_stale_sec must be below feed_cancel_sec")
-    if config.orders.rest_fallback == "full":
-        found.append(
-            'orders.rest_fallback: "full" is not offered by this version: without the private line '
-            'nobody sees what becomes of a new order; use "cancel"'
-        )
     if not config.grid.post_only:
         found.append("grid: post_only must be true: the grid never takes")
     return found

@@ -209,7 +209,7 @@ class Status(Frame, frozen=True, array_like=True, tag="status", gc=False):
     rate_used: float
     rate_limit: float
     feed_age_s: float
-    line: str  # private line: down | connecting | up
+    line: str  # private line: down | up | rest (away, orders go by REST: orders.rest_fallback)
     system: str  # the exchange's status
     maker_pct: float
     taker_pct: float

@@ -57,18 +57,25 @@ class ArmDeadman(Struct, frozen=True, tag=True):
 
 
 class AskOrders(Struct, frozen=True, tag=True):
-    """Ask for all that the exchange knows of us: fills since a moment, open orders, balances."""
+    """Ask for all that the exchange knows of us: fills since a moment, open orders, balances.
+
+    system: the engine's state too, where no line tells it.
+    """
 
     since: Ns  # wall time; 0 = the whole history
+    system: bool = False
 
 
-class AskOrder(Struct, frozen=True, tag=True):
-    """A targeted question about one order of which nothing certain is known."""
+class AskEach(Struct, frozen=True, tag=True):
+    """A targeted question about orders of which nothing certain is known.
 
-    cl_ord_id: str
+    orders: (cl_ord_id, order_id) of each; order_id "" where the exchange has not told it.
+    """
+
+    orders: tuple[tuple[str, str], ...]
 
 
-Command = AddOrder | AmendOrder | CancelOrder | CancelAll | ArmDeadman | AskOrders | AskOrder
+Command = AddOrder | AmendOrder | CancelOrder | CancelAll | ArmDeadman | AskOrders | AskEach
 
 
 # Events: session -> core.
@@ -79,7 +86,7 @@ class Verdict(enum.StrEnum):
 
     NOT_DONE = "not_done"  # definitely not placed, changed or cancelled
     LIMIT = "limit"  # a rate limit: not done, our own counter was too optimistic
-    MARKET = "market"  # not done: the engine's mode forbids it
+    MARKET = "market"  # not done: not now, whatever the order is (the engine's mode, REST is busy)
     GONE = "gone"  # the order named is not open any more: filled or cancelled, ask which
     UNKNOWN = "unknown"  # the outcome is unknown: look it up, never resend
 
@@ -175,7 +182,10 @@ class Listed(Struct, frozen=True, tag=True):
 
 
 class Looked(Struct, frozen=True, tag=True):
-    """The answer to AskOrder. status: open, filled, canceled, expired, or "" (never heard of)."""
+    """What AskEach found of one order; of those it could not look up now it says nothing.
+
+    status: open, filled, canceled, expired, or "" (never heard of).
+    """
 
     asked_at: Ns
     cl_ord_id: str
@@ -185,7 +195,7 @@ class Looked(Struct, frozen=True, tag=True):
 
 
 class AskFailed(Struct, frozen=True, tag=True):
-    """AskOrders or AskOrder brought no answer; ask again later."""
+    """AskOrders or AskEach brought no answer; ask again later."""
 
     why: str
 

@@ -29,7 +29,7 @@ from strategy.core.pipeline import Core
 from strategy.journaling import fingerprint
 from strategy.session import mail as line_mail
 from strategy.session.session import Session as PrivateSession
-from strategy.trader import Commit, In, Out, Trader
+from strategy.trader import NONCE_FACT, Commit, In, Out, Trader
 
 BEGIN: Final = Ns(1_000 * SECOND)
 WALL: Final = Ns(1_790_000_000 * SECOND)  # 2026-09-21, 13:33 UTC
@@ -134,7 +134,8 @@ class World:
         start = Start(self.now, wall, stamp, intents, dict(facts), len(self.ledger.fills))
         core = Core(Memory(self.config, start, self.ledger.lots(coin)))
         signer = make_signer(self._key.key, self._key.secret)
-        session = PrivateSession(line_mail.settings_of(self.config), signer)
+        nonce = int(facts.get(NONCE_FACT, "0"))
+        session = PrivateSession(line_mail.settings_of(self.config), signer, nonce)
         self.trader = Trader(core, session)
         self._trader_inbox.clear()
         self._put_trader(line_mail.Chance(self.fate.chance()))

@@ -249,6 +249,9 @@ class Shell:
                     return
                 self._lines.send(line, raw)
                 crash_point("after_send")
+            case RestCall(job, binds=True) if self._keeper.why:
+                self._log.warning("order_not_sent", why=self._keeper.why)
+                self.mailbox.put(RestFailed(job, "not sent: the ledger cannot be written"))
             case RestCall():
                 task = asyncio.ensure_future(self._rest(out))
                 self._rest_tasks.add(task)

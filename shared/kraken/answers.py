@@ -186,6 +186,10 @@ class _Count(Struct):
     count: int = 0
 
 
+class _Placed(Struct):
+    txid: list[str] = []
+
+
 def parse_time(result: bytes) -> Ns:
     """Whole seconds only: good for a warning, too coarse for a skew."""
     return Ns(msgspec.json.decode(result, type=_Unix).unixtime * 10**9)
@@ -209,6 +213,11 @@ def parse_key_info(result: bytes) -> KeyInfo:
 def parse_count(result: bytes) -> int:
     """How many orders a cancel hit. The switch answers with two moments instead, which count 0."""
     return msgspec.json.decode(result, type=_Count).count
+
+
+def parse_placed(result: bytes) -> str:
+    """The exchange's id of a new order; an amend names none and gives ""."""
+    return next(iter(msgspec.json.decode(result, type=_Placed).txid), "")
 
 
 def parse_pairs(result: bytes) -> tuple[Listing, ...]:

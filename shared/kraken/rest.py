@@ -14,7 +14,9 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from shared.units import Ns
+from shared.kraken.values import wall_text
+from shared.orders import AddOrder, AmendOrder
+from shared.units import Ns, Pair, price_text, qty_text
 
 PAGE: Final = 50
 """Rows of one page of ClosedOrders and TradesHistory; also the most ids of one QueryOrders."""
@@ -88,6 +90,7 @@ TOKEN: Final = Call("GetWebSocketsToken")
 KEY_INFO: Final = Call("GetApiKeyInfo")
 BALANCES: Final = Call("BalanceEx")
 OPEN_ORDERS: Final = Call("OpenOrders")
+CLOSED_ORDERS: Final = Call("ClosedOrders", weight=2)
 CANCEL_ALL: Final = Call("CancelAll")
 
 
@@ -121,6 +124,39 @@ def ticker(pairs: tuple[str, ...]) -> Call:
 def trade_volume(pairs: tuple[str, ...]) -> Call:
     """pairs: REST names."""
     return Call("TradeVolume", (("pair", ",".join(pairs)),))
+
+
+def add_order(order: AddOrder, pair: Pair, name: str) -> Call:
+    """As private.add_order says it on the line. name: the pair's at REST. No cost here: the
+    trading counter counts it."""
+    style = (
+        (("timeinforce", "IOC"), ("oflags", "fciq"))
+        if order.exit_order
+        else (("oflags", "post,fciq"),)
+    )
+    fields = (
+        ("pair", name),
+        ("type", order.side.value),
+        ("ordertype", "limit"),
+        ("price", price_text(pair, order.price)),
+        ("volume", qty_text(pair, order.qty)),
+        *style,
+        ("cl_ord_id", order.cl_ord_id),
+        ("stptype", "cancel-newest"),
+        ("deadline", wall_text(order.deadline)),
+    )
+    return Call("AddOrder", fields, weight=0)
+
+
+def amend_order(order: AmendOrder, pair: Pair) -> Call:
+    fields = (
+        ("cl_ord_id", order.cl_ord_id),
+        ("order_qty", qty_text(pair, order.qty)),
+        ("limit_price", price_text(pair, order.price)),
+        ("post_only", "true"),
+        ("deadline", wall_text(order.deadline)),
+    )
+    return Call("AmendOrder", fields, weight=0)
 
 
 def cancel_order(cl_ord_id: str, order_id: str) -> Call:

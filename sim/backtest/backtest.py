@@ -282,12 +282,13 @@ class House:
                 self._post(self.now + 2 * latency, orders.Armed(self.now, timeout_s))
             case orders.AskOrders():
                 self._post(self.now + 2 * latency, self._list())
-            case orders.AskOrder(cl_ord_id):
-                order = self.exchange.desk.by_client.get(cl_ord_id)
-                found = resting(order) if order is not None else None
-                status, filled = ("open", order.filled) if order is not None else ("", 0)
-                told = orders.Looked(self.now, cl_ord_id, found, status, Sats(filled))
-                self._post(self.now + 2 * latency, told)
+            case orders.AskEach(asked):
+                for cl_ord_id, _ in asked:
+                    order = self.exchange.desk.by_client.get(cl_ord_id)
+                    found = resting(order) if order is not None else None
+                    status, filled = ("open", order.filled) if order is not None else ("", 0)
+                    told = orders.Looked(self.now, cl_ord_id, found, status, Sats(filled))
+                    self._post(self.now + 2 * latency, told)
             case _:
                 self._digest.update(repr((self.wall, command)).encode())
                 self._push(self.now + latency, command, ())

@@ -85,4 +85,6 @@ CATALOGUE: Final[dict[str, Fault]] = {
     "X6": Fault("executions fall silent while heartbeats go on"),
     "X7": Fault("operator holds, resumes, clears, stops", "while held nothing is sent"),
     "X8": Fault("frames late on the bus"),
+    "X9": Fault("private line away for minutes", "by REST nothing leaves while a doubt is open"),
+    "X10": Fault("kill in every state", "no order rests 2 s later"),
 }

@@ -38,6 +38,7 @@ SETTLED_AFTER: Final = Ns(20 * SECOND)
 CLOCKS_APART: Final = Ns(5 * SECOND)
 """As far as our clock may be off before it is noticed; a deadline is a moment by that clock."""
 YOUNG: Final = Ns(30 * SECOND)
+ON_ITS_WAY: Final = Ns(SECOND // 2)
 SILENT_FOR: Final = Ns(16 * SECOND)
 
 
@@ -102,6 +103,14 @@ class Checks:
     def confirm(self, fault: str) -> None:
         """What this fault must lead to was seen."""
         self.asserted[fault] = self.asserted.get(fault, 0) + 1
+
+    def emptied(self, fault: str, since: Ns) -> None:
+        """I19: what rested when a kill was asked for, or was on its way then, rests no more."""
+        begun = self.world.wall - (self.world.now - since) + ON_ITS_WAY
+        left = [order.cl_ord_id for order in self.ours() if order.opened_wall <= begun]
+        if left:
+            self.fail("I19", f"{left} rest {(self.world.now - since) / SECOND:.1f} s after a kill")
+        self.confirm(fault)
 
     def _judge(self, now: Ns) -> None:
         kept: list[Expectation] = []

@@ -1,6 +1,7 @@
 """What the strategy is told and what it sends: each letter held against what it knew then.
 
-Rule 1: nothing of the strategy's own memory is read; only its mail, its letters, its commits.
+Rule 1: nothing of the strategy's own memory is read; only its mail, its letters, its commits. The
+one exception is X9, which is about what the strategy believes.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Struct
 
 from shared import frames
+from shared.kraken.rest import Request
 from shared.orders import Filled
 from shared.units import SECOND, Ns, Side
 from sim.world import World
+from strategy.core.slots import State
 from strategy.ledger.entries import FillEntry, IntentEntry, Remember
 from strategy.session import mail
 from strategy.trader import Commit, In, Out
@@ -25,8 +29,17 @@ from strategy.trader import Commit, In, Out
 COVER_S: Final = 14.9
 """Seconds that the switch must still cover when an order leaves, less rounding."""
 
+REST_METHODS: Final = {
+    "AddOrder": b"add_order",
+    "AmendOrder": b"amend_order",
+    "CancelOrder": b"cancel_order",
+}
 REFUSALS_MOST: Final = 6
 REFUSALS_WITHIN: Final = Ns(10 * SECOND)
+BY_REST: Final = -1
+"""In place of a line's number."""
+
+_STATUS: Final = re.compile(rb'\{"error":\[\],"result":\{"status":"([a-z_]+)"')
 _SEQUENCE: Final = re.compile(rb'"sequence":(\d+)')
 
 
@@ -49,6 +62,7 @@ class Letters:
         self._lives = 0
         self._asked: dict[str, Asked] = {}  # by slot
         self._arms: dict[tuple[int, int], Ns] = {}
+        self._rest_arms: dict[int, tuple[int, Ns]] = {}  # by job: the timeout, when it was sent
         self._covered_until = Ns(0)
         self._book: frames.Book | None = None
         self._system = ""
@@ -69,7 +83,7 @@ class Letters:
             elif isinstance(item, mail.LineClosed):
                 self._asked.clear()
             elif isinstance(item, mail.RestDone):
-                self._settle(item.body)
+                self._hear_rest(item)
         facts = self._world.ledger.facts
         halted = facts.get("halt", "") or facts.get("hold", "")
         self._written.clear()
@@ -86,6 +100,8 @@ class Letters:
                             halted = facts.get("halt", "") or facts.get("hold", "")
                 case mail.SendText(line, data):
                     self._check_letter(now, line, data, halted)
+                case mail.RestCall(job, request):
+                    self._check_call(now, job, request, halted)
                 case mail.CloseLine():
                     self._asked.clear()
                     self._gap = ""
@@ -98,6 +114,7 @@ class Letters:
         self._lives = self._world.lives
         self._asked.clear()
         self._arms.clear()
+        self._rest_arms.clear()
         self._refusals.clear()
         self._sequences.clear()
         self._covered_until = Ns(0)
@@ -125,6 +142,22 @@ class Letters:
         for slot, asked in list(self._asked.items()):
             if asked.cl_ord_id.encode() in text:
                 del self._asked[slot]
+
+    def _hear_rest(self, done: mail.RestDone) -> None:
+        for slot, asked in list(self._asked.items()):
+            if (asked.line, asked.req_id) == (BY_REST, done.job):
+                del self._asked[slot]
+        timeout_s, sent_at = self._rest_arms.pop(done.job, (0, Ns(0)))
+        if timeout_s and done.body.startswith(b'{"error":[],"result"'):
+            self._covered_until = max(self._covered_until, Ns(sent_at + timeout_s * SECOND))
+        self._hear_status(done.body)
+        self._settle(done.body)
+
+    def _hear_status(self, body: bytes) -> None:
+        """The engine's state, as REST tells it to whom no line does."""
+        found = _STATUS.match(body)
+        if found is not None:
+            self._system = found[1].decode()
 
     def _follow(self, line: int, text: bytes) -> None:
         found = _SEQUENCE.search(text)
@@ -184,6 +217,40 @@ class Letters:
         params = found["params"]
         named = params.get("cl_ord_id", "")
         cl_ord_id = named[0] if isinstance(named, list) else named
+        asked = Asked(line, found["req_id"], cl_ord_id, now)
+        self._check_request(now, method, params, asked, halted)
+
+    def _check_call(self, now: Ns, job: int, request: Request, halted: str) -> None:
+        """What goes by REST, held against the same rules; and one more where it binds money."""
+        name = request.path.rpartition("/")[2]
+        fields = dict(parse_qsl(request.body.decode()))
+        if name == "CancelAllOrdersAfter":
+            self._rest_arms[job] = int(fields["timeout"]), now
+            if fields["timeout"] == "0":
+                self._covered_until = Ns(0)
+        method = REST_METHODS.get(name, b"")
+        cl_ord_id = fields.get("cl_ord_id", "")
+        if not method or not cl_ord_id:
+            return
+        if method != b"cancel_order":
+            self._check_outcomes(cl_ord_id)
+        price = fields.get("price") or fields.get("limit_price")
+        params = {"limit_price": price} if price else {}
+        self._check_request(now, method, params, Asked(BY_REST, job, cl_ord_id, now), halted)
+
+    def _check_outcomes(self, cl_ord_id: str) -> None:
+        """X9: by REST nothing is placed while the outcome of another order is unknown."""
+        trader = self._world.trader
+        assert trader is not None
+        for slot in trader.core.memory.all_slots():
+            open_question = slot.state not in (State.EMPTY, State.LIVE)
+            if open_question and slot.cl_ord_id != cl_ord_id:
+                self._fail("X9", f"{cl_ord_id} leaves by REST, {slot.cl_ord_id} is {slot.state}")
+
+    def _check_request(
+        self, now: Ns, method: bytes, params: dict[str, Any], asked: Asked, halted: str
+    ) -> None:
+        cl_ord_id = asked.cl_ord_id
         owners = self._world.ledger.owners
         slot, side = owners.get(cl_ord_id) or self._written.get(cl_ord_id, ("", Side.BUY))
         if method == b"add_order" and (not slot or cl_ord_id in owners):
@@ -193,7 +260,7 @@ class Letters:
         if method != b"cancel_order":
             self._check_order(now, params, slot, side, halted)
         if slot:
-            self._check_flight(now, slot, Asked(line, found["req_id"], cl_ord_id, now), method)
+            self._check_flight(now, slot, asked, method)
 
     def _check_flight(self, now: Ns, slot: str, asked: Asked, method: bytes) -> None:
         before = self._asked.get(slot)

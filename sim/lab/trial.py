@@ -22,7 +22,7 @@ from sim.lab.checks import Checks, Violation
 from sim.lab.faults import Fates, seconds
 from sim.lab.lively import Lively
 from sim.lab.scene import Scene
-from sim.lab.troubles import TROUBLES
+from sim.lab.troubles import TROUBLES, goes_by_rest, troubles_of
 from sim.lab.troubles_house import accept_drift, resume
 from sim.world import World
 
@@ -93,6 +93,8 @@ class Trial:
         self.fates = fates = Fates(seed)
         tier = fates.random.choice(tuple(TIERS))
         config = config_of(self.profile, TIERS[tier], fates)
+        if goes_by_rest(seed):
+            config = replace(config, orders=replace(config.orders, rest_fallback="full"))
         listing = LISTINGS[config.pair]
         source = Lively(
             listing.pair,
@@ -112,10 +114,9 @@ class Trial:
         self._restart_at: Ns | None = None
         self._halted_since: Ns | None = None
         self._beats = 0
-        self._enabled = [
-            name for name in TROUBLES if fates.random.random() < self.profile.enabled
-        ] or ["lose_answer"]
-        self._weights = [TROUBLES[name][1] for name in self._enabled]
+        drawn = [name for name in TROUBLES if fates.random.random() < self.profile.enabled]
+        self._enabled = troubles_of(seed, drawn or ["lose_answer"])
+        self._weights = [weight for _, weight in self._enabled.values()]
 
     def run(self) -> Outcome:
         failed, text = "", ""
@@ -233,9 +234,9 @@ class Trial:
         self.scene.later(seconds(pause), self._trouble)
 
     def _trouble(self) -> None:
-        name = self.fates.random.choices(self._enabled, self._weights)[0]
+        name = self.fates.random.choices(list(self._enabled), self._weights)[0]
         self.trace.append(f"{(self.world.now - 1_000 * SECOND) / SECOND:.3f} {name}")
-        TROUBLES[name][0](self.scene)
+        self._enabled[name][0](self.scene)
         self._next_trouble()
 
     def _heal(self) -> None:

@@ -6,7 +6,7 @@ of the fates; it counts its fault where it takes effect, and says what the fault
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from sim.lab import troubles_engine as engine
@@ -17,6 +17,13 @@ from sim.lab import troubles_orders as orders
 from sim.lab.scene import Scene
 
 Trouble = Callable[[Scene], None]
+
+EVERY: Final[dict[str, tuple[Trouble, int, int, tuple[int, ...]]]] = {
+    # name: (what it does, how often beside the others, in the seeds that leave these rests).
+    # Not drawn, so that the seeds that once failed stay what they were.
+    "long_outage": (lines.long_outage, 8, 5, (2,)),
+    "kill_all": (house.kill_all, 8, 7, (2, 4)),
+}
 
 TROUBLES: Final[dict[str, tuple[Trouble, int]]] = {
     # name: (what it does, how often beside the others)
@@ -55,3 +62,18 @@ TROUBLES: Final[dict[str, tuple[Trouble, int]]] = {
         for function in functions
     },
 }  # fmt: skip
+
+
+def troubles_of(seed: int, drawn: Sequence[str]) -> dict[str, tuple[Trouble, int]]:
+    """What may happen in this run: what was drawn, and what every so-maniest seed has."""
+    found = {name: TROUBLES[name] for name in drawn}
+    for name, (trouble, weight, each, rests) in EVERY.items():
+        if seed % each in rests:
+            found[name] = (trouble, weight)
+    return found
+
+
+def goes_by_rest(seed: int) -> bool:
+    """Whether the house of this run may place orders by REST while its line is away."""
+    _, _, each, rests = EVERY["long_outage"]
+    return seed % each in rests

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from shared import control
 from shared.units import SECOND
@@ -12,6 +13,9 @@ from strategy.core.lifecycle import Phase
 from strategy.ledger.entries import FillEntry
 from strategy.session.mail import RestCall, SendText
 from strategy.trader import Commit
+
+EMPTY_WITHIN: Final = seconds(2)
+"""Of the word `kill`: by then no order of ours rests any more."""
 
 # Processes.
 
@@ -180,6 +184,47 @@ def operate(scene: Scene) -> None:
     scene.checks.killed |= isinstance(request, control.Kill)
     if isinstance(request, control.Hold | control.Flatten | control.Kill):
         scene.later(scene.between(3, 20), lambda: resume(scene))
+
+
+def kill_all(scene: Scene) -> None:
+    """The operator's kill, whatever state the strategy is in."""
+    world = scene.world
+    if world.trader is None or world.frozen or world.ledger.full:
+        return  # nobody hears the word
+    scene.fates.count("X10")
+    scene.operator_asks += 1
+    name = f"request-{scene.operator_asks:06d}"
+    by_line, by_rest = _way_by_line(scene), _way_by_rest(scene)
+    upheavals, injected = scene.checks.upheavals, _rest_faults(scene)
+    told = world.now
+    world.ask(control.Kill(control.CONTROL_VERSION, name, "a test", "kill"))
+    scene.checks.killed = True
+
+    def look() -> None:
+        way = (by_line and _way_by_line(scene)) or (by_rest and _rest_faults(scene) == injected)
+        if scene.checks.upheavals == upheavals and world.trader is not None and way:
+            scene.checks.emptied("X10", told)
+
+    scene.later(EMPTY_WITHIN, look)
+    scene.later(scene.between(5, 20), lambda: resume(scene))
+
+
+def _way_by_line(scene: Scene) -> bool:
+    memory, world = scene.memory, scene.world
+    hears = memory is not None and memory.line == "up" and not scene.is_deaf()
+    alive = not any(wire.dead or wire.free_out > world.now for wire in world.wires.of("trader"))
+    return hears and alive and world.exchange.system != "maintenance"
+
+
+def _way_by_rest(scene: Scene) -> bool:
+    ready = not (scene.fates.rest_plans or scene.checks.locked_out)
+    return ready and scene.world.exchange.system != "maintenance"
+
+
+def _rest_faults(scene: Scene) -> int:
+    return len(scene.fates.rest_plans) + sum(
+        scene.fates.injected.get(name, 0) for name in ("X4", "X5", "F64", "F65", "F86", "F85")
+    )
 
 
 def resume(scene: Scene) -> None:

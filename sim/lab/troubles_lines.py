@@ -86,6 +86,23 @@ def refuse_connections(scene: Scene) -> None:
     scene.world.cut(owner)
 
 
+def long_outage(scene: Scene) -> None:
+    """The private line stays away while REST works; the house is one that may go on by REST."""
+    scene.fates.count("X9")
+    scene.checks.upheave()
+    until = Ns(scene.world.now + scene.between(40, 150))
+    scene.fates.closed_until["trader"] = max(until, scene.fates.closed_until.get("trader", until))
+    scene.world.cut("trader")
+
+    def goes_on() -> bool:
+        memory = scene.memory
+        return memory is None or memory.line != "down"
+
+    scene.later(
+        seconds(20), lambda: scene.checks.expect("X9", "it goes on by REST", seconds(60), goes_on)
+    )
+
+
 def mute(scene: Scene, fault: str, owner: Owner, channel: str, duration: Ns) -> None:
     scene.fates.count(fault)
     muted, until = scene.fates.muted, Ns(scene.world.now + duration)

@@ -142,7 +142,7 @@ def _convert(memory: Memory, now: Ns) -> list[Out]:
 
 def _recognise_flow(memory: Memory, now: Ns) -> list[Out]:
     """Begin the books with the first sync; afterwards name what only a person can have moved."""
-    if not memory.balances or memory.asking.listed_at == 0 or memory.line != "up":
+    if not memory.balances or memory.asking.listed_at == 0 or memory.line == "down":
         return []
     if not memory.books.expected:
         memory.books = books.opened(memory.balances)

@@ -25,7 +25,7 @@ def drain(memory: Memory, now: Ns) -> list[Out]:
         return [Tell("error", "stopped", why), Stopped(False, why)]
     at_rest = memory.busy() == 0 and not memory.orphans and memory.kill.stage != "cancelling"
     confirmed = memory.asking.listed_at > memory.stop_asked_at
-    never_out = memory.line != "up" and memory.switch.until == 0
+    never_out = memory.line == "down" and memory.switch.until == 0
     if at_rest and (confirmed or never_out):
         return _disarm(memory, now)
     if at_rest and not memory.asking.asked_at:
@@ -48,6 +48,6 @@ def switch_wanted(memory: Memory) -> bool:
     """Whether the switch is to be kept armed: until killed, or draining begins to disarm it."""
     if memory.kill.stage:
         return False
-    if memory.line != "up" or memory.phase is Phase.STOPPED or memory.disarming:
+    if memory.line == "down" or memory.phase is Phase.STOPPED or memory.disarming:
         return False
     return memory.phase is not Phase.DRAINING or memory.busy() > 0 or memory.switch.until > 0

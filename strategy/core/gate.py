@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from shared.units import MINUTE, Ns, Side
+from strategy.core import byrest
 from strategy.core.account import money_units
 from strategy.core.audit import HELD
 from strategy.core.daily import overspent
@@ -49,7 +50,7 @@ def _refuse_state(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns
         return "the dead man's switch does not cover it"
     if isinstance(intent, Add) and memory.busy() >= memory.config.limits.open_orders:
         return "limits.open_orders is reached"
-    return ""
+    return byrest.refuse(memory, now)
 
 
 def _refuse_price(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns) -> str:

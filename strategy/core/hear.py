@@ -67,7 +67,7 @@ def line_up(memory: Memory, event: LineUp, now: Ns) -> list[Out]:
 
 
 def line_down(memory: Memory, event: LineDown, now: Ns) -> list[Out]:
-    memory.line = "down"
+    memory.line, memory.line_down_at = "down", now
     memory.phase = turn(memory.phase, Turn.LINE_DOWN)
     memory.asking = Asking()
     lose_all(memory, now)
@@ -96,7 +96,9 @@ def accepted(memory: Memory, event: Accepted, now: Ns) -> list[Out]:
     if event.method == "add":
         memory.rejects_in_a_row = 0
     slot = replace(slot, order_id=event.order_id or slot.order_id)
-    pair.slots[place] = move(slot, Input.ACK, now)
+    # By REST no event tells the end of a cancelled order: it is looked up.
+    unseen = event.method == "cancel" and memory.line == "rest"
+    pair.slots[place] = move(slot, Input.UNSURE if unseen else Input.ACK, now)
     return []
 
 

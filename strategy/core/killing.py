@@ -54,7 +54,7 @@ def carry_on(memory: Memory, now: Ns) -> list[Out]:
     if killed.stage != "cancelling":
         return []
     quiet = memory.busy() == 0 and not memory.orphans and not memory.foreign
-    if quiet and memory.line == "up" and memory.asking.listed_at > killed.begun_at:
+    if quiet and memory.line != "down" and memory.asking.listed_at > killed.begun_at:
         memory.kill = replace(killed, stage="done")
         text = "killed: no order rests in the account; nothing is quoted until you resume"
         return [Remember("kill", "done"), Tell("warning", "kill", text)]

@@ -115,10 +115,10 @@ class PairMemory:
 
     def side(self, side: Side) -> list[Slot]:
         return [s for s in self.slots if s.side is side and s.name != EXIT_SLOT]
+
     @property
     def spacing_bps(self) -> float:
         return self.spacing.bps
-
 
     def place(self, name: str) -> int:
         """Where the slot of this name stands in `slots`."""
@@ -147,8 +147,8 @@ class Asking(Struct, frozen=True):
     listed_at: Ns = Ns(0)  # when the last complete answer was asked for
     failures: int = 0
     not_before: Ns = Ns(0)
-    single: str = ""  # the order a targeted question is under way about
-    single_at: Ns = Ns(0)
+    each: tuple[str, ...] = ()  # the orders that a targeted question is under way about
+    each_at: Ns = Ns(0)
 
 
 class Kill(Struct, frozen=True):
@@ -201,7 +201,8 @@ class Memory:
         self.disarming = Ns(0)  # when the switch was last asked to be disarmed
         self.clear_once = False  # cancel-all was asked for in this step
         self.replies: dict[str, Reply] = {}
-        self.line, self.line_up_at = "down", Ns(0)
+        # down, up, or rest: who tells us of our orders; and since when it is so.
+        self.line, self.line_up_at, self.line_down_at = "down", Ns(0), start.boot
         self.system = ""
         self.balances: dict[str, Decimal] = {}
         self.balance_at = Ns(0)

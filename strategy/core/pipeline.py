@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from shared.orders import AddOrder, AmendOrder, ArmDeadman
 from shared.units import BPS, MINUTE, SECOND, Ns, Sats, Side, Ticks
-from strategy.core import deadman, exits, hear, killing, reconcile
+from strategy.core import byrest, deadman, exits, hear, killing, reconcile
 from strategy.core.account import (
     assess_account,
     judge,
@@ -118,6 +118,7 @@ class Core:
             out += hear.switch_fired(memory, now)
         for pair in memory.pairs.values():
             out += reconcile.time_out(memory, pair, now)
+        out += byrest.take_over(memory, now)
         out += killing.carry_on(memory, now)
         out += audit(memory, now)
         if switch_wanted(memory) and deadman.due(memory.switch, now, memory.config.ws):
@@ -144,7 +145,7 @@ class Core:
         view = pair.view = observe(pair.tape, now, cfg.time)  #                    1 market data
         if view is None:
             return
-        waited = self.memory.line == "up" and now - self.memory.line_up_at >= PATIENCE
+        waited = self.memory.line != "down" and now - self.memory.line_up_at >= PATIENCE
         if pair.maker is None and waited:
             pair.maker, pair.taker = scheduled(self.memory.wall, cfg.fees)
         pair.samples = sample(pair.samples, view, now, cfg.regime.sample_sec)

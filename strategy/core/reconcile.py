@@ -14,8 +14,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from shared.orders import (
+    AskEach,
     AskFailed,
-    AskOrder,
     AskOrders,
     CancelOrder,
     Gone,
@@ -24,7 +24,7 @@ from shared.orders import (
     RestingOrder,
 )
 from shared.units import MINUTE, SECOND, Ns
-from strategy.core import hear
+from strategy.core import byrest, hear
 from strategy.core.memory import CURSOR_OVERLAP, Asking, Memory, PairMemory, is_ours
 from strategy.core.out import Out, Tell
 from strategy.core.slots import IN_FLIGHT, Input, Slot, State, move
@@ -40,11 +40,13 @@ ASK_WHILE_LOST: Final = Ns(3 * SECOND)
 ANSWER_WITHIN: Final = Ns(60 * SECOND)
 LONGEST_PAUSE_S: Final = 30
 ORPHAN_AGAIN: Final = Ns(10 * SECOND)
+MOST_ASKED: Final = 50
+"""Orders of one question: as many ids as one call may name."""
 
 
 def listed(memory: Memory, event: Listed, now: Ns) -> list[Out]:
     """Hold the exchange's list against our slots."""
-    if memory.line != "up" or event.asked_at < memory.line_up_at:
+    if memory.line == "down" or event.asked_at < memory.line_up_at:
         return []  # the line was cut since: what changed meanwhile nobody heard
     # Wishes that came up while the answer was on its way are still to be met.
     memory.asking = replace(
@@ -118,7 +120,8 @@ def _missed(memory: Memory, slot: Slot, asked_at: Ns, now: Ns) -> Slot:
     if _may_act(memory, slot, asked_at):
         return slot  # it may still come to life
     misses = slot.misses + 1
-    if slot.state is State.LIVE and misses >= MISSES:
+    # By REST nobody tells of its end: one miss is enough to ask about it, never to give it up.
+    if slot.state is State.LIVE and (misses >= MISSES or memory.line == "rest"):
         slot = replace(move(slot, Input.CUT, now), since=slot.since)
     return replace(slot, misses=misses)
 
@@ -140,9 +143,9 @@ def _may_act(memory: Memory, slot: Slot, asked_at: Ns) -> bool:
 
 
 def looked(memory: Memory, event: Looked, now: Ns) -> list[Out]:
-    """The answer to a targeted question about one lost order."""
-    if event.cl_ord_id == memory.asking.single:
-        memory.asking = replace(memory.asking, single="", single_at=Ns(0))
+    """What a targeted question found of one lost order."""
+    # All that it found comes in one step; what it left out is asked about again.
+    memory.asking = replace(memory.asking, each=(), each_at=Ns(0))
     found = memory.slot_of(event.cl_ord_id)
     if found is None:
         return []
@@ -151,7 +154,7 @@ def looked(memory: Memory, event: Looked, now: Ns) -> list[Out]:
     if slot.state is not State.LOST:
         return []
     if event.status == "open" and event.order is not None:
-        if memory.line == "up" and event.asked_at >= memory.line_up_at:
+        if memory.line != "down" and event.asked_at >= memory.line_up_at:
             pair.slots[place] = adopt(memory, slot, event.order, event.asked_at)
         return []
     if event.status:
@@ -177,7 +180,7 @@ def ask_failed(memory: Memory, event: AskFailed, now: Ns) -> list[Out]:
 
 def ask(memory: Memory, now: Ns) -> list[Out]:
     """What to ask the exchange in this step, and the cancels of orphans."""
-    if memory.line != "up":
+    if memory.line == "down":
         return []
     out: list[Out] = []
     asking = memory.asking
@@ -185,14 +188,14 @@ def ask(memory: Memory, now: Ns) -> list[Out]:
         asking = replace(asking, asked_at=Ns(0), wanted=True)
     if not asking.asked_at and now >= asking.not_before and _due(memory, asking, now):
         asking = replace(asking, asked_at=now, wanted=False)
-        out.append(AskOrders(memory.cursor))
-    if asking.single and now - asking.single_at > ANSWER_WITHIN:
-        asking = replace(asking, single="")
-    waits = bool(asking.single) or now < asking.not_before
-    doubtful = None if waits else _doubtful(memory)
-    if doubtful is not None:
-        asking = replace(asking, single=doubtful.cl_ord_id, single_at=now)
-        out.append(AskOrder(doubtful.cl_ord_id))
+        out.append(AskOrders(memory.cursor, memory.line == "rest"))
+    if asking.each and now - asking.each_at > ANSWER_WITHIN:
+        asking = replace(asking, each=())
+    waits = bool(asking.each) or now < asking.not_before
+    doubtful = () if waits else _doubtful(memory, now)
+    if doubtful:
+        asking = replace(asking, each=tuple(name for name, _ in doubtful), each_at=now)
+        out.append(AskEach(doubtful))
     memory.asking = asking
     for cl_ord_id, sent_at in list(memory.orphans.items()):
         if not sent_at or now - sent_at >= ORPHAN_AGAIN:
@@ -205,18 +208,30 @@ def ask(memory: Memory, now: Ns) -> list[Out]:
 
 def _due(memory: Memory, asking: Asking, now: Ns) -> bool:
     since = now - asking.listed_at
-    if asking.wanted or since >= memory.config.time.list_sec * SECOND:
+    if asking.wanted or since >= byrest.list_each(memory):
         return True
     # What two lists have missed waits for a question of its own: a third would only use up REST.
     unsure = any(s.state is State.LOST and s.misses < MISSES for s in memory.all_slots())
     return since >= ASK_WHILE_LOST and unsure
 
 
-def _doubtful(memory: Memory) -> Slot | None:
-    for slot in memory.all_slots():
-        if slot.state is State.LOST and slot.misses >= MISSES:
-            return slot
-    return None
+def _doubtful(memory: Memory, now: Ns) -> tuple[tuple[str, str], ...]:
+    """The lost orders that only a question of their own can settle: cl_ord_id, order_id."""
+    lost = (slot for slot in memory.all_slots() if slot.state is State.LOST)
+    found = [
+        (slot.cl_ord_id, slot.order_id)
+        for slot in lost
+        if slot.misses >= MISSES or _told_by_none(memory, slot, now)
+    ]
+    return tuple(found[:MOST_ASKED])
+
+
+def _told_by_none(memory: Memory, slot: Slot, now: Ns) -> bool:
+    """By REST no event will follow; where its id is known, to ask is cheaper than two lists."""
+    if memory.line != "rest" or not slot.order_id:
+        return False
+    synced = memory.asking.listed_at >= memory.line_up_at
+    return synced and not _may_act(memory, slot, now)
 
 
 def time_out(memory: Memory, pair: PairMemory, now: Ns) -> list[Out]:

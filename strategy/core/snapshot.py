@@ -104,6 +104,7 @@ class AccountState(Struct, frozen=True):
     counters: dict[str, int]
     alerts: dict[str, tuple[str, str]]
     feed_system: str
+    line_down_at: Ns = Ns(0)
 
 
 class MemoryState(Struct, frozen=True):

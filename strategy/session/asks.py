@@ -22,11 +22,12 @@ from shared.kraken.answers import (
     parse_closed,
     parse_open,
     parse_queried,
+    parse_status,
     parse_trades,
 )
 from shared.kraken.rest import Call
 from shared.orders import (
-    AskOrder,
+    AskEach,
     AskOrders,
     Balances,
     Event,
@@ -34,6 +35,7 @@ from shared.orders import (
     Listed,
     Looked,
     RestingOrder,
+    System,
 )
 from shared.units import Ns, Pair, Sats
 
@@ -89,7 +91,7 @@ Dialogue = Generator[Call, Reply, Told]
 
 
 def ask_orders(ask: AskOrders, known: Known) -> Dialogue:
-    """Open orders, then the fills since `ask.since`, then balances."""
+    """Open orders, then the fills since `ask.since`, then balances; the engine's state last."""
     reply = yield rest.OPEN_ORDERS
     asked_at = reply.sent_at
     listed = _or_error("OpenOrders", reply, lambda body: parse_open(body, known.pairs))
@@ -105,24 +107,55 @@ def ask_orders(ask: AskOrders, known: Known) -> Dialogue:
 
     reply = yield rest.BALANCES
     totals = _or_error("BalanceEx", reply, parse_balances)
-    events: list[Event] = [*told, Balances(totals), Listed(asked_at, orders, until)]
+    events: list[Event] = [*told, Balances(totals)]
+    if ask.system:
+        # Last, so that it is acted on as soon as it was heard.
+        reply = yield rest.SYSTEM_STATUS
+        events.append(System(_or_error("SystemStatus", reply, parse_status)))
+    events.append(Listed(asked_at, orders, until))
     return Told(tuple(events), tuple(named.items()), strange)
 
 
-def ask_order(ask: AskOrder, known: Known) -> Dialogue:
-    """One order: open, else the newest closed one of this id, else never heard of."""
-    reply = yield rest.open_order(ask.cl_ord_id)
+def ask_each(ask: AskEach, known: Known) -> Dialogue:
+    """Each order: open, else as it ended, else never heard of; the cheapest call first.
+
+    Those that neither the exchange's own id nor the newest page of ended orders leads to are
+    looked up one by one, a few at a time.
+    """
+    names = dict(ask.orders)
+    only = next(iter(names)) if len(names) == 1 else ""
+    reply = yield rest.open_order(only) if only else rest.OPEN_ORDERS
     asked_at = reply.sent_at
-    listed = _or_error("OpenOrders", reply, lambda body: parse_open(body, known.pairs))
-    found = _of(listed, ask.cl_ord_id)
-    if found is None:
-        reply = yield rest.closed_order(ask.cl_ord_id)
-        closed = _or_error("ClosedOrders", reply, lambda body: parse_closed(body, known.pairs))
-        found = _of(closed, ask.cl_ord_id)
-    if found is None:
-        return Told((_looked(asked_at, ask.cl_ord_id, None),), ())
-    learned = ((found.order.order_id, ask.cl_ord_id),)
-    return Told((_looked(asked_at, ask.cl_ord_id, found),), learned)
+    found = _newest(_or_error("OpenOrders", reply, lambda body: parse_open(body, known.pairs)))
+    order_ids = {names[name]: name for name in _left(names, found) if names[name]}
+    if order_ids:
+        reply = yield rest.query_orders(tuple(order_ids)[: rest.PAGE])
+        rows = _or_error("QueryOrders", reply, lambda body: parse_queried(body, known.pairs))
+        named = {order_ids.get(row.order.order_id): row for row in rows}
+        found = {**{name: row for name, row in named.items() if name}, **found}
+    if len(_left(names, found)) > 1:
+        reply = yield rest.CLOSED_ORDERS
+        found = {**_newest(_closed(reply, known)), **found}
+    left = _left(names, found)
+    for name in left[:MOST_NAME_CALLS]:
+        reply = yield rest.closed_order(name)
+        found |= {key: row for key, row in _newest(_closed(reply, known)).items() if key == name}
+    told = [name for name in names if name not in left[MOST_NAME_CALLS:]]
+    events = tuple(_looked(asked_at, name, found.get(name)) for name in told)
+    return Told(events, tuple((row.order.order_id, n) for n, row in found.items() if n in names))
+
+
+def _left(names: Mapping[str, str], found: Mapping[str, ListedOrder]) -> list[str]:
+    return [name for name in names if name not in found]
+
+
+def _closed(reply: Reply, known: Known) -> tuple[ListedOrder, ...]:
+    return _or_error("ClosedOrders", reply, lambda body: parse_closed(body, known.pairs))
+
+
+def _newest(rows: tuple[ListedOrder, ...]) -> dict[str, ListedOrder]:
+    """By our id, the newest of each: a filter that the exchange did not know is no filter."""
+    return {row.order.cl_ord_id: row for row in sorted(rows, key=lambda row: row.opened)}
 
 
 def _history(
@@ -180,12 +213,6 @@ def _names(orders: tuple[RestingOrder, ...]) -> dict[str, str]:
     return {order.order_id: order.cl_ord_id for order in orders if order.cl_ord_id}
 
 
-def _of(listed: tuple[ListedOrder, ...], cl_ord_id: str) -> ListedOrder | None:
-    """The newest of this id: a filter that the exchange did not know is no filter."""
-    ours = [each for each in listed if each.order.cl_ord_id == cl_ord_id]
-    return max(ours, key=lambda each: each.opened, default=None)
-
-
 def _looked(asked_at: Ns, cl_ord_id: str, found: ListedOrder | None) -> Looked:
     if found is None:
         return Looked(asked_at, cl_ord_id, None, "", Sats(0))
@@ -207,16 +234,17 @@ class Questions:
 
     def __init__(self, known: Known) -> None:
         self._known = known
-        self._waiting: list[AskOrders | AskOrder] = []
+        self._waiting: list[AskOrders | AskEach] = []
         self._dialogue: Dialogue | None = None
         self._call: Call | None = None
 
-    def put(self, ask: AskOrders | AskOrder) -> bool:
+    def put(self, ask: AskOrders | AskEach) -> bool:
         """False where too many wait. A wider AskOrders replaces one that waits."""
         if isinstance(ask, AskOrders):
             others = [each for each in self._waiting if not isinstance(each, AskOrders)]
-            since = [each.since for each in self._waiting if isinstance(each, AskOrders)]
-            self._waiting = [*others, AskOrders(min([ask.since, *since]))]
+            same = [ask, *(each for each in self._waiting if isinstance(each, AskOrders))]
+            system = any(each.system for each in same)
+            self._waiting = [*others, AskOrders(min(each.since for each in same), system)]
             return True
         if ask in self._waiting:
             return True
@@ -233,8 +261,8 @@ class Questions:
             match ask:
                 case AskOrders():
                     self._dialogue = ask_orders(ask, about)
-                case AskOrder():
-                    self._dialogue = ask_order(ask, about)
+                case AskEach():
+                    self._dialogue = ask_each(ask, about)
             self._call = next(self._dialogue)
         call, self._call = self._call, None
         return call

@@ -46,6 +46,7 @@ class Chores:
     def __init__(self, symbols: tuple[str, ...]) -> None:
         """symbols: v2 names of the pairs that are traded."""
         self.pairs: dict[str, Pair] = {}  # by every name that REST or the line may use
+        self.rest_names: dict[str, str] = {}  # symbol -> the name that REST takes
         self.refused = ""
         self._symbols = symbols
         self._keys: tuple[str, ...] = ()
@@ -115,7 +116,8 @@ class Chores:
         # In place: whoever reads rows looks pairs up here.
         self.pairs.clear()
         self.pairs.update(by_name(listings))
-        self._keys = tuple(ours[symbol].names[0] for symbol in self._symbols)
+        self.rest_names = {symbol: ours[symbol].names[0] for symbol in self._symbols}
+        self._keys = tuple(self.rest_names.values())
         return [Pairs(tuple(ours[symbol].pair for symbol in self._symbols))]
 
     def _hear_key(self, status: int, body: bytes) -> list[SessionOut] | Failure:

@@ -40,6 +40,8 @@ class Purpose(enum.Enum):
     TICKER = "ticker"
     TOKEN = "token"
     QUESTION = "question"
+    ADD = "add"
+    AMEND = "amend"
     CANCEL = "cancel"
     CANCEL_ALL = "cancel_all"
     ARM = "arm"
@@ -106,11 +108,21 @@ class Desk:
             errand = self._queue.pop(0)
         else:
             return None
+        return self._sign(errand, now, wall)
+
+    def _sign(self, errand: Errand, now: Ns, wall: Ns) -> tuple[UnderWay, Request]:
         self._charge(errand.call.weight, now)
         self.nonce = max(self.nonce + 1, wall // 1_000)
         self._last_job += 1
         self._under_way = UnderWay(self._last_job, errand, now, wall)
         return self._under_way, request_of(errand.call, self._signer, self.nonce)
+
+    def send(self, errand: Errand, now: Ns, wall: Ns) -> tuple[UnderWay, Request] | None:
+        """At once or not at all: what was decided on this moment's market must not wait here."""
+        busy = self._under_way is not None or bool(self._urgent)
+        if busy or now < max(self.locked_until, self._slow_until):
+            return None
+        return self._sign(errand, now, wall)
 
     def done(self, job: int) -> UnderWay | None:
         """The call that is answered by this job; None for one that was given up."""

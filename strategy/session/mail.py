@@ -93,11 +93,15 @@ class SendText(Struct, frozen=True):
 
 
 class RestCall(Struct, frozen=True):
-    """One HTTP request; RestDone or RestFailed of this job is owed within `timeout` (ns)."""
+    """One HTTP request; RestDone or RestFailed of this job is owed within `timeout` (ns).
+
+    binds: as of SendText.
+    """
 
     job: int
     request: Request
     timeout: Ns
+    binds: bool = False
 
 
 Level = Literal["debug", "info", "warning", "error", "critical"]
@@ -121,12 +125,16 @@ SessionOut = OpenLine | CloseLine | SendText | RestCall | Note | Fatal | Event
 
 
 class Settings(Struct, frozen=True):
-    """Durations in ns. silence: no byte at all; snapshot: a subscription that brings none."""
+    """Durations in ns. silence: no byte at all; snapshot: a subscription that brings none.
+
+    full: new orders may go by REST while the line is away (orders.rest_fallback).
+    """
 
     pairs: tuple[str, ...]
     silence: Ns
     snapshot: Ns
     rest_timeout: Ns = Ns(10 * SECOND)
+    full: bool = False
 
 
 def settings_of(config: Config) -> Settings:
@@ -136,4 +144,5 @@ def settings_of(config: Config) -> Settings:
         snapshot=Ns(int(config.feed.snapshot_sec * SECOND)),
         # HTTP is not faster in a house whose time runs faster.
         rest_timeout=Ns(10 * SECOND * config.make_clock().speed),
+        full=config.orders.rest_fallback == "full",
     )

@@ -6,10 +6,11 @@ both snapshots -> LineUp. Whatever breaks it is a LineDown, and the next line st
 Rule 1: the session never decides about an order; it sends what it is told and tells what it hears.
 Rule 2: a line of which one message is missing or unreadable is closed: nothing on it is true.
 Rule 3: what makes the account safer goes by REST while the line is down: cancels, the switch.
+New orders only where the setting says so, and then at once or not at all.
 
 mail   what goes in and out          wire   what a frame means
 line   one connection, its retries   orders the orders behind the deltas
-desk   one REST call at a time       asks   the core's two questions
+desk   one REST call at a time       asks   the core's questions
 chores pairs, key, fees
 """
 
@@ -19,17 +20,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from shared.kraken import private, rest
-from shared.kraken.answers import Failure, answer, parse_count, parse_token
+from shared.kraken.answers import Failure, answer, parse_count, parse_placed, parse_token
 from shared.kraken.private import SystemStatus, decode_or_drop
-from shared.kraken.rest import Signer
+from shared.kraken.rest import Request, Signer
 from shared.orders import (
     Accepted,
     AddOrder,
     AmendOrder,
     ArmDeadman,
     Armed,
+    AskEach,
     AskFailed,
-    AskOrder,
     AskOrders,
     CancelAll,
     CancelOrder,
@@ -41,7 +42,7 @@ from shared.orders import (
     Skew,
     Verdict,
 )
-from shared.units import MILLISECOND, SECOND, Ns
+from shared.units import MILLISECOND, SECOND, Ns, Pair
 from strategy.session.asks import AskError, Known, Questions, Reply, Told
 from strategy.session.chores import Chores
 from strategy.session.desk import NEVER, Desk, Errand, Purpose, UnderWay
@@ -190,6 +191,8 @@ class Session:
                 self._hear_token(done)
             case Purpose.QUESTION:
                 self._hear_answer(under_way, done)
+            case Purpose.ADD | Purpose.AMEND:
+                self._hear_placed(under_way.errand, done)
             case _:
                 self._hear_order_rest(under_way, done)
 
@@ -241,6 +244,16 @@ class Session:
         else:
             self._out.append(Accepted(errand.purpose.value, errand.cl_ord_id))
 
+    def _hear_placed(self, errand: Errand, done: RestDone) -> None:
+        """An add or an amend went by REST."""
+        order_id = answer(done.status, done.body, parse_placed)
+        if isinstance(order_id, Failure):
+            self._fail(errand, order_id.error, order_id.verdict)
+            return
+        adding = errand.purpose is Purpose.ADD
+        if not adding or self._orders.accept(order_id, errand.cl_ord_id):
+            self._out.append(Accepted(errand.purpose.value, errand.cl_ord_id, order_id))
+
     def _fail(self, errand: Errand, why: str, verdict: Verdict) -> None:
         """An errand brought no answer, or a refusal."""
         match errand.purpose:
@@ -264,7 +277,7 @@ class Session:
 
     def _obey(self, command: Command) -> None:
         match command:
-            case AskOrders() | AskOrder():
+            case AskOrders() | AskEach():
                 if not self._questions.put(command):
                     self._out.append(AskFailed("too many questions wait"))
             case AddOrder() | AmendOrder():
@@ -280,22 +293,45 @@ class Session:
                 self._obey_by_rest(command)
 
     def _place(self, command: AddOrder | AmendOrder) -> None:
-        """Only by the line: without its events nobody would see what becomes of the order."""
-        adding = isinstance(command, AddOrder)
+        """By the line, whose events tell what becomes of the order; by REST where allowed."""
+        method = "add" if isinstance(command, AddOrder) else "amend"
         pair = self._chores.pairs.get(command.pair)
-        if pair is None or self._line.phase is not Phase.UP:
+        up = self._line.phase is Phase.UP
+        if pair is None or not (up or self._settings.full):
             why = "the line is down" if pair is not None else f"unknown pair {command.pair}"
-            method = "add" if adding else "amend"
             self._out.append(Refused(method, command.cl_ord_id, why, Verdict.NOT_DONE))
-            return
-        method = "add_order" if adding else "amend_order"
-        req_id = self._ask(method, command.cl_ord_id)
+        elif up:
+            self._place_by_line(command, pair)
+        else:
+            self._place_by_rest(command, pair)
+
+    def _place_by_line(self, command: AddOrder | AmendOrder, pair: Pair) -> None:
         token = self._line.token
         if isinstance(command, AddOrder):
+            req_id = self._ask("add_order", command.cl_ord_id)
             self._orders.sent(command)
             self._send(private.add_order(command, pair, token, req_id), binds=True)
         else:
+            req_id = self._ask("amend_order", command.cl_ord_id)
             self._send(private.amend_order(command, pair, token, req_id), binds=True)
+
+    def _place_by_rest(self, command: AddOrder | AmendOrder, pair: Pair) -> None:
+        if isinstance(command, AddOrder):
+            call = rest.add_order(command, pair, self._chores.rest_names[pair.symbol])
+            errand = Errand(Purpose.ADD, call, command.cl_ord_id)
+        else:
+            errand = Errand(Purpose.AMEND, rest.amend_order(command, pair), command.cl_ord_id)
+        taken = self._desk.send(errand, self._now, self._moment().wall)
+        if taken is None:
+            self._fail(errand, "REST is busy", Verdict.MARKET)
+            return
+        if isinstance(command, AddOrder):
+            self._orders.sent(command)
+        self._call(*taken, binds=True)
+
+    def _call(self, under_way: UnderWay, request: Request, *, binds: bool = False) -> None:
+        timeout = self._settings.rest_timeout
+        self._out.append(RestCall(under_way.job, request, timeout, binds))
 
     def _obey_by_line(self, command: CancelOrder | CancelAll | ArmDeadman) -> None:
         token = self._line.token
@@ -395,8 +431,7 @@ class Session:
                 self._put(Errand(Purpose.QUESTION, call))
         taken = self._desk.take(self._now, self._moment().wall)
         if taken is not None:
-            under_way, request = taken
-            self._out.append(RestCall(under_way.job, request, self._settings.rest_timeout))
+            self._call(*taken)
 
     def _moment(self) -> Moment:
         """Now in both times; wall 0 before the clock was told, when nothing is sent yet."""

@@ -48,6 +48,7 @@ class Desk:
         self.feeding = True
         self.feed_boot = 1
         self.line_up = False
+        self.rest_up = False  # what is sent while the line is away is carried out all the same
         self.loses: tuple[type, ...] = ()  # requests that never arrive
         self.deaf: tuple[type, ...] = ()  # requests that are carried out, without an answer
         self.refuses: dict[type, orders.Refused] = {}
@@ -213,7 +214,7 @@ class Desk:
         self.sent.append(command)
         if isinstance(command, orders.AddOrder):
             assert command.cl_ord_id in self.intents, "the intent is written before the send"
-        if not self.line_up or isinstance(command, self.loses):
+        if not (self.line_up or self.rest_up) or isinstance(command, self.loses):
             return
         refusal = self.refuses.get(type(command))
         if refusal is not None:
@@ -238,20 +239,24 @@ class Desk:
                 if cl_ord_id not in self.resting:
                     return [_unknown("cancel", cl_ord_id)]
                 done = self._end(cl_ord_id, "canceled")
-                return [orders.Accepted("cancel", cl_ord_id), done]
+                told: list[In] = [orders.Accepted("cancel", cl_ord_id)]
+                return [*told, done] if self.line_up else told
             case orders.ArmDeadman(timeout_s):
                 return [orders.Armed(self.now, timeout_s)]
             case orders.AskOrders():
-                return [*self.trades, orders.Balances(dict(self.totals)), self.list_now()]
-            case orders.AskOrder(cl_ord_id):
-                found = self.resting.get(cl_ord_id)
-                status, filled = self.ended.get(cl_ord_id, ("", 0))
-                status = "open" if found else status
-                return [orders.Looked(self.now, cl_ord_id, found, status, Sats(filled))]
+                rest = [] if self.line_up else [orders.System("online")]
+                return [*rest, *self.trades, orders.Balances(dict(self.totals)), self.list_now()]
+            case orders.AskEach(asked):
+                return [self._look(cl_ord_id) for cl_ord_id, _ in asked]
             case orders.CancelAll():
                 assert self.memory.kill.stage, "only kill sends it"
                 ended = [self._end(name, "canceled") for name in list(self.resting)]
                 return [*ended, orders.Accepted("cancel_all", "")]
+
+    def _look(self, cl_ord_id: str) -> orders.Looked:
+        found = self.resting.get(cl_ord_id)
+        status, filled = self.ended.get(cl_ord_id, ("", 0))
+        return orders.Looked(self.now, cl_ord_id, found, "open" if found else status, Sats(filled))
 
     def _add(self, add: orders.AddOrder) -> list[In]:
         assert add.cl_ord_id not in self.resting

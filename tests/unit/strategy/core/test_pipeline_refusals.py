@@ -121,12 +121,12 @@ def test_an_order_that_never_arrived_is_freed_only_by_deadline_two_misses_and_a_
     desk.run(7.5)
     assert desk.memory.lost() == 10
     since = len(desk.sent)
-    desk.loses = (orders.AddOrder, orders.AskOrder)
+    desk.loses = (orders.AddOrder, orders.AskEach)
     desk.run(60)
     lists = [c for c in desk.sent[since:] if isinstance(c, orders.AskOrders)]
-    asked = [c for c in desk.sent[since:] if isinstance(c, orders.AskOrder)]
+    asked = [c for c in desk.sent[since:] if isinstance(c, orders.AskEach)]
     assert len(lists) > 2
-    assert len({command.cl_ord_id for command in asked}) == 1
+    assert [len(command.orders) for command in asked] == [10], "one question about all of them"
     assert desk.memory.lost() == 10
     assert changes(desk, since) == []
     desk.loses = ()
@@ -172,7 +172,7 @@ def test_a_list_that_omits_a_live_order_once_is_not_believed() -> None:
     desk.hidden = set()
     desk.run(31)
     assert (desk.slot("b1").cl_ord_id, desk.slot("b1").misses) == (name, 0)
-    assert not [command for command in desk.sent if isinstance(command, orders.AskOrder)]
+    assert not [command for command in desk.sent if isinstance(command, orders.AskEach)]
 
 
 def test_a_live_order_that_vanished_unheard_is_found_out_and_replaced() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.orders import AskFailed, AskOrder, AskOrders, Listed, Looked, RestingOrder
+from shared.orders import AskEach, AskFailed, AskOrders, Listed, Looked, RestingOrder
 from shared.units import SECOND, Ns, Sats, Side, Ticks
 from strategy.core import reconcile
 from strategy.core.memory import Memory
@@ -73,8 +73,9 @@ def test_a_live_order_missed_twice_is_lost_and_then_asked_about() -> None:
     assert (listed(memory, 80).state, b1(memory).misses) == (State.LIVE, 1)
     assert (listed(memory, 90).state, b1(memory).misses) == (State.LOST, 2)
     commands = reconcile.ask(memory, memory.now)
-    assert AskOrder(NAME) in commands
-    assert AskOrder(NAME) not in reconcile.ask(memory, memory.now), "one question at a time"
+    asked = AskEach(((NAME, b1(memory).order_id),))
+    assert asked in commands
+    assert asked not in reconcile.ask(memory, memory.now), "one question at a time"
 
 
 @pytest.mark.parametrize(("asked", "misses"), [(54, 0), (55, 0), (55.1, 1), (90, 1)])

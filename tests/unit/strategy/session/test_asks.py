@@ -1,4 +1,4 @@
-"""The core's two questions, as dialogues with REST."""
+"""The core's questions, as dialogues with REST."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from shared.kraken.answers import by_name, parse_pairs
 from shared.kraken.rest import Call
-from shared.orders import AskOrder, AskOrders, Balances, Filled, Listed, Looked, RestingOrder
+from shared.orders import AskEach, AskOrders, Balances, Filled, Listed, Looked, RestingOrder, System
 from shared.units import Ns, Sats, Side, Ticks
 from strategy.session.asks import (
     AskError,
@@ -20,7 +20,7 @@ from strategy.session.asks import (
     Questions,
     Reply,
     Told,
-    ask_order,
+    ask_each,
     ask_orders,
 )
 
@@ -172,7 +172,7 @@ def test_an_endless_history_is_given_up() -> None:
 
 
 def test_one_order_is_looked_for_among_the_open_then_the_closed() -> None:
-    told, calls = play(ask_order(AskOrder("g1"), KNOWN), exchange(0))
+    told, calls = play(ask_each(AskEach((("g1", ""),)), KNOWN), exchange(0))
     assert len(calls) == 1
     assert told.events == (Looked(Ns(1), "g1", RESTING, "open", Sats(4_000)),)
 
@@ -182,7 +182,9 @@ def test_one_order_is_looked_for_among_the_open_then_the_closed() -> None:
         "O9": order("g2", "closed", 9),
         "O7": order("zz", "expired", 99),
     }
-    told, calls = play(ask_order(AskOrder("g2"), KNOWN), exchange(0, ClosedOrders={"closed": rows}))
+    told, calls = play(
+        ask_each(AskEach((("g2", ""),)), KNOWN), exchange(0, ClosedOrders={"closed": rows})
+    )
     assert [dict(call.fields) for call in calls] == [{"cl_ord_id": "g2"}] * 2
     looked = told.events[0]
     assert isinstance(looked, Looked)
@@ -191,16 +193,52 @@ def test_one_order_is_looked_for_among_the_open_then_the_closed() -> None:
 
 
 def test_an_order_nobody_knows_was_never_heard_of() -> None:
-    told, _ = play(ask_order(AskOrder("zz"), KNOWN), exchange(0, ClosedOrders={"closed": {}}))
+    script = exchange(0, ClosedOrders={"closed": {}})
+    told, _ = play(ask_each(AskEach((("zz", ""),)), KNOWN), script)
     assert told.events == (Looked(Ns(1), "zz", None, "", Sats(0)),)
+
+
+def statuses(told: Told) -> dict[str, str]:
+    return {each.cl_ord_id: each.status for each in told.events if isinstance(each, Looked)}
+
+
+def test_ten_lost_orders_whose_ids_are_known_cost_two_calls() -> None:
+    asked = AskEach((("g1", "OA"), *((f"cO{n}", f"O{n}") for n in range(2, 11))))
+    told, calls = play(ask_each(asked, KNOWN), exchange(0))
+    assert [call.name for call in calls] == ["OpenOrders", "QueryOrders"]
+    assert statuses(told) == {"g1": "open"} | {f"cO{n}": "filled" for n in range(2, 11)}
+
+
+def test_ten_lost_orders_of_an_earlier_life_cost_two_calls() -> None:
+    """Nobody told their ids: one page of what ended last names them."""
+    rows = {f"O{n}": order(f"g{n}", "canceled", n) for n in range(2, 11)}
+    asked = AskEach(tuple((f"g{n}", "") for n in range(1, 11)))
+    told, calls = play(ask_each(asked, KNOWN), exchange(0, ClosedOrders={"closed": rows}))
+    assert [call.name for call in calls] == ["OpenOrders", "ClosedOrders"]
+    assert statuses(told) == {"g1": "open"} | {f"g{n}": "canceled" for n in range(2, 11)}
+
+
+def test_what_no_page_names_is_looked_up_one_by_one_and_the_rest_another_time() -> None:
+    asked = AskEach(tuple((f"n{n}", "") for n in range(9)))
+    told, calls = play(ask_each(asked, KNOWN), exchange(0, ClosedOrders={"closed": {}}))
+    named = [dict(call.fields).get("cl_ord_id") for call in calls[2:]]
+    assert named == ["n0", "n1", "n2", "n3"]
+    assert statuses(told) == dict.fromkeys(["n0", "n1", "n2", "n3"], "")
+
+
+def test_without_a_line_the_engines_state_is_asked_for_too() -> None:
+    script = exchange(0, SystemStatus={"status": "cancel_only"})
+    told, calls = play(ask_orders(AskOrders(Ns(0), system=True), KNOWN), script)
+    assert calls[-1].name == "SystemStatus"
+    assert told.events[-2] == System("cancel_only")
 
 
 def test_questions_are_asked_one_at_a_time_and_the_widest_once() -> None:
     questions = Questions(KNOWN)
     assert questions.put(AskOrders(Ns(5)))
     assert questions.put(AskOrders(Ns(3)))
-    assert questions.put(AskOrder("g1"))
-    assert questions.put(AskOrder("g1"))
+    assert questions.put(AskEach((("g1", ""),)))
+    assert questions.put(AskEach((("g1", ""),)))
     first = questions.next_call()
     assert first is not None
     assert first.name == "OpenOrders"
@@ -213,5 +251,5 @@ def test_questions_are_asked_one_at_a_time_and_the_widest_once() -> None:
 
 def test_questions_are_bounded() -> None:
     questions = Questions(KNOWN)
-    taken = [questions.put(AskOrder(f"g{number}")) for number in range(150)]
+    taken = [questions.put(AskEach(((f"g{number}", ""),))) for number in range(150)]
     assert taken.count(True) == 100

@@ -240,13 +240,13 @@ def test_one_order_is_looked_up(life: Life) -> None:
     life.run(2 * SECOND)
     bid, _ = life.touch()
     life.run(SECOND, life.add("a1", Side.BUY, bid - 20_000, 100_000))
-    outs = life.run(5 * SECOND, o.AskOrder("a1"), o.AskOrder("never"))
+    outs = life.run(5 * SECOND, o.AskEach((("a1", ""), ("never", ""))))
     assert [(each.cl_ord_id, each.status) for each in of(o.Looked, outs)] == [
         ("a1", "open"),
         ("never", ""),
     ]
     life.run(SECOND, o.CancelOrder("a1"))
-    assert of(o.Looked, life.run(5 * SECOND, o.AskOrder("a1")))[0].status == "canceled"
+    assert of(o.Looked, life.run(5 * SECOND, o.AskEach((("a1", ""),))))[0].status == "canceled"
 
 
 def test_the_switch_and_cancels_work_by_rest_while_the_line_is_down(life: Life) -> None:
@@ -261,6 +261,35 @@ def test_the_switch_and_cancels_work_by_rest_while_the_line_is_down(life: Life) 
     assert done == ["cancel", "cancel_all"]
     assert of(o.Armed, outs)
     assert not life.venue.exchange.open
+
+
+def test_new_orders_go_by_rest_where_the_setting_says_so_at_once_or_not_at_all(life: Life) -> None:
+    life.settings = replace(life.settings, full=True)
+    life.begin()
+    life.run(2 * SECOND)
+    bid, _ = life.touch()
+    life.cut()
+    life.cut()
+    first, second = (life.add(name, Side.BUY, bid - 20_000, 100_000) for name in ("a1", "a2"))
+    outs = life.run(100 * MILLISECOND, first, second)
+    assert [(each.method, each.cl_ord_id) for each in of(o.Accepted, outs)] == [("add", "a1")]
+    [busy] = of(o.Refused, outs)
+    assert (busy.cl_ord_id, busy.error, busy.verdict) == ("a2", "REST is busy", o.Verdict.MARKET)
+    assert [call.binds for call in of(m.RestCall, outs)] == [True]
+    [placed] = life.venue.exchange.open.values()
+    assert (placed.cl_ord_id, placed.price, placed.post_only) == ("a1", bid - 20_000, True)
+    assert placed.order_id == of(o.Accepted, outs)[0].order_id
+
+    deadline = Ns(life.wall + 4 * SECOND)
+    amend = o.AmendOrder("a1", "BTC/EUR", Ticks(bid - 20_010), Sats(90_000), deadline)
+    life.cut()
+    outs = life.run(100 * MILLISECOND, amend)
+    assert [each.method for each in of(o.Accepted, outs)] == ["amend"]
+    assert (placed.price, placed.qty) == (bid - 20_010, 90_000)
+
+    # The line comes back and lists what was placed without it.
+    outs = life.run(30 * SECOND)
+    assert [each.cl_ord_id for each in of(o.LineUp, outs)[-1].orders] == ["a1"]
 
 
 @pytest.mark.parametrize("below", [5, 500])

@@ -567,7 +567,7 @@ MAIL: list[Callable[[Bench], m.SessionIn]] = [
     lambda _: o.CancelOrder("g1"),
     lambda _: o.ArmDeadman(60),
     lambda _: o.AskOrders(Ns(0)),
-    lambda _: o.AskOrder("g1"),
+    lambda _: o.AskEach((("g1", ""),)),
     lambda _: m.RestDone(1, 200, b"{}", Ns(0)),
     lambda _: m.RestFailed(2, "cut"),
 ]

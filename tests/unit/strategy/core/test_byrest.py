@@ -1,0 +1,119 @@
+"""While the private line is away: orders by REST, one at a time, none in doubt."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from shared import orders
+from shared.units import SECOND, Ns
+from strategy.core.slots import State
+from tests.unit.strategy.core.build import CONFIG
+from tests.unit.strategy.core.desk import Desk
+
+FULL = replace(CONFIG, orders=replace(CONFIG.orders, rest_fallback="full"))
+
+
+def away(desk: Desk, seconds: float) -> Desk:
+    """Trading, then without a line for so long; REST works."""
+    desk.begin()
+    assert len(desk.resting) == 10
+    desk.cut()
+    desk.rest_up = True
+    desk.run(seconds)
+    return desk
+
+
+def adds(desk: Desk, since: int = 0) -> list[orders.AddOrder]:
+    return [item for item in desk.sent[since:] if isinstance(item, orders.AddOrder)]
+
+
+def test_by_default_no_new_order_leaves_without_the_line() -> None:
+    desk = away(Desk(), 50)
+    count = len(desk.sent)
+    desk.sweep()
+    desk.run(100)
+    assert adds(desk, count) == []
+    assert desk.memory.line == "down"
+
+
+def test_a_line_that_is_soon_back_changes_nothing() -> None:
+    desk = away(Desk(FULL), 9)
+    assert desk.memory.line == "down"
+    desk.connect()
+    desk.run(5)
+    assert desk.memory.line == "up"
+
+
+def test_the_grid_goes_on_by_rest_armed_and_one_order_at_a_time() -> None:
+    desk = away(Desk(FULL), 15)
+    assert desk.memory.line == "rest"
+    desk.run(10)
+    assert desk.memory.lost() == 0
+    count = len(desk.sent)
+    desk.sweep()
+    for _ in range(300):
+        desk.run(0.5)
+        flying = [s for s in desk.slots if s.state in (State.PENDING_NEW, State.AMEND_PENDING)]
+        assert len(flying) <= 1
+    assert len(desk.resting) == 10
+    assert len(adds(desk, count)) == 10
+    assert [c for c in desk.sent[count:] if isinstance(c, orders.ArmDeadman)]
+
+
+def test_a_fill_is_found_booked_and_answered() -> None:
+    desk = away(Desk(FULL), 25)
+    anchor = desk.memory.pairs["BTC/EUR"].hung.anchor
+    best = max(order.price for order in desk.resting.values() if order.side == "buy")
+    name = next(n for n, order in desk.resting.items() if order.price == best)
+    fill = desk.fill(name)
+    desk.run(40)
+    assert fill.exec_id in desk.booked
+    assert desk.memory.pairs["BTC/EUR"].hung.anchor != anchor
+    assert len(desk.resting) == 10
+
+
+def test_nothing_leaves_while_the_outcome_of_one_order_is_unknown() -> None:
+    desk = away(Desk(FULL), 25)
+    desk.sweep()
+    desk.loses = (orders.AddOrder,)
+    count = len(desk.sent)
+    desk.run(45)
+    desk.loses = (orders.AddOrder, orders.AskOrders, orders.AskEach)
+    lost = adds(desk, count)
+    assert lost
+    desk.run(60)
+    assert adds(desk, count)[len(lost) + 1 :] == []
+    desk.loses = ()
+    desk.run(120)
+    assert len(desk.resting) == 10
+
+
+def test_nothing_leaves_when_no_list_came_for_long() -> None:
+    desk = away(Desk(FULL), 25)
+    desk.loses = (orders.AskOrders,)
+    desk.run(50)
+    desk.resting.pop(next(iter(desk.resting)))
+    count = len(desk.sent)
+    desk.run(20)
+    assert adds(desk, count) == []
+
+
+def test_the_line_that_is_back_is_synced_anew() -> None:
+    desk = away(Desk(FULL), 25)
+    desk.rest_up = False
+    desk.connect()
+    desk.run(0.5)
+    assert desk.memory.line == "up"
+    assert desk.memory.asking.listed_at < Ns(desk.now - SECOND // 4)
+    desk.run(10)
+    assert desk.memory.lost() == 0
+    assert len(desk.resting) == 10
+
+
+def test_a_cancel_by_rest_is_looked_up_not_believed() -> None:
+    desk = away(Desk(FULL), 25)
+    desk.hold()
+    desk.run(20)
+    assert not desk.resting
+    assert desk.memory.busy() == 0
+    assert [c for c in desk.sent if isinstance(c, orders.AskEach)]
