@@ -1,7 +1,8 @@
 """The daily loss: equity now against equity at the German day's first moment, or the start.
 
 What a day may cost is a limit of its own beside the drawdown: it halts until a person resumes,
-and is then counted anew from there.
+and is then counted anew from there. Unlike the other halts it says nothing against our own
+machinery, so the emergency sale of the risk manager still leaves (`spares_exits`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from strategy.ledger.entries import Remember
 from strategy.ledger.tax import berlin_day
 
 DAY_FACT: Final = "day"
+LIMIT: Final = "limits.daily_loss_quote"
 
 
 def turn_day(memory: Memory) -> list[Out]:
@@ -27,10 +29,20 @@ def turn_day(memory: Memory) -> list[Out]:
     return [Remember(DAY_FACT, msgspec.json.encode(memory.day).decode())]
 
 
+def spares_exits(halt: str) -> bool:
+    """Whether this halt is for the day's loss alone: nothing is quoted, exits still sell."""
+    return halt.endswith(f"({LIMIT})")
+
+
 def overspent(memory: Memory) -> str:
     """Why the day's loss stops everything; "" while it is within limits.daily_loss_quote."""
-    limit = float(memory.config.limits.daily_loss_quote)
-    lost = memory.day.equity - memory.risk.equity
-    if not memory.day.day or memory.risk.equity <= 0 or lost <= limit:
+    if memory.risk.equity <= 0 or not overspent_by(memory, memory.risk.equity):
         return ""
-    return f"lost {lost:.2f} since the day began (limits.daily_loss_quote)"
+    lost = memory.day.equity - memory.risk.equity
+    return f"lost {lost:.2f} since the day began ({LIMIT})"
+
+
+def overspent_by(memory: Memory, equity: float) -> bool:
+    """Whether the day would have lost too much at this equity."""
+    limit = float(memory.config.limits.daily_loss_quote)
+    return bool(memory.day.day) and memory.day.equity - equity > limit

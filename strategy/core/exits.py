@@ -3,7 +3,8 @@
 Rule 1: `flatten` sells what is free of tax, piece by piece inside the collar, and leaves the bot
 on hold.
 Rule 2: an emergency sells what the regime does not allow to be held, after 30 s in the band and
-only while a second source agrees about the price: one wick sells nothing.
+only while a second source agrees about the price: one wick sells nothing. A halt for the day's loss
+does not stop it, every other halt, a hold and a frozen breaker do.
 Rule 3: both sell coins of the free front of the queue alone, and none below `grid.base_reserve`.
 """
 
@@ -68,7 +69,7 @@ def _wanted(memory: Memory, pair: PairMemory, now: Ns) -> tuple[int, str]:
     free = max(0, min(memory.free(), memory.base_total(pair) - reserve))
     if memory.flatten:
         return free, "flatten: sells what is free of tax"
-    if memory.pause is not Pause.EMERGENCY_SELL or not pair.permit.change:
+    if memory.pause is not Pause.EMERGENCY_SELL or not pair.permit.exits:
         return 0, ""
     since = memory.risk.emergency_since
     if not since or now - since < BAND_FOR:

@@ -12,7 +12,7 @@ from shared.units import MINUTE, Ns, Side
 from strategy.core import byrest
 from strategy.core.account import money_units
 from strategy.core.audit import HELD
-from strategy.core.daily import overspent
+from strategy.core.daily import overspent, spares_exits
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import Memory, PairMemory
 from strategy.core.reference import doubt, slower
@@ -34,7 +34,7 @@ def _refuse_state(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns
     view = pair.view
     if memory.phase is not Phase.TRADING:
         return f"phase is {memory.phase}"
-    if memory.halt:
+    if memory.halt and not (exit_order and spares_exits(memory.halt)):
         return f"halted: {memory.halt}"
     if memory.unwritten[0]:
         return f"the ledger cannot be written: {memory.unwritten[0]}"

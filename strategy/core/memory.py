@@ -62,6 +62,7 @@ class Permit(Struct, frozen=True):
     sell: bool
     change: bool  # adds and amends; cancels are always allowed
     why: tuple[str, ...] = ()
+    exits: bool = False  # an emergency may sell
 
 
 NOTHING: Final = Permit(False, False, False, ("starting",))

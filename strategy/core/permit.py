@@ -10,6 +10,7 @@ from typing import Final
 
 from shared.units import SECOND, Ns
 from strategy.core.audit import HELD
+from strategy.core.daily import spares_exits
 from strategy.core.lifecycle import Phase
 from strategy.core.market import Freshness
 from strategy.core.memory import Memory, PairMemory, Permit
@@ -29,23 +30,22 @@ FRESHNESS_WORDS: Final = {
 
 def permit(memory: Memory, pair: PairMemory, now: Ns) -> Permit:
     """The permit of this tick for one pair."""
-    none = _forbidden(memory, pair, now)
-    if none:
-        return Permit(False, False, False, (none,))
-    wait = _waiting(memory, pair, now)
+    halted = f"halted: {memory.halt}" if memory.halt else ""
+    none, wait = _forbidden(memory, pair, now), _waiting(memory, pair, now)
+    exits = not (none or wait) and (not memory.halt or spares_exits(memory.halt))
+    if halted or none:
+        return Permit(False, False, False, (halted or none,), exits)
     if wait:
         return Permit(True, True, False, (wait,))
     buy, sell = ALLOWED[memory.pause]
     why = () if buy and sell else (f"pause: {memory.pause}",)
     if memory.audit.held:
-        return Permit(buy, False, True, (*why, HELD))
-    return Permit(buy, sell, True, why)
+        return Permit(buy, False, True, (*why, HELD), exits)
+    return Permit(buy, sell, True, why, exits)
 
 
 def _forbidden(memory: Memory, pair: PairMemory, now: Ns) -> str:
-    """What takes every order of ours out of the book."""
-    if memory.halt:
-        return f"halted: {memory.halt}"
+    """What takes every order of ours out of the book, besides a halt."""
     if memory.hold:
         return f"on hold: {memory.hold}"
     unwritten, since = memory.unwritten

@@ -90,10 +90,12 @@ def test_the_last_piece_is_what_is_left() -> None:
 CRASHED = int(MID * 0.7)
 
 
-def crash(*, second: int | None = CRASHED, seconds: float = 900) -> Desk:
+def crash(
+    *, second: int | None = CRASHED, seconds: float = 900, daily_loss: str = "100000"
+) -> Desk:
     """A desk in the emergency band, told a second price each few seconds, or none."""
     cfg = make_config(
-        limits={"daily_loss_quote": "100000"},
+        limits={"daily_loss_quote": daily_loss},
         risk={"price_velocity_freeze_pct": 1.0},
         regime={"chaos_volatility_pct": 100.0},
     )
@@ -139,6 +141,29 @@ def test_an_emergency_sells_down_to_what_the_regime_allows_and_says_what_and_why
 @pytest.mark.parametrize("second", [None, MID], ids=["silent", "disagrees"])
 def test_without_a_second_source_that_agrees_nothing_is_sold(second: int | None) -> None:
     assert not exits_of(crash(second=second))
+
+
+def test_a_halt_for_the_days_loss_does_not_stop_the_emergency() -> None:
+    desk = crash(daily_loss="100")
+    assert "limits.daily_loss_quote" in desk.memory.halt
+    assert len(exits_of(desk)) == len(exits_of(crash()))
+    assert not [o for o in desk.sent[-50:] if isinstance(o, orders.AddOrder) and not o.exit_order]
+
+
+@pytest.mark.parametrize("halt", ["killed by a person", "10 orders refused in a row"])
+def test_any_other_halt_stops_it(halt: str) -> None:
+    desk = crash(seconds=20)
+    desk.memory.halt = halt
+    tell(desk, CRASHED, 300)
+    assert desk.memory.pause is Pause.EMERGENCY_SELL
+    assert not exits_of(desk)
+
+
+def test_on_hold_an_emergency_sells_nothing() -> None:
+    desk = crash(seconds=20)
+    desk.memory.hold = "I look after it myself"
+    tell(desk, CRASHED, 300)
+    assert not exits_of(desk)
 
 
 def test_a_wick_sells_nothing() -> None:
