@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import random
-import signal
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +21,7 @@ from shared.bus import Publisher
 from shared.config import Config
 from shared.drive import Mailbox, drive, end_on_error
 from shared.lines import Lines
+from shared.process import on_stop
 from shared.units import Ns
 from shared.watchdog import Watchdog
 
@@ -76,8 +76,11 @@ async def run(config: Config, log: FilteringBoundLogger, watchdog: Watchdog) -> 
 
     session = Session(config.symbols, settings_of(config.feed), clock.now())
     driving = asyncio.ensure_future(drive(session, mailbox, clock, post))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, driving.cancel)
+
+    def stop(_name: str) -> None:
+        driving.cancel()
+
+    on_stop(loop.call_soon_threadsafe, stop)
     log.info("feed_started", url=lines.url, pairs=list(config.symbols), speed=clock.speed)
     try:
         with contextlib.suppress(asyncio.CancelledError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from shared.bus import Gaps, Subscriber
 from shared.clock import Clock
 from shared.config import Config, Home
 from shared.frames import WIRE, FeedFrame, decode
+from shared.process import on_stop
 from shared.recording import RecordingHead, RecordingWriter
 
 
@@ -77,8 +77,7 @@ async def _record(
         except OSError as error:
             end(error.strerror or str(error))
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end, "stopped")
+    on_stop(loop.call_soon_threadsafe, lambda _: end("stopped"))
     if seconds is not None:
         loop.call_later(seconds, end, "the time is up")
     subscriber = Subscriber(loop, ["run/feed.pub"], [f"{WIRE}/".encode()], keep)

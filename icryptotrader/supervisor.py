@@ -12,7 +12,7 @@ from typing import Final
 
 from supervisor import supervisord  # type: ignore[import-untyped]
 
-from shared.process import LockHeld, die_with_parent, lock
+from shared.process import LockHeld, die_with_parent, lock, no_more_stops
 
 LOCK: Final = Path("run/supervisord.lock")
 
@@ -28,6 +28,7 @@ def main() -> int:
         sys.stderr.write(f"supervisord: {error}\n")
         return 1
     supervisord.main()
+    no_more_stops()
     held.release()
     return 0
 

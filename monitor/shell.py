@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from shared.bus import Arrival, Gaps, Subscriber
 from shared.clock import Clock
 from shared.config import Config, ConfigError, Home, read_secret
 from shared.frames import WIRE, decode
+from shared.process import on_stop
 from shared.units import SECOND, Ns
 from shared.watchdog import Watchdog
 
@@ -93,8 +93,7 @@ async def run(config: Config, home: Home, logger: FilteringBoundLogger, watchdog
     """
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[None] = loop.create_future()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _settle, stop)
+    on_stop(loop.call_soon_threadsafe, lambda _: _settle(stop))
     loop.set_exception_handler(lambda _loop, told: _break(stop, told.get("exception")))
     ears = Ears(config)
     control = Control()

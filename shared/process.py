@@ -1,4 +1,4 @@
-"""What each process settles with the kernel: dies with its parent, leaks nothing, is alone.
+"""What each process settles with the kernel: it dies with its parent, ends once, is alone.
 
 Rule 1: a lock is taken before anything that only one process may do (bind, connect, write).
 Rule 2: a lock file is never deleted: a second file of that name would be a second lock.
@@ -11,11 +11,15 @@ import fcntl
 import os
 import resource
 import signal
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
+
+STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 
 CRASH_VARIABLE: Final = "CRASH_AT"
 """Drills only: `CRASH_AT=after_intent` ends the process there, `after_intent:3` the third time."""
@@ -60,6 +64,29 @@ def die_with_parent() -> None:
     if os.getppid() != parent:
         # It died between the two calls: the kernel will not tell us any more.
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def on_stop(call: Callable[[Callable[[], None]], object], told: Callable[[str], None]) -> None:
+    """`told` by the first TERM or INT, with its name; any later one changes nothing.
+
+    call: the loop's call_soon_threadsafe. Not by add_signal_handler: a loop that closes gives the
+    signals their default action back, and a TERM that comes while the process ends would kill it
+    in the middle of its last writes.
+    """
+
+    def heard(number: int, frame: object) -> None:
+        no_more_stops()
+        with suppress(RuntimeError):  # the loop has closed: we are on our way out already
+            call(lambda: told(signal.Signals(number).name))
+
+    for number in STOPS:
+        signal.signal(number, heard)
+
+
+def no_more_stops() -> None:
+    """TERM and INT mean nothing from here on: this process ends, by itself and in order."""
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def harden() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-import signal
 import socket
 from collections import deque
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from shared import log
 from shared.clock import Clock
+from shared.process import on_stop
 from shared.units import MILLISECOND, Ns
 from shared.watchdog import Watchdog
 from sim.engine.instruments import ASSETS
@@ -72,8 +72,7 @@ async def serve(
     servers = [_server(floor, "public"), _server(floor, "private")]
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    on_stop(loop.call_soon_threadsafe, lambda _: stop.set())
     async with asyncio.TaskGroup() as group:
         running = [
             group.create_task(server.serve(sockets=[sock]))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -26,7 +25,7 @@ from shared.config import Config
 from shared.drive import Mailbox, drive, end_on_error
 from shared.lines import Lines
 from shared.orders import Clock as ClockEvent
-from shared.process import crash_point
+from shared.process import crash_point, no_more_stops, on_stop
 from shared.units import SECOND, Ns
 from shared.watchdog import Watchdog
 from strategy.core.out import (
@@ -149,14 +148,14 @@ class Shell:
         self._lines = Lines(
             private_url(self.config), limit_s, self._on_opened, self._on_text, self._on_closed
         )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.mailbox.put, StopAsked(f"signal {number.name}"))
+        on_stop(loop.call_soon_threadsafe, self._on_stop)
         self.mailbox.put(Chance(random.random()))
         self._watch_flag()
         async with httpx.AsyncClient(base_url=rest_url(self.config), trust_env=False) as self._http:
             try:
                 await drive(self._timed, self.mailbox, self.clock, self._post, self._done)
             finally:
+                no_more_stops()
                 for task in self._rest_tasks:
                     task.cancel()
                 await asyncio.gather(*self._rest_tasks, return_exceptions=True)
@@ -198,6 +197,9 @@ class Shell:
             self._log.error("halt_flag_stays", why=error.strerror)
 
     # What comes in.
+
+    def _on_stop(self, name: str) -> None:
+        self.mailbox.put(StopAsked(f"signal {name}"))
 
     def _on_opened(self, line: int) -> None:
         self.mailbox.put(LineOpened(line))
