@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -50,6 +52,7 @@ class TaxSeen(Struct, frozen=True):
     ages: tuple[tuple[str, int, str], ...] = ()
     unlocks: tuple[tuple[str, str], ...] = ()
     oldest: tuple[LotRow, ...] = ()
+    cost: str = ""  # of the coins held, as they were bought
 
 
 class ProcessSeen(Struct, frozen=True):
@@ -58,6 +61,7 @@ class ProcessSeen(Struct, frozen=True):
     name: str
     pid: int
     memory_mb: float
+    sockets: int = 0
 
 
 class Around(Struct, frozen=True):
@@ -67,6 +71,7 @@ class Around(Struct, frozen=True):
     tax_at: Ns = Ns(0)
     processes: tuple[ProcessSeen, ...] = ()
     log: tuple[str, ...] = ()
+    telegram: str = ""  # what is the matter with the bot; English, the key of `words`
 
 
 def read_tax(data: Mapping[str, Any]) -> TaxSeen | None:
@@ -78,14 +83,14 @@ def read_tax(data: Mapping[str, Any]) -> TaxSeen | None:
 
 
 def read_processes(run: Path, proc: Path = Path("/proc")) -> tuple[ProcessSeen, ...]:
-    """The holders of the locks in run/, with the memory they occupy."""
+    """The holders of the locks in run/ and this process, each with its memory and its sockets."""
     found: list[ProcessSeen] = []
     for path in sorted(run.glob("*.lock")):
         name = path.name.removesuffix(".lock").partition(".")[0]
         pid = holder(path)
         if pid and name != "house" and name not in [seen.name for seen in found]:
-            found.append(ProcessSeen(name, pid, _memory_mb(proc / str(pid) / "status")))
-    return tuple(found)
+            found.append(_seen(name, pid, proc / str(pid)))
+    return (*found, _seen("monitor", os.getpid(), proc / "self"))
 
 
 def keep_log(known: tuple[str, ...], fresh: Iterable[str]) -> tuple[str, ...]:
@@ -108,6 +113,22 @@ class LogFollower:
 
     def close(self) -> None:
         self._follower.close()
+
+
+def _seen(name: str, pid: int, place: Path) -> ProcessSeen:
+    return ProcessSeen(name, pid, _memory_mb(place / "status"), _sockets(place / "fd"))
+
+
+def _sockets(place: Path) -> int:
+    """How many of its files are sockets; 0 where that may not be looked at."""
+    count = 0
+    try:
+        for each in place.iterdir():
+            with contextlib.suppress(OSError):  # Closed between the listing and the look.
+                count += str(each.readlink()).startswith("socket:")
+    except OSError:
+        return 0
+    return count
 
 
 def _memory_mb(path: Path) -> float:

@@ -9,37 +9,45 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
+from monitor.answers import doing, open_gain, safe, switch_left
 from monitor.around import Around
 from monitor.markup import card, decimal, duration, mark, t, table
 from monitor.summary import SWITCH_LOW_S
 from monitor.view import View, touch
-from monitor.words import Say
+from monitor.words import PAUSES, REGIMES, Say
 from shared.frames import FillView, PairView, SlotView, Status
+from shared.units import Ns
 
-FILLS_SHOWN: Final = 15
+FILLS_SHOWN: Final = 12
+NOT_DEEDS: Final = ("ticks", "tape_frames")
+EXIT_SLOT: Final = "x"
+"""Of the strategy: for flatten and emergencies alone; shown while an order stands in it."""
 
 Rows = Sequence[tuple[str, str]]
 
 
-def state(status: Status, say: Say) -> str:
+def state(view: View, status: Status, now: Ns, say: Say) -> str:
     good = status.pause == "ACTIVE_TRADING"
-    counted = ", ".join(f"{count} {what}" for what, count in status.counters)
+    counted = ", ".join(f"{n} {what}" for what, n in status.counters if what not in NOT_DEEDS)
+    pace = f"{view.pace.per_s:.1f} {say('per second')}" if view.pace.known else say("unknown")
     rows = (
         (say("phase"), mark(say(status.phase), "good" if status.phase == "trading" else "waiting")),
-        (say("pause"), mark(status.pause, "good" if good else "waiting")),
+        (say("may"), mark(say(PAUSES.get(status.pause, "")), "good" if good else "waiting")),
+        (say("pause"), t(status.pause)),
         (say("hold"), mark(say("yes"), "waiting") if status.hold else t(say("no"))),
-        (say("regime"), t(status.regime)),
+        (say("regime"), t(f"{say(REGIMES.get(status.regime, ''))} ({status.regime})")),
         (say("exchange"), t(status.system or say("unknown"))),
         (say("up for"), duration(status.uptime_s)),
-        (say("last tick"), f"{status.tick_us / 1000:.2f} ms"),
+        (say("ticks, the last one took"), t(f"{pace}, {status.tick_us / 1000:.2f} ms")),
         (say("done"), t(counted or say("nothing"))),
     )
-    return card(say("What does it do now, and why?"), rows)
+    return card(say("What does it do now, and why?"), rows, t(doing(view, status, now, say)))
 
 
-def safety(status: Status, say: Say) -> str:
-    left = status.switch_left_s
-    switch = say("not armed") if left <= 0 else f"{int(left)} s"
+def safety(view: View, status: Status, now: Ns, say: Say) -> str:
+    left = switch_left(view, now)
+    idle = say("not armed") if status.switch_left_s <= 0 else say("has fired")
+    switch = idle if left <= 0 else f"{int(left)} s"
     agree = status.drift.strip("-0.") == ""
     rows = (
         (
@@ -60,34 +68,40 @@ def safety(status: Status, say: Say) -> str:
         ),
         (say("balance less ledger"), mark(status.drift, "" if agree else "bad")),
     )
-    return card(say("Is my money safe?"), rows)
+    state = safe(view, now, say)
+    return card(say("Is my money safe?"), rows, mark(state.text, state.mood))
 
 
-def money(status: Status, around: Around, say: Say) -> str:
+def money(view: View, status: Status, around: Around, say: Say) -> str:
     tax = around.tax
+    quote = status.pairs[0].pair.partition("/")[2] if status.pairs else ""
     rows: list[tuple[str, str]] = [
-        (say("equity"), t(status.equity)),
+        (say("equity"), t(f"{status.equity} {quote}")),
         (say("drawdown"), f"{status.drawdown_pct * 100:.2f} %"),
     ]
     rows += [(f"{say('balance')} {asset}", t(total)) for asset, total in status.balances]
-    if tax is None:
-        rows.append((say("gain of sales this year, before tax"), t(say("Not known yet."))))
-    else:
+    answer = t(say("Not known yet."))
+    if tax is not None:
+        told = say("This year {gain} {currency} before tax, {net} {currency} after tax.")
+        net = tax.gain_after_tax
+        answer = t(told.format(gain=tax.gain, net=net, currency=tax.currency))
         rows += [
             (say("gain of sales this year, before tax"), t(f"{tax.gain} {tax.currency}")),
             (say("of these taxable"), t(tax.gain_taxable)),
             (say("tax on it, at your rate"), t(tax.tax)),
-            (say("after tax"), mark(f"{tax.gain_after_tax} {tax.currency}", "good")),
+            (say("after tax"), mark(f"{net} {tax.currency}", "bad" if net[:1] == "-" else "good")),
             (say("gain of sales of all years"), t(tax.gain_all_years)),
         ]
+        if (held := open_gain(view, tax)) is not None:
+            rows.append((say("coins held above their cost, not sold"), t(held)))
     rows += [
         (say("fills booked"), f"{status.fills}"),
         (
-            say("fees"),
-            f"{status.maker_pct:g} % {t(say('maker'))}, {status.taker_pct:g} % {t(say('taker'))}",
+            say("fees of maker and taker"),
+            f"{status.maker_pct:g} %, {status.taker_pct:g} %",
         ),
     ]
-    return card(say("What did it earn?"), rows)
+    return card(say("What did it earn?"), rows, answer)
 
 
 def pair_facts(view: View, pair: PairView, say: Say) -> str:
@@ -112,6 +126,7 @@ def price_of(view: View, pair: PairView, say: Say) -> str:
 
 def grid(slots: Sequence[SlotView], pair: str, price: str, say: Say) -> str:
     """Sells above, the market in the middle, buys below: as the prices stand."""
+    slots = [slot for slot in slots if slot.price or slot.slot != EXIT_SLOT]
     sells = [slot for slot in slots if slot.side == "sell"]
     buys = [slot for slot in slots if slot.side != "sell"]
     middle = f'<tr class="mid"><td colspan="6">{t(price)}</td></tr>'
@@ -140,7 +155,7 @@ def _outwards(slots: Iterable[SlotView], away: int) -> list[SlotView]:
 def _slots(slots: Iterable[SlotView]) -> str:
     return "".join(
         f'<tr><td class="{side(slot.side)}">{t(slot.slot)}</td><td>{t(slot.state)}</td>'
-        f'<td class="n">{t(slot.price)}</td><td class="n">{t(slot.qty)}</td>'
+        f'<td class="n">{t(slot.price)}</td><td class="n">{t(slot.qty if slot.price else "")}</td>'
         f'<td class="n extra">{t(slot.filled if decimal(slot.filled) else "")}</td>'
         f'<td class="why" lang="en">{t(slot.why)}</td></tr>'
         for slot in slots
@@ -160,8 +175,8 @@ def fills(known: Sequence[FillView], say: Say) -> str:
         (say("side"), ""),
         (say("price"), "n"),
         (say("quantity"), "n"),
-        (say("cost"), "n"),
-        (say("fee"), "n"),
+        (say("cost"), "n long"),
+        (say("fee"), "n long"),
     )
     inside = table(say("Fills"), heads, rows) if rows else t(say("None yet."))
     return f"<section><h2>{t(say('Fills'))}</h2>{inside}</section>"

@@ -18,8 +18,11 @@ from monitor.words import Say
 from shared.frames import FillView, PairView, SlotView
 from shared.units import SECOND
 
-WIDTH, HEIGHT, RIGHT, BOTTOM = 720.0, 260.0, 76.0, 22.0
+WIDTH, HEIGHT, RIGHT, BOTTOM = 720.0, 340.0, 104.0, 28.0
+APART = 15.0
+"""Between two prices beside the chart, at least; where they stand closer one is left out."""
 FILLS_DRAWN = 40
+EQUITY_HEIGHT = 240.0
 
 
 class Frame(Struct, frozen=True):
@@ -54,10 +57,11 @@ def price_chart(view: View, pair: PairView, slots: Sequence[SlotView], say: Say)
         parts.append(_level(frame, anchor, "anchor", say))
     parts.append(_line(frame, [(s.wall, s.mid) for s in samples], "price"))
     parts += [_fill(frame, fill, say) for fill in fills]
-    parts.append(_now(frame, samples[-1].mid))
+    parts.append(_beside(frame, samples[-1].mid, [price for _, price in orders]))
     told = (
-        f"{pair.pair}: {say('price')} {samples[-1].mid:,.1f}, {say('from')} "
-        f"{min(s.mid for s in samples):,.1f} {say('to')} {max(s.mid for s in samples):,.1f}; "
+        f"{pair.pair}: {say('price')} {_short(samples[-1].mid)}, {say('from')} "
+        f"{_short(min(s.mid for s in samples))} {say('to')} "
+        f"{_short(max(s.mid for s in samples))}; "
         f"{len(orders)} {say('own orders')}"
     )
     return _svg(frame, "".join(parts), told) + _legend(say)
@@ -71,14 +75,19 @@ def equity_chart(view: View, say: Say) -> str:
     if len(samples) < 2:
         return f'<p class="dim">{t(say("The chart begins when two samples are known."))}</p>'
     peaks = [s.equity / (1 - min(s.drawdown, 0.99)) for s in samples]
-    frame = _frame(samples, [s.equity for s in samples] + peaks, 160.0)
+    frame = _frame(samples, [s.equity for s in samples] + peaks, EQUITY_HEIGHT)
     line = [(s.wall, s.equity) for s in samples]
     roof = [(s.wall, peak) for s, peak in zip(samples, peaks, strict=True)]
     area = " ".join(f"{frame.x(w)},{frame.y(v)}" for w, v in [*roof, *reversed(line)])
     last = samples[-1]
     told = f"{say('equity')} {last.equity:,.2f}, {say('drawdown')} {last.drawdown * 100:.2f} %"
     inside = f'<polygon class="fall" points="{area}"/>{_line(frame, line, "equity")}'
-    return _svg(frame, inside + _now(frame, last.equity), told)
+    roof_text = f"{say('peak')} {_short(peaks[-1])}"
+    y = frame.y(peaks[-1])
+    roof_mark = f'<text class="tick" x="{WIDTH - RIGHT + 6}" y="{y + 4}">{t(roof_text)}</text>'
+    if abs(y - frame.y(last.equity)) < APART:
+        roof_mark = ""
+    return _svg(frame, inside + roof_mark + _beside(frame, last.equity, []), told)
 
 
 def _frame(samples: Sequence[Sample], values: Sequence[float], height: float) -> Frame:
@@ -96,7 +105,7 @@ def _line(frame: Frame, points: Sequence[tuple[int, float]], css: str) -> str:
 def _level(frame: Frame, price: float, kind: str, say: Say) -> str:
     y = frame.y(price)
     return (
-        f'<g class="{t(kind)}"><title>{t(say(kind))} {price:,.1f}</title>'
+        f'<g class="{t(kind)}"><title>{t(say(kind))} {_short(price)}</title>'
         f'<line x1="0" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/></g>'
     )
 
@@ -115,9 +124,22 @@ def _fill(frame: Frame, fill: FillView, say: Say) -> str:
     return f'<path class="mark {t(fill.side)}" d="{shape}"><title>{t(told)}</title></path>'
 
 
-def _now(frame: Frame, value: float) -> str:
-    y = frame.y(value)
-    return f'<text class="now" x="{WIDTH - RIGHT + 6}" y="{y + 4}">{value:,.2f}</text>'
+def _beside(frame: Frame, value: float, others: Sequence[float]) -> str:
+    """The present value, and those of the lines that stand clear of it and of each other."""
+    x, taken = WIDTH - RIGHT + 6, [frame.y(value)]
+    shown = [f'<text class="now" x="{x}" y="{taken[0] + 4}">{_short(value)}</text>']
+    for other in others:
+        y = frame.y(other)
+        if all(abs(y - place) >= APART for place in taken):
+            taken.append(y)
+            shown.append(f'<text class="tick" x="{x}" y="{y + 4}">{_short(other)}</text>')
+    return "".join(shown)
+
+
+def _short(value: float) -> str:
+    """Five digits at least, thousands apart."""
+    whole = len(f"{abs(value):.0f}")
+    return f"{value:,.{max(0, min(8, 5 - whole))}f}"
 
 
 def _svg(frame: Frame, inside: str, told: str) -> str:

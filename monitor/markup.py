@@ -26,10 +26,11 @@ def mood_of(level: str) -> str:
     return MOODS.get(level, "bad")
 
 
-def card(title: str, rows: Iterable[tuple[str, str]]) -> str:
-    """rows: name as text and value as HTML."""
+def card(title: str, rows: Iterable[tuple[str, str]], answer: str = "") -> str:
+    """rows: name as text and value as HTML. answer: HTML that says it before the details do."""
     inside = "".join(f"<dt>{t(name)}</dt><dd>{value}</dd>" for name, value in rows)
-    return f"<section><h2>{t(title)}</h2><dl>{inside}</dl></section>"
+    head = f'<p class="answer">{answer}</p>' if answer else ""
+    return f"<section><h2>{t(title)}</h2>{head}<dl>{inside}</dl></section>"
 
 
 def table(caption: str, heads: Sequence[tuple[str, str]], rows: str, kind: str = "") -> str:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from monitor.around import Around, TaxSeen
 from monitor.view import View
 from shared.frames import Beat, Status
 from shared.units import SECOND, Ns, float_price
@@ -23,7 +24,7 @@ Labelled = Iterable[tuple[str, float]]
 class Metrics(Collector):
     """Asks for the newest view at each scrape; has a registry of its own."""
 
-    def __init__(self, prefix: str, look: Callable[[], tuple[View, Ns]]) -> None:
+    def __init__(self, prefix: str, look: Callable[[], tuple[View, Around, Ns, Ns]]) -> None:
         self._prefix = prefix
         self._look = look
         self._registry = CollectorRegistry()
@@ -38,11 +39,11 @@ class Metrics(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        view, now = self._look()
-        return families(view, now, self._prefix)
+        view, around, now, _ = self._look()
+        return families(view, around, now, self._prefix)
 
 
-def families(view: View, now: Ns, prefix: str) -> Iterator[Metric]:
+def families(view: View, around: Around, now: Ns, prefix: str) -> Iterator[Metric]:
     """All metrics of a view at a moment of house time."""
     make = _Maker(prefix)
     processes = {"feed": view.feed, "strategy": view.strategy}
@@ -62,10 +63,38 @@ def families(view: View, now: Ns, prefix: str) -> Iterator[Metric]:
     yield make.counter("bus_frames", "Frames heard", view.wire.frames)
     yield make.counter("bus_frames_missed", "Frames dropped on the way", view.wire.missed)
     yield make.counter("bus_messages_strange", "Messages not understood", view.wire.strange)
+    yield from _watched(make, around)
     if view.beat is not None and view.feed.up(now):
         yield from _feed(make, view, view.beat, now)
     if view.status is not None and view.strategy.up(now):
         yield from _strategy(make, view.status)
+        if view.pace.known:
+            text = "Ticks of the strategy in a second of house time"
+            yield make.gauge("ticks_per_second", text, view.pace.per_s)
+        if around.tax is not None:
+            yield from _tax(make, around.tax)
+
+
+def _watched(make: _Maker, around: Around) -> Iterator[Metric]:
+    sizes = [(seen.name, seen.memory_mb * 2**20) for seen in around.processes]
+    yield make.gauges("process_memory_bytes", "Resident memory", "process", sizes)
+    counts = [(seen.name, float(seen.sockets)) for seen in around.processes]
+    yield make.gauges("process_sockets", "Sockets open", "process", counts)
+    text = "1 while the Telegram bot cannot be reached or is not ours alone"
+    yield make.gauge("telegram_trouble", text, float(bool(around.telegram)))
+
+
+def _tax(make: _Maker, tax: TaxSeen) -> Iterator[Metric]:
+    yield make.gauge("lots_open", "Lots in the ledger", tax.lots)
+    for name, text, amount in (
+        ("coins_resting_sells", "Coins in resting sells", tax.resting_sells),
+        ("coins_taxable_at_risk", "Of these, taxable if they were sold", tax.taxable_at_risk),
+        ("gain_year", "Gain of this German year's sales, quote currency", tax.gain),
+        ("gain_year_taxable", "Of it, taxable", tax.gain_taxable),
+        ("gain_year_after_tax", "The gain less the tax on it, estimated", tax.gain_after_tax),
+        ("freigrenze_room_eur", "Taxable gain left under the Freigrenze", tax.room or ""),
+    ):
+        yield make.gauges(name, text, "", _numbers([("", amount)]))
 
 
 def _feed(make: _Maker, view: View, beat: Beat, now: Ns) -> Iterator[Metric]:

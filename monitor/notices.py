@@ -7,20 +7,18 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from monitor.around import Around, TaxSeen
 from monitor.markup import decimal, t
 from monitor.outbox import BERLIN, Notice
 from monitor.summary import silence
 from monitor.view import View
+from monitor.watch import Concern, concerns
 from monitor.words import Language, words
 from shared.frames import FillView, Status
 from shared.units import SECOND, Ns
 
-MEMORY_MB: Final = 700.0
-"""A process above this is told: the house needs 60 MB each."""
-
-SLOW_TICK_US: Final = 50_000.0
 FILLS_TOLD: Final = 10
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
@@ -35,8 +33,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "halted": ("HALTED", "NOTHALT"),
     "silent": ("Alarm", "Alarm"),
     "back": ("is back", "ist wieder da"),
-    "memory": ("uses much memory", "braucht viel Speicher"),
-    "slow": ("The strategy is slow: one tick took", "Die Strategie ist langsam: ein Takt dauerte"),
     "day": ("Today", "Heute"),
     "equity": ("Equity", "Vermögen"),
     "drawdown": ("drawdown", "Rückgang"),
@@ -61,6 +57,7 @@ class Memory(Struct, frozen=True):
     alerts: Ns = Ns(0)  # wall of the newest alert that was told
     day: str = ""  # German date of the last daily summary
     fills_at_day: int = 0
+    watched: tuple[str, ...] = ()  # what the watchdog had found
 
 
 def notice(
@@ -70,20 +67,27 @@ def notice(
     status = view.status
     say = _speaker(settings.language)
     found = list(_processes(memory, view, now, settings.language)) if memory.begun else []
+    # Of Telegram's own troubles it cannot tell by Telegram.
+    seen = concerns(view, replace(around, telegram=""), now, words(settings.language))
+    found += _watchdog(memory, seen)
+    watched = tuple(concern.key for concern in seen)
     day, summary_due = _day(memory, wall, settings.summary_at)
     fills_at_day = memory.fills_at_day
     if status is not None and memory.begun:
         found += _state(memory, status, say)
         found += _fills(memory, view.fills, say)
         found += _alarms(memory, view, say)
-        found += _watchdog(status, around, say)
         if summary_due:
             found += _summary(status, around.tax, status.fills - fills_at_day, say)
             found += _unlocks(around.tax, wall, say)
             fills_at_day = status.fills
     if status is None:
         kept = Memory(
-            fills=memory.fills, begun=memory.begun, day=day, strategy_up=view.strategy.up(now)
+            fills=memory.fills,
+            begun=memory.begun,
+            day=day,
+            strategy_up=view.strategy.up(now),
+            watched=watched,
         )
         return kept, found
     return (
@@ -98,6 +102,7 @@ def notice(
             alerts=max((told.wall for told in view.alerts), default=memory.alerts),
             day=day,
             fills_at_day=fills_at_day if memory.begun else status.fills,
+            watched=watched,
         ),
         found,
     )
@@ -164,14 +169,12 @@ def _alarms(memory: Memory, view: View, say: Speak) -> Iterator[Notice]:
             yield Notice(f"alert:{told.key}", told.level, f"<b>{t(told.level)}</b>: {t(told.text)}")
 
 
-def _watchdog(status: Status, around: Around, say: Speak) -> Iterator[Notice]:
-    for seen in around.processes:
-        if seen.memory_mb > MEMORY_MB:
-            text = f"{t(seen.name)} {say('memory')}: {seen.memory_mb // 100 * 100:.0f} MB"
-            yield Notice(f"memory:{seen.name}", "error", text)
-    if status.tick_us > SLOW_TICK_US:
-        tenths = int(status.tick_us // 100_000) / 10
-        yield Notice("slow", "warning", f"{say('slow')} {max(tenths, 0.1):.1f} s")
+def _watchdog(memory: Memory, seen: list[Concern]) -> Iterator[Notice]:
+    """Once when it begins; a concern that ends and begins anew is told again."""
+    for concern in seen:
+        if concern.key not in memory.watched:
+            text = f"<b>{t(concern.level)}</b>: {t(concern.text)}"
+            yield Notice(f"watch:{concern.key}", concern.level, text)
 
 
 def _day(memory: Memory, wall: Ns, summary_at: str) -> tuple[str, bool]:

@@ -12,12 +12,13 @@ from typing import Final
 
 from monitor import cards, taxcards
 from monitor.actions import forms
-from monitor.around import Around
+from monitor.around import Around, ProcessSeen
 from monitor.chart import equity_chart, price_chart
 from monitor.markup import card, mark, moment, mood_of, seconds, t, table
 from monitor.style import SCRIPT, STYLE
 from monitor.summary import silence, todo, verdict
 from monitor.view import Heard, View
+from monitor.watch import concerns
 from monitor.words import Language, Say, words
 from shared.units import Ns
 
@@ -36,7 +37,8 @@ def page(view: View, around: Around, now: Ns, wall: Ns, csrf: str, language: Lan
     return _document(
         f'<a class="skip" href="#actions">{t(say("Skip to the actions"))}</a>'
         f'<div class="lost" role="alert"><div class="verdict bad">{t(lost)}</div></div>'
-        f'<main class="page"><header><h1>iCryptoTrader</h1><nav aria-label="{t(say("Language"))}">'
+        f'<main class="page"><header><h1>iCryptoTrader</h1><nav aria-label="{t(say("Page"))}">'
+        f'<a href="#actions">{t(say("Actions"))}</a>'
         f'<a href="/?lang={other}" lang="{other}" hreflang="{other}">'
         f"{'English' if other == 'en' else 'Deutsch'}</a>"
         f'<form method="post" action="/logout"><input type="hidden" name="csrf" value="{t(csrf)}">'
@@ -52,15 +54,14 @@ def parts(view: View, around: Around, now: Ns, wall: Ns, language: Language) -> 
     """Name -> HTML of everything that changes by itself, in the order of the page."""
     say = words(language)
     return {
-        "head": _head(view, wall),
+        "head": _head(view, wall, say),
         "verdict": _verdict(view, now, say),
-        "todo": _todo(view, now, say),
+        "todo": _todo(view, around, now, say),
         "strategy": _strategy(view, around, now, say),
         "market": _market(view, say),
-        "fills": cards.fills(view.fills, say),
         "lots": taxcards.lots(around, say),
         "health": _health(view, around, now, say),
-        "alerts": _alerts(view, say),
+        "alerts": _alerts(view, around, now, say),
         "log": _log(around, say),
     }
 
@@ -101,9 +102,11 @@ def result_page(title: str, text: str, language: Language, *, ok: bool) -> str:
     )
 
 
-def _head(view: View, wall: Ns) -> str:
+def _head(view: View, wall: Ns, say: Say) -> str:
     mode = view.status.mode if view.status else ""
-    return f'<p class="dim">{t(mode)} {moment(wall)}</p>'
+    money = {"demo": say("play money"), "paper": say("play money, real prices")}.get(mode, "")
+    told = ", ".join(filter(None, (mode, money, moment(wall))))
+    return f'<p class="dim">{t(told)}</p>'
 
 
 def _verdict(view: View, now: Ns, say: Say) -> str:
@@ -111,8 +114,8 @@ def _verdict(view: View, now: Ns, say: Say) -> str:
     return f'<div class="verdict {state.mood}" role="status">{t(state.text)}</div>'
 
 
-def _todo(view: View, now: Ns, say: Say) -> str:
-    what = todo(view, now)
+def _todo(view: View, around: Around, now: Ns, say: Say) -> str:
+    what = todo(view, now, concerns(view, around, now, say))
     inside = "".join(f"<li>{mark(say(text), 'bad')}</li>" for text in what)
     shown = f"<ul>{inside}</ul>" if what else mark(say("Nothing."), "good")
     return f"<section><h2>{t(say('What must I do?'))}</h2>{shown}</section>"
@@ -126,8 +129,8 @@ def _strategy(view: View, around: Around, now: Ns, say: Say) -> str:
     if not view.strategy.up(now):
         css = "cards stale"
         old = f'<p class="bad">{t(say("Last known state; it is old."))}</p>'
-    three = cards.safety(status, say) + cards.state(status, say)
-    return f'{old}<div class="{css}">{three}{cards.money(status, around, say)}</div>'
+    three = cards.safety(view, status, now, say) + cards.state(view, status, now, say)
+    return f'{old}<div class="{css}">{three}{cards.money(view, status, around, say)}</div>'
 
 
 def _market(view: View, say: Say) -> str:
@@ -140,11 +143,13 @@ def _market(view: View, say: Say) -> str:
         price = cards.price_of(view, pair, say)
         shown += (
             f"<section><h2>{t(say('Price, grid and fills'))}: {t(pair.pair)} &ensp; {t(price)}"
-            f"</h2>{price_chart(view, pair, slots, say)}{cards.pair_facts(view, pair, say)}"
-            f"{cards.grid(slots, pair.pair, price, say)}</section>"
+            f'</h2><div class="two"><div>{price_chart(view, pair, slots, say)}'
+            f"{cards.pair_facts(view, pair, say)}</div>"
+            f"{cards.grid(slots, pair.pair, price, say)}</div></section>"
         )
     equity = f"<h2>{t(say('Equity and drawdown'))}</h2>{equity_chart(view, say)}"
-    return f"{shown}<section>{equity}</section>"
+    fills = cards.fills(view.fills, say)
+    return f'{shown}<div class="two"><section>{equity}</section>{fills}</div>'
 
 
 def _health(view: View, around: Around, now: Ns, say: Say) -> str:
@@ -152,33 +157,30 @@ def _health(view: View, around: Around, now: Ns, say: Say) -> str:
         (say("process"), ""),
         (say("state"), ""),
         (say("heard"), "n"),
-        (say("starts seen"), "n"),
+        (say("starts seen"), "n long"),
+        (say("sockets"), "n long"),
         (say("memory"), "n"),
     )
-    memory = {seen.name: f"{seen.memory_mb:.0f} MB" for seen in around.processes}
-    rows = "".join(
-        _process(say, name, heard, now, memory.get(name, ""))
-        for name, heard in (("feed", view.feed), ("strategy", view.strategy))
-    )
-    rows += "".join(
-        f"<tr><td>{t(say(name))}</td><td>{mark(say('up'), 'good')}</td><td></td><td></td>"
-        f'<td class="n">{t(size)}</td></tr>'
-        for name, size in memory.items()
-        if name not in ("feed", "strategy")
-    )
+    seen = {each.name: each for each in around.processes}
+    heard = {"feed": view.feed, "strategy": view.strategy}
+    names = (*heard, *(name for name in seen if name not in heard))
+    rows = "".join(_process(say, name, heard.get(name), seen.get(name), now) for name in names)
     inside = table(say("Processes"), heads, rows)
     listed = f"<section><h2>{t(say('Processes'))}</h2>{inside}</section>"
     return f'<div class="cards">{listed}{_feed(view, now, say)}</div>'
 
 
-def _process(say: Say, name: str, heard: Heard, now: Ns, memory: str) -> str:
-    up = heard.up(now)
+def _process(say: Say, name: str, heard: Heard | None, seen: ProcessSeen | None, now: Ns) -> str:
+    """A row. heard: None of a process that tells nothing over the bus."""
+    up = heard is None or heard.up(now)
     state = mark(say("up"), "good") if up else mark(say("silent"), "bad")
-    silent = heard.silent_ns(now)
-    age = say("never") if silent is None else f"{seconds(silent)}"
+    silent = heard.silent_ns(now) if heard else None
+    age = say("never") if heard and silent is None else seconds(silent) if heard else ""
+    memory, sockets = (f"{seen.memory_mb:.0f} MB", f"{seen.sockets}") if seen else ("", "")
     return (
         f'<tr><td>{t(say(name))}</td><td>{state}</td><td class="n">{t(age)}</td>'
-        f'<td class="n">{heard.lives}</td><td class="n">{t(memory)}</td></tr>'
+        f'<td class="n long">{heard.lives if heard else ""}</td>'
+        f'<td class="n long">{t(sockets)}</td><td class="n">{t(memory)}</td></tr>'
     )
 
 
@@ -203,23 +205,29 @@ def _feed(view: View, now: Ns, say: Say) -> str:
     return card(say("feed"), rows)
 
 
-def _alerts(view: View, say: Say) -> str:
-    now = view.status.alerts if view.status else ()
-    told = "".join(f"<li>{mark(level, mood_of(level))} {t(text)}</li>" for level, text in now)
+def _alerts(view: View, around: Around, now: Ns, say: Say) -> str:
+    open_now = view.status.alerts if view.status else ()
+    told = "".join(
+        f'<li lang="en">{mark(level, mood_of(level))} {t(text)}</li>' for level, text in open_now
+    )
+    told += "".join(
+        f"<li>{mark(seen.level, mood_of(seen.level))} {t(seen.text)}</li>"
+        for seen in concerns(view, around, now, say)
+    )
     past = "".join(
         f'<li><span class="dim">{moment(seen.wall)}</span> {mark(seen.level, mood_of(seen.level))} '
         f"{t(seen.text)}</li>"
         for seen in view.alerts
     )
     earlier = f"<h3>{t(say('Earlier'))}</h3><ul lang='en'>{past}</ul>" if past else ""
-    shown = f'<ul lang="en">{told}</ul>' if told else t(say("None open."))
+    shown = f"<ul>{told}</ul>" if told else t(say("None open."))
     return f"<section><h2>{t(say('Alerts'))}</h2>{shown}{earlier}</section>"
 
 
 def _log(around: Around, say: Say) -> str:
-    text = "\n".join(around.log)
+    text = "\n".join(reversed(around.log))
     return (
-        f"<section><h2>{t(say('Log'))}</h2>"
+        f"<section><h2>{t(say('Log, newest first'))}</h2>"
         f'<pre class="log" data-keep="log" lang="en" tabindex="0">{t(text)}</pre></section>'
     )
 

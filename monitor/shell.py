@@ -18,7 +18,7 @@ from monitor.access import PASSWORD_LEAST, TOKEN_FILE, Access, TokenError, read_
 from monitor.around import Around, LogFollower, keep_log, read_processes
 from monitor.control import Control, new_id
 from monitor.metrics import Metrics
-from monitor.telegram import Telegram
+from monitor.telegram import Talk, Telegram
 from monitor.view import View, hear
 from monitor.web import Desk, metrics_app, status_app
 from shared import log
@@ -56,6 +56,10 @@ class Ears:
         self._gaps = Gaps()
         self.view = View()
         self.around = Around()
+        self._telegram = ""
+
+    def on_telegram(self, trouble: str) -> None:
+        self._telegram = trouble
 
     def on_frame(self, topic: bytes, payload: bytes) -> None:
         frame = decode(payload)
@@ -69,10 +73,8 @@ class Ears:
         self.view = hear(self.view, frame, self._clock.now(), self._clock.wall())
 
     def look(self) -> tuple[View, Around, Ns, Ns]:
-        return self.view, self.around, self._clock.now(), self._clock.wall()
-
-    def look_now(self) -> tuple[View, Ns]:
-        return self.view, self._clock.now()
+        around = replace(self.around, telegram=self._telegram)
+        return self.view, around, self._clock.now(), self._clock.wall()
 
     def _count(self, frames: int = 0, strange: int = 0) -> None:
         wire = self.view.wire
@@ -113,7 +115,8 @@ async def run(config: Config, home: Home, logger: FilteringBoundLogger, watchdog
             tasks.create_task(_pet(watchdog, stop))
             tasks.create_task(_look_around(ears, control, home, stop))
             if config.telegram.enabled:
-                bot = Telegram(config.telegram, bot_token, ears.look, control, logger)
+                talk = Talk(ears.look, control.ask, ears.on_telegram)
+                bot = Telegram(config.telegram, bot_token, talk, logger)
                 tasks.create_task(bot.run(stop))
             await asyncio.wait({stop})
             for server in servers:
@@ -163,7 +166,7 @@ def _offers(config: Config, home: Home, offer: Offer) -> Iterator[tuple[socket.s
     """What is served, each with its listening socket, which is the taker's to close."""
     ears = offer.ears
     if config.metrics.enabled:
-        metrics = Metrics(config.metrics.prefix, ears.look_now)
+        metrics = Metrics(config.metrics.prefix, ears.look)
         yield _listen("metrics.port", "127.0.0.1", config.metrics.port), metrics_app(metrics)
     if config.web.enabled:
         password = _password(home, config)

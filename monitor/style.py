@@ -24,7 +24,7 @@ a{color:var(--accent)}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 header{display:flex;gap:.4rem .75rem;align-items:baseline;flex-wrap:wrap;margin-bottom:.75rem}
-header span,.dim{color:var(--dim)}header nav{margin-left:auto;display:flex;gap:.75rem}
+header span,.dim{color:var(--dim)}header nav{margin-left:auto;display:flex;gap:.9rem}
 header form{display:inline}.plain{background:none;border:0;padding:0;color:var(--accent);
 text-decoration:underline;cursor:pointer}
 .verdict{padding:.8rem 1rem;border-radius:.5rem;background:var(--card);font-size:1.15rem;
@@ -36,6 +36,8 @@ margin-bottom:1rem}
 section{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:1rem;
 margin-bottom:1rem;min-width:0}
 .cards section{margin:0}
+.two{display:grid;grid-template-columns:minmax(0,1fr);gap:0 1rem;align-items:start}
+@media(min-width:64rem){.two{grid-template-columns:repeat(2,minmax(0,1fr))}}
 dl{display:grid;grid-template-columns:minmax(35%,1fr) fit-content(65%);gap:.2rem .8rem;margin:0}
 dt{color:var(--dim)}dd{margin:0;text-align:right;overflow-wrap:break-word}
 table{width:100%;border-collapse:collapse}
@@ -44,14 +46,17 @@ th,td{padding:.25rem .6rem .25rem 0;border-top:1px solid var(--line);vertical-al
 thead th{border:0}.n{text-align:right;white-space:nowrap}.n+.why{padding-left:1rem}
 .why{color:var(--dim)}
 .mid td{text-align:center;color:var(--dim);background:var(--paper)}
-.stale{opacity:.7}ul{margin:0;padding-left:1.1rem}.lost{display:none}
+.stale section{border-style:dashed}.stale dl *{color:var(--dim)}
+.answer{font-size:1.02rem;margin:0 0 .7rem;font-weight:600}
+ul{margin:0;padding-left:1.1rem}.lost{display:none}
 .gone .lost{display:block}
-svg{display:block;width:100%;height:auto}svg text{fill:var(--dim);font-size:11px}
+svg{display:block;width:100%;height:auto}svg text{fill:var(--dim);font-size:15px}
 svg line{stroke-dasharray:3 3}svg .buy line{stroke:var(--buy)}svg .sell line{stroke:var(--sell)}
 svg .anchor line{stroke:var(--waiting);stroke-dasharray:8 3}
 polyline{fill:none;stroke-width:1.6;stroke:var(--accent)}.fall{fill:var(--bad);opacity:.18}
 svg .now{fill:var(--ink);font-weight:600}.mark.buy{fill:var(--buy)}.mark.sell{fill:var(--sell)}
-.legend{list-style:none;padding:0;display:flex;gap:1rem;color:var(--dim);font-size:.85rem}
+.legend{list-style:none;padding:0;display:flex;gap:1rem;color:var(--dim);font-size:.85rem;
+margin:.3rem 0}.day{white-space:nowrap}
 .legend .anchor{color:var(--waiting)}
 meter{width:6rem}
 .actions{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:1rem}
@@ -64,12 +69,13 @@ button{cursor:pointer}.danger{border-color:var(--bad);color:var(--bad)}
 code{overflow-wrap:anywhere}
 .log{font:12px/1.5 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere;margin:0;
 max-height:20rem;overflow-y:auto}
-@media(max-width:40rem){thead{display:none}tr{display:grid;gap:0 .6rem;padding:.35rem 0;
-grid-template-columns:repeat(4,auto);justify-content:space-between;
-border-top:1px solid var(--line)}
-.grid tr{grid-template-columns:2rem 1fr 1fr 1fr}
-td,th,.n+.why{border:0;padding:0}.why,.mid td{grid-column:1/-1}.extra:empty,.long{display:none}
-.page{padding:.6rem}section{padding:.8rem}}
+@media(max-width:40rem){.grid thead,.long,.tick{display:none}th,td{padding-right:.3rem}
+td:last-child,th:last-child{padding-right:0}
+.grid tr{display:grid;gap:0 .6rem;padding:.35rem 0;grid-template-columns:2rem 1fr 1fr 1fr;
+justify-content:space-between;border-top:1px solid var(--line)}
+.grid td,.grid .n+.why{border:0;padding:0}.why,.mid td{grid-column:1/-1}
+.extra:empty{display:none}svg text{font-size:22px}
+table{font-size:.92rem}.page{padding:.6rem}section{padding:.8rem}summary,button,nav a{padding-block:.3rem}}
 @media(prefers-reduced-motion:no-preference){.gone .page{transition:opacity .3s}}
 .gone .page [data-part]{opacity:.55}
 """

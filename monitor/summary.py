@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -9,7 +10,8 @@ from msgspec import Struct
 
 from monitor.around import Around
 from monitor.view import Heard, View, touch
-from monitor.words import Say
+from monitor.watch import Concern, concerns
+from monitor.words import PAUSES, Say
 from shared.units import SECOND, Ns
 
 Mood = Literal["good", "waiting", "bad"]
@@ -43,11 +45,12 @@ def verdict(view: View, now: Ns, say: Say = str) -> Verdict:
     if status.waits_for:
         return Verdict("waiting", f"{say('Waiting')}: {'; '.join(status.waits_for)}.")
     if status.pause not in ("", "ACTIVE_TRADING"):
-        return Verdict("waiting", f"{say('Trading is limited')}: {status.pause}.")
+        may = say(PAUSES.get(status.pause, "")) or status.pause
+        return Verdict("waiting", f"{say('Trading is limited')}: {may} ({status.pause}).")
     return Verdict("good", f"{say('Trading')}, {status.orders} {say('orders in the book')}.")
 
 
-def todo(view: View, now: Ns) -> list[str]:
+def todo(view: View, now: Ns, watched: Sequence[Concern] = ()) -> list[str]:
     """What a person must do, most urgent first; English, the key of `words`."""
     status = view.status
     if not view.strategy.up(now):
@@ -71,7 +74,7 @@ def todo(view: View, now: Ns) -> list[str]:
         found.append(
             "Orders that are not ours rest in the account: the dead man's switch cancels them too."
         )
-    if any(level in ("error", "critical") for level, _ in status.alerts):
+    if watched or any(level in ("error", "critical") for level, _ in status.alerts):
         found.append("Read the alerts below.")
     return found
 
@@ -87,11 +90,14 @@ def silence(heard: Heard, now: Ns, say: Say = str) -> str:
 def summary(view: View, around: Around, now: Ns, wall: Ns) -> dict[str, Any]:
     """What /api/status answers. The last known status stands beside how old it is."""
     state = verdict(view, now)
+    watched = concerns(view, around, now, str)
     return {
         "wall_ns": wall,
         "mood": state.mood,
         "verdict": state.text,
-        "todo": todo(view, now),
+        "todo": todo(view, now, watched),
+        "watch": watched,
+        "ticks_per_s": round(view.pace.per_s, 2) if view.pace.known else None,
         "strategy": _process(view.strategy, now) | {"status": _fields(view.status)},
         "feed": _process(view.feed, now) | {"beat": _fields(view.beat)},
         "prices": [_price(view, pair, now) for pair in sorted({*view.books, *view.pairs})],

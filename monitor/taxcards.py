@@ -45,14 +45,19 @@ def _ages(tax: TaxSeen, say: Say) -> str:
         f"{t(coins)}</meter></td></tr>"
         for name, count, coins in tax.ages
     )
-    heads = ((say("age in days"), ""), (say("lots"), "n"), (say("coins"), "n"), ("", "n"))
+    heads = (
+        (say("age in days"), ""),
+        (say("lots"), "n"),
+        (say("coins"), "n"),
+        (say("share"), "n long"),
+    )
     inside = table(say("age in days"), heads, rows)
     return f"<section><h2>{t(say('lots'))}: {tax.lots}</h2>{inside}</section>"
 
 
 def _unlocks(tax: TaxSeen, say: Say) -> str:
     rows = "".join(
-        f"<tr><td>{t(day)}</td><td class='n'>{t(coins)}</td></tr>"
+        f"<tr><td class='day'>{t(day)}</td><td class='n'>{t(coins)}</td></tr>"
         for day, coins in tax.unlocks[:UNLOCKS_SHOWN]
     )
     heads = ((say("day"), ""), (say("coins"), "n"))
@@ -63,8 +68,9 @@ def _unlocks(tax: TaxSeen, say: Say) -> str:
 
 def _oldest(tax: TaxSeen, say: Say) -> str:
     rows = "".join(
-        f"<tr><td>{t(lot.acquired)}</td><td class='n'>{t(lot.left)}</td>"
-        f"<td class='n long'>{t(lot.cost)} {t(lot.currency)}</td><td>{t(lot.free_from)}</td>"
+        f"<tr><td class='day'>{t(lot.acquired)}</td><td class='n'>{t(lot.left)}</td>"
+        f"<td class='n long'>{decimal(lot.cost):.2f} {t(lot.currency)}</td>"
+        f"<td class='day'>{t(lot.free_from)}</td>"
         f"<td class='n'>{mark(say('free'), 'good') if lot.free else _days(lot.days_to_go, say)}"
         "</td></tr>"
         for lot in tax.oldest
@@ -72,9 +78,9 @@ def _oldest(tax: TaxSeen, say: Say) -> str:
     heads = (
         (say("acquired"), ""),
         (say("left"), "n"),
-        (say("cost"), "n"),
+        (say("cost"), "n long"),
         (say("free of tax from"), ""),
-        ("", "n"),
+        (say("to go"), "n"),
     )
     title = f"{say('The oldest lots')} ({len(tax.oldest)} {say('of')} {tax.lots})"
     return (

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import httpx
 import msgspec
+from msgspec import Struct
 from structlog.typing import FilteringBoundLogger
 
 from monitor.around import Around
-from monitor.control import Control, new_id
+from monitor.control import new_id
 from monitor.markup import t
 from monitor.notices import Memory, Rules, notice
 from monitor.outbox import Notice, Outbox, is_quiet, put, refused, sent, take
 from monitor.phone import Asked, Code, Deed, Owner, answer, asked, keyboard, read_updates
 from monitor.view import View
+from monitor.web import Outcome
 from shared.config import Telegram as Settings
 from shared.control import CONTROL_VERSION, AnyRequest, Hold, Kill, Resume
 from shared.units import Ns
@@ -34,7 +36,24 @@ LONGEST_PAUSE_S: Final = 300.0
 CONFLICT_PAUSE_S: Final = 30.0
 """After 409: another program asks for this bot's updates. We go on trying, and say so."""
 
+FAILURES_TOLD: Final = 3
+CONFLICT: Final = "another program asks for this bot's messages: make a bot for this one alone"
+NO_TOKEN: Final = "the token is not accepted"
+UNREACHED: Final = "cannot be reached"
+
 Look = Callable[[], tuple[View, Around, Ns, Ns]]
+
+
+class Talk(Struct, frozen=True):
+    """What the bot looks at and speaks to.
+
+    ask: carries a request to the strategy. tell: is told what is the matter with the bot itself,
+    "" while all is well.
+    """
+
+    look: Look
+    ask: Callable[[AnyRequest], Awaitable[Outcome]]
+    tell: Callable[[str], None]
 
 
 class Telegram:
@@ -44,14 +63,14 @@ class Telegram:
         self,
         settings: Settings,
         token: str,
-        look: Look,
-        control: Control,
+        talk: Talk,
         log: FilteringBoundLogger,
     ) -> None:
         self._settings = settings
         self._base = f"{settings.api_url}/bot{token}"
-        self._look = look
-        self._control = control
+        self._look = talk.look
+        self._ask = talk.ask
+        self._tell = talk.tell
         self._log = log
         self._owner = Owner(int(settings.chat_id or 0), settings.allowed_user_ids)
         self._rules = Rules(settings.language, settings.summary_at)
@@ -126,6 +145,7 @@ class Telegram:
                 await asyncio.sleep(self._pause(code, raw, failures))
                 continue
             failures = self._conflicts = 0
+            self._tell("")
             updates, offset = found
             self._offset = max(self._offset, offset)
             for update in updates:
@@ -138,12 +158,16 @@ class Telegram:
     def _pause(self, code: int, raw: bytes, failures: int) -> float:
         if code == 409:
             self._conflicts += 1
+            self._tell(CONFLICT)
             if self._conflicts == 1:
-                text = "another program asks for this bot's messages: make a bot for this one alone"
-                self._log.error("telegram_conflict", text=text)
+                self._log.error("telegram_conflict", text=CONFLICT)
             return CONFLICT_PAUSE_S
         if failures == 1:
             self._log.warning("telegram_listen", code=code)
+        if code in (401, 404):
+            self._tell(NO_TOKEN)
+        elif failures >= FAILURES_TOLD:
+            self._tell(UNREACHED)
         return min(LONGEST_PAUSE_S, max(_retry_after(raw), 0.5 * 2.0 ** min(failures, 10)))
 
     async def _answer(self, request: Asked) -> None:
@@ -157,7 +181,7 @@ class Telegram:
         text = found.text
         if found.deed is not None:
             self._log.warning("telegram_deed", deed=found.deed, chat=request.chat_id)
-            outcome = await self._control.ask(_request(found.deed))
+            outcome = await self._ask(_request(found.deed))
             text = f"{'✅' if outcome.ok else '❌'} {t(outcome.text)}"
         code, _ = await self._send(request.chat_id, text)
         if code not in (200, 400):

@@ -39,6 +39,7 @@ PAIRS_KEPT: Final = 50
 SAMPLE_EACH: Final = Ns(5 * SECOND)
 SAMPLES_KEPT: Final = 1440
 PAIRS_SAMPLED: Final = 4
+PACE_OVER: Final = Ns(10 * SECOND)
 
 
 class Heard(Struct, frozen=True):
@@ -75,6 +76,16 @@ class Sample(Struct, frozen=True, gc=False):
     drawdown: float  # a ratio
 
 
+class Pace(Struct, frozen=True):
+    """How often the strategy ticks, in house time: counted over PACE_OVER at least."""
+
+    boot: Ns = Ns(0)
+    ticks: int = 0  # at the begin of the span
+    at: Ns = Ns(0)
+    per_s: float = 0.0
+    known: bool = False
+
+
 class Wire(Struct, frozen=True):
     """What the bus did to our frames, since the monitor's start."""
 
@@ -96,6 +107,7 @@ class View(Struct, frozen=True):
     fills: tuple[FillView, ...] = ()  # the newest first
     alerts: tuple[Told, ...] = ()  # the newest first, one for each key
     samples: tuple[Sample, ...] = ()  # the oldest first
+    pace: Pace = Pace()
     wire: Wire = Wire()
 
 
@@ -112,7 +124,8 @@ def hear(view: View, frame: AnyFrame, now: Ns, wall: Ns) -> View:
         case Status():
             fills = _newest(frame.last_fills, view.fills)
             samples = _sampled(view.samples, frame, wall)
-            return replace(view, status=frame, fills=fills, samples=samples)
+            pace = _paced(view.pace, frame, now)
+            return replace(view, status=frame, fills=fills, samples=samples, pace=pace)
         case Fill():
             return replace(view, fills=_newest((frame.fill,), view.fills))
         case Alert():
@@ -162,6 +175,17 @@ def _sampled(known: tuple[Sample, ...], status: Status, wall: Ns) -> tuple[Sampl
 def _mid(bid: str, ask: str) -> float:
     low, high = _number(bid), _number(ask)
     return (low + high) / 2 if low > 0 and high > 0 else 0.0
+
+
+def _paced(pace: Pace, status: Status, now: Ns) -> Pace:
+    ticks = dict(status.counters).get("ticks")
+    if ticks is None:
+        return pace
+    if status.boot != pace.boot or ticks < pace.ticks:
+        return Pace(status.boot, ticks, now)
+    if now - pace.at < PACE_OVER:
+        return pace
+    return Pace(status.boot, ticks, now, (ticks - pace.ticks) / ((now - pace.at) / SECOND), True)
 
 
 def _number(text: str) -> float:

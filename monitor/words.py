@@ -11,11 +11,25 @@ from typing import Final, Literal
 Language = Literal["en", "de"]
 Say = Callable[[str], str]
 
+PAUSES: Final[dict[str, str]] = {
+    "ACTIVE_TRADING": "buys and sells",
+    "TAX_LOCK_ACTIVE": "buys only: no coin may be sold free of tax yet",
+    "RISK_PAUSE_ACTIVE": "sells only: the drawdown is too deep to buy more",
+    "DUAL_LOCK": "neither buys nor sells: a deep drawdown, and no coin is free of tax",
+    "EMERGENCY_SELL": "exits only: the drawdown has reached the emergency mark",
+}
+REGIMES: Final[dict[str, str]] = {
+    "range_bound": "sideways",
+    "trending_up": "rising",
+    "trending_down": "falling",
+    "chaos": "wild: nothing is bought",
+}
+"""What the strategy's own words of state mean for a person."""
+
 GERMAN: Final[dict[str, str]] = {
     # Head and verdict.
     "signed in as the owner of this machine": "angemeldet als Besitzer dieses Rechners",
     "Sign out": "Abmelden",
-    "Language": "Sprache",
     "Is my money safe?": "Ist mein Geld sicher?",
     "What does it do now, and why?": "Was tut er jetzt, und warum?",
     "What did it earn?": "Was hat er verdient?",
@@ -49,6 +63,74 @@ GERMAN: Final[dict[str, str]] = {
     "stopped": "beendet",
     "trading": "im Handel",
     "halted": "angehalten",
+    # The answers.
+    "buys and sells": "kauft und verkauft",
+    "buys only: no coin may be sold free of tax yet": (
+        "kauft nur: noch darf kein Coin steuerfrei verkauft werden"
+    ),
+    "sells only: the drawdown is too deep to buy more": (
+        "verkauft nur: der Rückgang ist zu tief, um nachzukaufen"
+    ),
+    "neither buys nor sells: a deep drawdown, and no coin is free of tax": (
+        "kauft und verkauft nicht: tiefer Rückgang, und kein Coin ist steuerfrei"
+    ),
+    "exits only: the drawdown has reached the emergency mark": (
+        "verkauft nur noch aus: der Rückgang hat die Notmarke erreicht"
+    ),
+    "sideways": "seitwärts",
+    "rising": "steigend",
+    "falling": "fallend",
+    "wild: nothing is bought": "wild: es wird nichts gekauft",
+    "It {may}. The market is {market}.": "Er {may}. Der Markt ist {market}.",
+    "may": "darf",
+    "Not known: the strategy is silent.": "Nicht bekannt: die Strategie schweigt.",
+    "Nothing is quoted now.": "Zurzeit wird nichts gestellt.",
+    "Not known: the strategy has not told its state.": (
+        "Nicht bekannt: die Strategie hat ihren Stand nicht genannt."
+    ),
+    "Look: coins at the exchange and in the ledger differ by {drift}.": (
+        "Sehen Sie hin: Coins an der Börse und im Buch weichen um {drift} ab."
+    ),
+    "The line is not well; the exchange cancels all orders by itself in {left} s.": (
+        "Die Leitung ist gestört; die Börse löscht alle Aufträge von selbst in {left} s."
+    ),
+    "The account stands {fall} % below its peak; the bot holds back.": (
+        "Das Konto steht {fall} % unter seinem Höchststand; der Bot hält sich zurück."
+    ),
+    "The fate of {count} orders is not known yet; the exchange is being asked.": (
+        "Das Schicksal von {count} Aufträgen ist noch unbekannt; die Börse wird gefragt."
+    ),
+    "{count} orders in the account are not the bot's.": (
+        "{count} Aufträge im Konto sind nicht vom Bot."
+    ),
+    "The dead man's switch is not armed: orders would rest if the bot died.": (
+        "Der Totmannschalter ist nicht scharf: Aufträge blieben liegen, wenn der Bot stürbe."
+    ),
+    "Yes: every coin is accounted for, every order is watched.": (
+        "Ja: jeder Coin ist verbucht, jeder Auftrag bewacht."
+    ),
+    "No own order rested when the strategy was last heard.": (
+        "Als die Strategie zuletzt zu hören war, lag kein eigener Auftrag im Buch."
+    ),
+    "Nobody minds {count} orders; the exchange cancels them by itself in {left} s.": (
+        "{count} Aufträge sind unbewacht; die Börse löscht sie von selbst in {left} s."
+    ),
+    "The exchange has cancelled the own orders by itself.": (
+        "Die Börse hat die eigenen Aufträge von selbst gelöscht."
+    ),
+    "Orders may rest at the exchange, and nobody minds them: bot-kill cancels them.": (
+        "Aufträge liegen vielleicht unbewacht an der Börse: bot-kill löscht sie."
+    ),
+    "This year {gain} {currency} before tax, {net} {currency} after tax.": (
+        "Dieses Jahr {gain} {currency} vor Steuer, {net} {currency} nach Steuer."
+    ),
+    "coins held above their cost, not sold": "Coins im Bestand über Einstand, nicht verkauft",
+    "has fired": "hat ausgelöst",
+    "play money": "Spielgeld",
+    "play money, real prices": "Spielgeld, echte Kurse",
+    "Page": "Seite",
+    "Log, newest first": "Protokoll, das Neueste zuerst",
+    "peak": "Höchststand",
     # What must I do.
     "Read why it halted, then resume or stop it.": (
         "Lesen Sie, warum er hielt; dann fortsetzen oder beenden."
@@ -81,7 +163,8 @@ GERMAN: Final[dict[str, str]] = {
     "exchange": "Börse",
     "unknown": "unbekannt",
     "up for": "läuft seit",
-    "last tick": "letzter Takt",
+    "ticks, the last one took": "Takte, der letzte dauerte",
+    "per second": "je Sekunde",
     "done": "getan",
     "nothing": "nichts",
     "dead man's switch fires in": "Totmannschalter löst aus in",
@@ -100,9 +183,7 @@ GERMAN: Final[dict[str, str]] = {
     "of these free of tax": "davon steuerfrei",
     "balance less ledger": "Guthaben weniger Buch",
     "fills booked": "gebuchte Ausführungen",
-    "fees": "Gebühren",
-    "maker": "Maker",
-    "taker": "Taker",
+    "fees of maker and taker": "Gebühren für Maker und Taker",
     "gain of sales this year, before tax": "Gewinn der Verkäufe dieses Jahr, vor Steuer",
     "of these taxable": "davon steuerpflichtig",
     "tax on it, at your rate": "Steuer darauf, zu Ihrem Satz",
@@ -177,15 +258,34 @@ GERMAN: Final[dict[str, str]] = {
     "not understood": "nicht verstanden",
     "waits for": "wartet auf",
     "frames missed by this page": "dieser Seite entgangene Rahmen",
+    "share": "Anteil",
+    "to go": "noch",
     "Alerts": "Meldungen",
     "None open.": "Keine offen.",
     "Earlier": "Früher",
-    "Log": "Protokoll",
     # Actions.
     "Actions": "Handlungen",
     "Hold": "Anhalten",
     "Resume": "Fortsetzen",
     "Cancel all": "Alle löschen",
+    # Watchdog.
+    "The strategy is slow: one tick took {took} ms.": (
+        "Die Strategie ist langsam: ein Takt dauerte {took} ms."
+    ),
+    "{name} uses much memory: {size} MB.": "{name} braucht viel Speicher: {size} MB.",
+    "{name} has many sockets open: more than {count}.": (
+        "{name} hat viele Sockets offen: mehr als {count}."
+    ),
+    "The strategy ticks too seldom: less than once in two seconds.": (
+        "Die Strategie taktet zu selten: weniger als einmal in zwei Sekunden."
+    ),
+    "The strategy ticks without a pause.": "Die Strategie taktet ohne Pause.",
+    "another program asks for this bot's messages: make a bot for this one alone": (
+        "ein anderes Programm fragt nach den Nachrichten dieses Bots: "
+        "richten Sie für diesen einen eigenen ein"
+    ),
+    "cannot be reached": "ist nicht zu erreichen",
+    "the token is not accepted": "das Kennwort des Bots wird nicht angenommen",
     "Kill": "Notaus",
     "Own orders are cancelled and nothing is quoted until you resume.": (
         "Eigene Aufträge werden gelöscht, und es wird nichts gestellt, bis Sie fortsetzen."
@@ -194,6 +294,7 @@ GERMAN: Final[dict[str, str]] = {
     "Own orders are cancelled once; the grid may quote again.": (
         "Eigene Aufträge werden einmal gelöscht; das Gitter darf neu stellen."
     ),
+    "sockets": "Sockets",
     "Every order of the account is cancelled, those of others too, and the bot halts.": (
         "Jeder Auftrag des Kontos wird gelöscht, auch fremde, und der Bot hält."
     ),

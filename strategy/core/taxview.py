@@ -61,6 +61,7 @@ def tax_data(memory: Memory) -> dict[str, Any]:
             cents(sum((y["taxable"] + y["free"] for y in years.values()), _ZERO))
         ),
         "lots": len(opened),
+        "cost": plain(cents(sum((lot.cost_left for lot in opened), _ZERO))),
         "total": fixed_text(lots.total(), COIN_DECIMALS),
         "free": fixed_text(memory.free(), COIN_DECIMALS),
         "resting_sells": fixed_text(resting, COIN_DECIMALS),

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from monitor.around import LotRow, TaxSeen
 from shared.frames import (
     Alert,
     Beat,
@@ -26,6 +27,12 @@ WALL = Ns(1_780_000_000 * SECOND)
 HEAD = (BOOT, 1, NOW, NOW)
 
 PAIR = Pair("BTC/EUR", "BTC", "EUR", 1, 8, 5, 1, 1, Sats(5000), Decimal("0.5"))
+
+TAX = TaxSeen(
+    "EUR", 2026, "812.34", "692.24", "120.10", "1000", "879.90", "0.00", "812.34", "900.00", 5000,
+    "12.5", "3.1", "0.1", "0.02", (("0-29", 5000, "12.5"),), (("2027-01-01", "0.1"),),
+    (LotRow("2025-01-01", "0.1", "99.00", "EUR", "2026-01-06", 3, False),), "800000.00",
+)  # fmt: skip
 
 
 def instrument(**changed: Any) -> Instrument:

@@ -9,20 +9,28 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from monitor.around import Around, ProcessSeen
 from monitor.metrics import Metrics, families
-from monitor.view import View, hear
+from monitor.view import Pace, View, hear
 from shared.frames import AnyFrame
 from shared.units import SECOND, Ns
-from tests.unit.monitor.frames import NOW, WALL, beat, book, instrument, status
+from tests.unit.monitor.frames import NOW, TAX, WALL, beat, book, instrument, status
 
 Samples = dict[str, float]
 
 
+AROUND = Around(
+    tax=TAX, processes=(ProcessSeen("feed", 7, 64.0, 5), ProcessSeen("monitor", 8, 32.0, 9))
+)
+TICKING = View(pace=Pace(known=True, per_s=4.5))
+
+
 def scrape(*frames: AnyFrame, later_s: int = 0) -> Samples:
-    view = View()
+    view = TICKING
     for frame in frames:
         view = hear(view, frame, NOW, WALL)
-    text = Metrics("bot", lambda: (view, Ns(NOW + later_s * SECOND))).text().decode()
+    now = Ns(NOW + later_s * SECOND)
+    text = Metrics("bot", lambda: (view, AROUND, now, WALL)).text().decode()
     samples: Samples = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -62,6 +70,14 @@ def test_a_whole_house_is_measured() -> None:
         "feed_age_seconds": 0.2,
         "alerts_open{error}": 0.0,
         "volatility_ratio{BTC/EUR}": 2.5,
+        "process_memory_bytes{feed}": 64.0 * 2**20,
+        "process_sockets{monitor}": 9.0,
+        "ticks_per_second": 4.5,
+        "telegram_trouble": 0.0,
+        "gain_year_after_tax": 812.34,
+        "freigrenze_room_eur": 879.9,
+        "coins_taxable_at_risk": 0.02,
+        "lots_open": 5000.0,
     }
     assert {name: samples.get(name) for name in expected} == expected
 
@@ -98,11 +114,11 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def catalogue() -> dict[str, tuple[str, str, str]]:
     """Name -> kind, labels, text of everything that is exported while all is well."""
-    view = View()
+    view = TICKING
     for frame in (instrument(), book(), beat(), status(alerts=(("error", "x"),))):
         view = hear(view, frame, NOW, WALL)
     found = {}
-    for family in families(view, NOW, "icryptotrader"):
+    for family in families(view, AROUND, NOW, "icryptotrader"):
         labels = sorted({label for sample in family.samples for label in sample.labels})
         name = family.name + ("_total" if family.type == "counter" else "")
         found[name] = (family.type, ", ".join(labels), family.documentation)

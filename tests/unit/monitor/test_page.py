@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.around import Around, LotRow, TaxSeen, keep_log, read_processes, read_tax
+from monitor.around import Around, keep_log, read_processes, read_tax
 from monitor.page import login_page, page, parts
 from monitor.summary import summary, todo, verdict
 from monitor.view import SAMPLE_EACH, SAMPLES_KEPT, View, hear
@@ -22,6 +24,7 @@ from shared.frames import AnyFrame
 from shared.units import SECOND, Ns
 from tests.unit.monitor.frames import (
     NOW,
+    TAX,
     WALL,
     alert,
     beat,
@@ -72,11 +75,6 @@ def after(*frames: AnyFrame) -> View:
 
 FED = (instrument(), book(), beat())
 
-TAX = TaxSeen(
-    "EUR", 2026, "812.34", "692.24", "120.10", "1000", "879.90", "0.00", "812.34", "900.00", 5000,
-    "12.5", "3.1", "0.1", "0.02", (("0-29", 5000, "12.5"),), (("2027-01-01", "0.1"),),
-    (LotRow("2025-01-01", "0.1", "99.00", "EUR", "2026-01-06", 3, False),),
-)  # fmt: skip
 AROUND = Around(tax=TAX, log=("a line of the log",))
 
 
@@ -292,5 +290,15 @@ def test_debug_lines_and_old_lines_are_not_shown() -> None:
 
 def test_a_lock_that_nobody_holds_is_no_process(tmp_path: Path) -> None:
     (tmp_path / "feed.lock").write_text("1\n")
-    assert read_processes(tmp_path) == ()
-    assert read_processes(tmp_path / "nowhere") == ()
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        (own,) = read_processes(folder)
+        assert (own.name, own.pid) == ("monitor", os.getpid())
+        assert own.memory_mb > 1
+
+
+def test_the_sockets_of_a_process_are_counted(tmp_path: Path) -> None:
+    before = read_processes(tmp_path)[0].sockets
+    one, two = socket.socketpair()
+    with one, two:
+        assert read_processes(tmp_path)[0].sockets >= before + 2
+    assert read_processes(tmp_path, tmp_path / "no-proc")[0].sockets == 0

@@ -31,7 +31,7 @@ from monitor.outbox import (
     take,
 )
 from monitor.phone import Asked, Code, Owner, Update, answer, asked, read_updates
-from monitor.telegram import Telegram
+from monitor.telegram import Talk, Telegram
 from monitor.view import View, hear
 from monitor.web import Outcome
 from shared.config import Home, load
@@ -52,7 +52,7 @@ def after(*frames: Any, now: Ns = NOW, view: View | None = None) -> View:
 
 
 def told(before: View, then: View, around: Around = AROUND, wall: Ns = WALL) -> list[str]:
-    memory, _ = notice(Memory(), before, around, NOW, WALL, RULES)
+    memory, _ = notice(Memory(), before, AROUND, NOW, WALL, RULES)
     _, found = notice(memory, then, around, NOW, wall, RULES)
     return [each.text for each in found]
 
@@ -79,7 +79,7 @@ def test_a_fill_is_told_once() -> None:
         ({"pause": "RISK_PAUSE_ACTIVE", "drawdown_pct": 0.16}, "RISK_PAUSE_ACTIVE</b> (16.0 %)"),
         ({"hold": True, "waits_for": ("on hold: tea",)}, "On hold: on hold: tea"),
         ({"phase": "halted", "waits_for": ("too many <rejects>",)}, "too many &lt;rejects&gt;"),
-        ({"tick_us": 400_000.0}, "one tick took 0.4 s"),
+        ({"tick_us": 400_000.0}, "one tick took 400 ms"),
     ],
 )
 def test_changes_of_the_strategy_are_told(said: dict[str, Any], text: str) -> None:
@@ -104,7 +104,16 @@ def test_alarms_of_the_bus_and_of_memory_are_told() -> None:
     then = hear(then, alert("chat", "nothing", "info"), NOW, Ns(WALL + 2))
     assert told(first, then) == ["<b>error</b>: the disk is full"]
     fat = replace(AROUND, processes=(ProcessSeen("feed", 1, 912.0),))
-    assert "feed uses much memory: 900 MB" in told(first, first, fat)
+    assert told(first, first, fat) == ["<b>error</b>: feed uses much memory: 900 MB."]
+
+
+def test_what_the_watchdog_found_is_told_once_until_it_has_been_well_again() -> None:
+    view, fat = after(status()), replace(AROUND, processes=(ProcessSeen("feed", 1, 912.0),))
+    memory, counts = Memory(), []
+    for around in (fat, fat, AROUND, fat):
+        memory, found = notice(memory, view, around, NOW, WALL, RULES)
+        counts.append(len(found))
+    assert counts == [1, 0, 0, 1]
 
 
 def test_the_daily_summary_comes_once_a_german_day() -> None:
@@ -342,6 +351,7 @@ class House:
         self.said: dict[str, Any] = {}
         self.now = NOW
         self.looks = 0
+        self.troubles: list[str] = []
 
     def look(self) -> tuple[View, Around, Ns, Ns]:
         self.looks += 1
@@ -357,7 +367,8 @@ def live(api: Api, until: Any, house: House | None = None, bot: Bot | None = Non
 
     async def run() -> None:
         stop: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        made = Telegram(config, "12:TOKEN", seen.look, control, structlog.get_logger())  # type: ignore[arg-type]
+        talk = Talk(seen.look, control.ask, seen.troubles.append)
+        made = Telegram(config, "12:TOKEN", talk, structlog.get_logger())
         task = asyncio.ensure_future(made.run(stop))
         async with asyncio.timeout(30):
             while not until():
@@ -429,6 +440,20 @@ def test_conflict_limits_and_broken_answers_are_waited_out(api: Api) -> None:
     api.fail.append(("answerCallbackQuery", 400, {}))
     live(api, done, house)
     assert sum("On hold: tea" in m for m in api.messages) == 1
+
+
+def test_another_program_on_the_same_bot_is_reported(api: Api) -> None:
+    house = House()
+    api.fail = [("getUpdates", 409, {"description": "Conflict"})]
+    live(api, lambda: bool(house.troubles), house)
+    assert "another program asks" in house.troubles[0]
+
+
+def test_a_token_that_is_not_accepted_is_reported_until_it_is(api: Api) -> None:
+    house = House()
+    api.fail = [("getUpdates", 401, {})]
+    live(api, lambda: "" in house.troubles, house)
+    assert house.troubles[0] == "the token is not accepted"
 
 
 def test_a_text_it_will_never_take_is_not_in_the_way(api: Api) -> None:

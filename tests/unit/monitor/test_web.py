@@ -173,7 +173,7 @@ def test_the_policy_allows_the_pages_own_style_and_script_and_nothing_else(
 
 
 def test_metrics_need_no_token_but_the_right_host() -> None:
-    app = metrics_app(Metrics("bot", lambda: (VIEW, NOW)))
+    app = metrics_app(Metrics("bot", lambda: (VIEW, Around(), NOW, WALL)))
     client = Visitor(app, "http://127.0.0.1:9090")
     answer = client.get("/metrics")
     assert answer.status_code == 200
