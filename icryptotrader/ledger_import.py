@@ -15,7 +15,7 @@ from shared.config import Home
 from shared.orders import Filled
 from shared.process import LockHeld, lock
 from shared.units import Ns, plain
-from strategy.ledger.book import CURRENCIES, BookError, keep
+from strategy.ledger.book import BookError, keep
 from strategy.ledger.entries import (
     AuditEntry,
     Entry,
@@ -31,7 +31,7 @@ from strategy.ledger.history import History, read_history
 from strategy.ledger.kraken_csv import CsvError, kind_of
 from strategy.ledger.lots import trade_of
 from strategy.ledger.parts import day_of
-from strategy.ledger.rates import RatesError, doubts, fingerprint, parse
+from strategy.ledger.rates import CURRENCIES, RatesError, doubts, fingerprint, parse
 from strategy.ledger.records import LedgerError
 from strategy.ledger.store import Store
 

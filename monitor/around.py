@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from monitor.view import RatesSeen
 from shared.console import Follower
 from shared.process import holder
 from shared.units import Ns
@@ -71,7 +72,11 @@ class Around(Struct, frozen=True):
     tax_at: Ns = Ns(0)
     processes: tuple[ProcessSeen, ...] = ()
     log: tuple[str, ...] = ()
+<<<<<<< Updated upstream
     telegram: str = ""  # what is the matter with the bot; English, the key of `words`
+=======
+    rates: RatesSeen | None = None
+>>>>>>> Stashed changes
 
 
 def read_tax(data: Mapping[str, Any]) -> TaxSeen | None:

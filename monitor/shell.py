@@ -18,8 +18,14 @@ from monitor.access import PASSWORD_LEAST, TOKEN_FILE, Access, TokenError, read_
 from monitor.around import Around, LogFollower, keep_log, read_processes
 from monitor.control import Control, new_id
 from monitor.metrics import Metrics
+<<<<<<< Updated upstream
 from monitor.telegram import Talk, Telegram
 from monitor.view import View, hear
+=======
+from monitor.rates import Fetcher, is_wanted
+from monitor.telegram import Telegram
+from monitor.view import RatesSeen, View, hear
+>>>>>>> Stashed changes
 from monitor.web import Desk, metrics_app, status_app
 from shared import log
 from shared.bus import Arrival, Gaps, Subscriber
@@ -72,6 +78,9 @@ class Ears:
         self._count(frames=1)
         self.view = hear(self.view, frame, self._clock.now(), self._clock.wall())
 
+    def on_rates(self, seen: RatesSeen) -> None:
+        self.view = replace(self.view, rates=seen)
+
     def look(self) -> tuple[View, Around, Ns, Ns]:
         around = replace(self.around, telegram=self._telegram)
         return self.view, around, self._clock.now(), self._clock.wall()
@@ -118,6 +127,9 @@ async def run(config: Config, home: Home, logger: FilteringBoundLogger, watchdog
                 talk = Talk(ears.look, control.ask, ears.on_telegram)
                 bot = Telegram(config.telegram, bot_token, talk, logger)
                 tasks.create_task(bot.run(stop))
+            if is_wanted(config):
+                fetcher = Fetcher(config, control, ears.on_rates, logger)
+                tasks.create_task(fetcher.run(stop))
             await asyncio.wait({stop})
             for server in servers:
                 server.should_exit = True
@@ -156,7 +168,7 @@ async def _look_around(
                 asked_fills, asked_at = fills, clock.now()
                 if (tax := await control.tax()) is not None:
                     around = replace(around, tax=tax, tax_at=ears.look()[3])
-            ears.around = around
+            ears.around = replace(around, rates=ears.view.rates)
             await asyncio.wait({stop}, timeout=LOOK_S)
     finally:
         follower.close()

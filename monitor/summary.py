@@ -106,6 +106,7 @@ def summary(view: View, around: Around, now: Ns, wall: Ns) -> dict[str, Any]:
         "bus": view.wire,
         "tax": around.tax,
         "tax_wall_ns": around.tax_at,
+        "rates": around.rates,
         "processes": around.processes,
     }
 

@@ -6,9 +6,12 @@ from typing import Final
 
 from monitor.around import Around, TaxSeen
 from monitor.markup import card, decimal, mark, t, table
+from monitor.view import RatesSeen
 from monitor.words import Say
 
 UNLOCKS_SHOWN: Final = 8
+LATE_DAYS: Final = 4
+"""Rates may lack this many days that should be known before that is shown as a fault."""
 
 
 def lots(around: Around, say: Say) -> str:
@@ -16,14 +19,26 @@ def lots(around: Around, say: Say) -> str:
     tax = around.tax
     if tax is None:
         return f"<section><h2>{t(say('Lots and tax'))}</h2>{t(say('Not known yet.'))}</section>"
+    year = _year(tax, _rates(around.rates, say), say)
     if tax.lots == 0:
         empty = f"<section><h2>{t(say('lots'))}</h2>{t(say('No lots.'))}</section>"
-        return f'<div class="cards">{_year(tax, say)}{empty}</div>'
-    three = _year(tax, say) + _ages(tax, say) + _unlocks(tax, say)
+        return f'<div class="cards">{year}{empty}</div>'
+    three = year + _ages(tax, say) + _unlocks(tax, say)
     return f'<div class="cards">{three}</div>{_oldest(tax, say)}'
 
 
-def _year(tax: TaxSeen, say: Say) -> str:
+def _rates(rates: RatesSeen | None, say: Say) -> tuple[tuple[str, str], ...]:
+    """Up to which day the ECB's rates are known; nothing where this house fetches none."""
+    if rates is None:
+        return ()
+    late = rates.days_behind is None or rates.days_behind > LATE_DAYS
+    text = rates.until or say("none yet")
+    if rates.failures:
+        text = f"{text} ({say('not fetched')}: {rates.why})"
+    return ((say("rates of the ECB until"), mark(text, "bad" if late else "")),)
+
+
+def _year(tax: TaxSeen, more: tuple[tuple[str, str], ...], say: Say) -> str:
     risk = decimal(tax.taxable_at_risk) > 0
     room = "?" if tax.room is None else f"{tax.room} {tax.currency} ({say('of')} {tax.freigrenze})"
     rows = (
@@ -33,7 +48,7 @@ def _year(tax: TaxSeen, say: Say) -> str:
         (say("coins in resting sells"), t(tax.resting_sells)),
         (say("of these would be taxed"), mark(tax.taxable_at_risk, "bad" if risk else "good")),
     )
-    return card(say("Lots and tax"), rows)
+    return card(say("Lots and tax"), (*rows, *more))
 
 
 def _ages(tax: TaxSeen, say: Say) -> str:

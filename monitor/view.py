@@ -76,6 +76,7 @@ class Sample(Struct, frozen=True, gc=False):
     drawdown: float  # a ratio
 
 
+<<<<<<< Updated upstream
 class Pace(Struct, frozen=True):
     """How often the strategy ticks, in house time: counted over PACE_OVER at least."""
 
@@ -84,6 +85,21 @@ class Pace(Struct, frozen=True):
     at: Ns = Ns(0)
     per_s: float = 0.0
     known: bool = False
+=======
+class RatesSeen(Struct, frozen=True):
+    """The ECB's rates, as the fetcher last saw them. Days are ISO text, "" where none is known.
+
+    until: the day up to which every currency is known; due: the day that should be. fetched: when
+    the ECB last answered (the machine's wall time, 0: never). failures: since then, with why.
+    """
+
+    until: str = ""
+    due: str = ""
+    days_behind: int | None = None
+    fetched: Ns = Ns(0)
+    failures: int = 0
+    why: str = ""
+>>>>>>> Stashed changes
 
 
 class Wire(Struct, frozen=True):
@@ -109,6 +125,7 @@ class View(Struct, frozen=True):
     samples: tuple[Sample, ...] = ()  # the oldest first
     pace: Pace = Pace()
     wire: Wire = Wire()
+    rates: RatesSeen | None = None  # None where this house fetches none
 
 
 def hear(view: View, frame: AnyFrame, now: Ns, wall: Ns) -> View:

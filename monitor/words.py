@@ -191,6 +191,9 @@ GERMAN: Final[dict[str, str]] = {
     "gain of sales of all years": "Gewinn der Verkäufe aller Jahre",
     "room left under the Freigrenze": "Luft bis zur Freigrenze",
     "coins in resting sells": "Coins in liegenden Verkäufen",
+    "rates of the ECB until": "Kurse der EZB bis",
+    "none yet": "noch keine",
+    "not fetched": "nicht abgerufen",
     "of these would be taxed": "davon wären steuerpflichtig",
     "Not known yet.": "Noch nicht bekannt.",
     # Market.

@@ -16,6 +16,9 @@ CONTROL_VERSION: Final = 1
 REQUEST_LIMIT: Final = 64 * 1024
 """Bytes; a larger request is dropped unread."""
 
+RATES_LIMIT: Final = 45_000
+"""Bytes of a file of rates, so that a request with it stays below REQUEST_LIMIT."""
+
 Reason = Annotated[str, Meta(max_length=500)]
 
 
@@ -104,6 +107,18 @@ class SwitchAdvice(Request, frozen=True, forbid_unknown_fields=True, tag="advice
     reason: Reason
 
 
+class AskRates(Request, frozen=True, forbid_unknown_fields=True, tag="rates"):
+    """Up to which day the ECB's rates are known, and which should be."""
+
+
+class TakeRates(Request, frozen=True, forbid_unknown_fields=True, tag="rates-take"):
+    """A file of ECB rates, as it was fetched: checked, kept under its hash, used from now on."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    data: Annotated[bytes, Meta(min_length=1, max_length=RATES_LIMIT)]
+
+
 class Shutdown(Request, frozen=True, forbid_unknown_fields=True, tag="shutdown"):
     """Drain and stop."""
 
@@ -122,6 +137,8 @@ AnyRequest = (
     | Flatten
     | Kill
     | Advise
+    | AskRates
+    | TakeRates
     | SwitchAdvice
     | Shutdown
 )

@@ -6,7 +6,14 @@ Rule 1: it holds what the real ledger's tables enforce: a fill is booked once, a
 from __future__ import annotations
 
 from shared.units import Side
-from strategy.ledger.entries import Entry, FillEntry, IntentDone, IntentEntry, Remember
+from strategy.ledger.entries import (
+    Entry,
+    FillEntry,
+    Imported,
+    IntentDone,
+    IntentEntry,
+    Remember,
+)
 from strategy.ledger.lots import Lots, coin_of
 
 
@@ -25,7 +32,7 @@ class MemoryLedger:
         self.commits = 0
         self.full = False
 
-    def commit(self, entries: tuple[Entry, ...]) -> None:
+    def commit(self, entries: tuple[Entry | Imported, ...]) -> None:
         """One transaction, whole or not at all."""
         if self.full:
             raise DiskFullError

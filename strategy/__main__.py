@@ -145,7 +145,9 @@ def _assemble(config: Config, store: Store, signer: Signer, watchdog: Watchdog) 
     store.record_start(wall)
     store.commit([Remember("stamp", stamp)])
     halted = f"{crashes} crashes within 10 minutes" if crashes >= CRASHES_MOST else ""
-    start = Start(boot, wall, stamp, loaded.intents, loaded.facts, loaded.fills, halted)
+    start = Start(
+        boot, wall, stamp, loaded.intents, loaded.facts, loaded.fills, halted, store.published()
+    )
     core = Core(Memory(config, start, loaded.lots))
     journal = JournalWriter(
         JOURNAL, PRODUCT, msgspec.msgpack.encode(config), lambda: take(core.memory)

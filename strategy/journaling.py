@@ -19,7 +19,7 @@ from shared.journal import JournalWriter
 from shared.orders import Command, Event
 from shared.units import Ns
 from strategy.core.out import Flagged, In, Out, StopAsked, Unwritten
-from strategy.ledger.entries import Entry
+from strategy.ledger.entries import Entry, Imported
 
 
 class Kind(enum.IntEnum):
@@ -93,7 +93,7 @@ def fingerprint(outbox: Sequence[Out]) -> int:
     """CRC32 of a step's commands and entries, in order; 0 where there are none."""
     digest = 0
     for item in outbox:
-        if isinstance(item, Command | Entry):
+        if isinstance(item, Command | Entry | Imported):
             digest = zlib.crc32(_encoder.encode(item), digest)
     return digest
 

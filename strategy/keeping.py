@@ -18,7 +18,7 @@ from typing import Final
 
 from shared.backoff import Backoff
 from shared.units import SECOND, Ns
-from strategy.ledger.entries import Entry
+from strategy.ledger.entries import Entry, Imported
 from strategy.ledger.records import DiskFull, LedgerBroken, LedgerBusy
 
 MOST_WAITING: Final = 20_000
@@ -28,15 +28,17 @@ MOST_WAITING: Final = 20_000
 class Keeper:
     """Between the steps and the store."""
 
-    def __init__(self, commit: Callable[[Sequence[Entry]], None]) -> None:
+    def __init__(self, commit: Callable[[Sequence[Entry | Imported]], None]) -> None:
         """commit: durable when it returns; DiskFull or LedgerBusy where nothing was written."""
         self.why = ""
         self._commit = commit
-        self._waiting: list[Entry] = []
+        self._waiting: list[Entry | Imported] = []
         self._backoff = Backoff(SECOND, Ns(10 * SECOND))
         self._again_at = Ns(0)
 
-    def keep(self, now: Ns, entries: Sequence[Entry] = ()) -> tuple[Entry, ...]:
+    def keep(
+        self, now: Ns, entries: Sequence[Entry | Imported] = ()
+    ) -> tuple[Entry | Imported, ...]:
         """Commit these after all that wait; what was written, () where nothing could be.
 
         `why` says afterwards what they wait for; "" where all is written. LedgerError otherwise.

@@ -40,7 +40,7 @@ from strategy.core.out import (
     Unwritten,
 )
 from strategy.keeping import Keeper
-from strategy.ledger.entries import Entry, FillEntry
+from strategy.ledger.entries import Entry, FillEntry, Imported
 from strategy.ledger.store import Store
 from strategy.mirror import write_mirror
 from strategy.session.mail import (
@@ -270,7 +270,7 @@ class Shell:
             case _:
                 self._tell(now, out)
 
-    def _keep(self, now: Ns, entries: Sequence[Entry] = ()) -> None:
+    def _keep(self, now: Ns, entries: Sequence[Entry | Imported] = ()) -> None:
         """Commit, or keep for later; the core is told when that begins and when it ends."""
         before = self._keeper.why
         written = self._keeper.keep(now, entries)
@@ -278,7 +278,7 @@ class Shell:
             self.mailbox.put(Unwritten(self._keeper.why))
         self._copy(written)
 
-    def _copy(self, entries: Sequence[Entry]) -> None:
+    def _copy(self, entries: Sequence[Entry | Imported]) -> None:
         """persistence_backend "json": a copy of the ledger beside it, after booked fills."""
         if self.config.persistence_backend != "json":
             return

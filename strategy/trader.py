@@ -17,7 +17,7 @@ from strategy.core.out import In as CoreIn
 from strategy.core.out import Out as CoreOut
 from strategy.core.out import Stopped
 from strategy.core.pipeline import Core
-from strategy.ledger.entries import Entry, Remember
+from strategy.ledger.entries import Entry, Imported, Remember
 from strategy.session.mail import (
     Chance,
     CloseLine,
@@ -43,7 +43,7 @@ LineWork = OpenLine | CloseLine | SendText | RestCall | Note | Fatal
 class Commit(Struct, frozen=True):
     """One transaction of the ledger. What stands behind it in the outbox waits for it."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[Entry | Imported, ...]
 
 
 In = LineMail | CoreIn
@@ -80,10 +80,10 @@ class Trader:
         decided = self.core.step(now, told)
         if self._recorder is not None:
             self._recorder.did(now, decided)
-        entries = tuple(item for item in decided if isinstance(item, Entry))
+        entries = tuple(item for item in decided if isinstance(item, Entry | Imported))
         entries += self._nonce_fact(now, any(isinstance(item, Stopped) for item in decided))
         commands = [item for item in decided if isinstance(item, Command)]
-        others = [item for item in decided if not isinstance(item, Entry | Command)]
+        others = [item for item in decided if not isinstance(item, Entry | Imported | Command)]
         if commands:
             # What the session answers at once (a command it cannot send) is heard next step.
             self._unheard, more = _part(self.session.step(now, commands))

@@ -41,6 +41,7 @@ from strategy.core.spacing import Asked, Spacing
 from strategy.core.thresholds import Record, Thresholds
 from strategy.ledger.entries import IntentEntry
 from strategy.ledger.lots import Lots
+from strategy.ledger.rates import Newest
 
 CURSOR_OVERLAP: Final = Ns(30 * SECOND)
 """The history is read again from this far behind: REST lags behind the stream (RELIABILITY F76)."""
@@ -78,6 +79,7 @@ class Start(Struct, frozen=True):
     facts: dict[str, str] = {}
     fills: int = 0
     halted: str = ""  # why this life starts halted (crash guard); "" if it does not
+    published: dict[str, Newest] = {}  # the last known ECB rate of each currency
 
 
 class PairMemory:
@@ -210,7 +212,7 @@ class Memory:
         expected = start.facts.get("books", "{}")
         self.books = Books(msgspec.json.decode(expected, type=dict[str, Decimal]))
         self.rates = msgspec.json.decode(start.facts.get("rates", "{}"), type=dict[str, float])
-        self.rates_kept_at = Ns(0)
+        self.rates_kept_at, self.published = Ns(0), start.published
         external = int(start.facts.get(f"external:{self.coin}", "0"))
         self.audit = Audit(external, held=bool(start.facts.get("drift")))
         self.risk = Risk(peak=float(start.facts.get("peak", "0")))
@@ -319,6 +321,7 @@ class Memory:
             self.phase, self.hold, self.halt, self.kill, self.audit, self.unwritten, self.flatten,
             self.line, self.system, self.day, self.switch, self.asking, self.cursor, self.ids,
             self.deaf, self.risk, self.fills, self.books, self.rates,
+            self.published,
             self.lots.digest(), sorted(self.balances.items()), self.rejects_in_a_row,
         ]  # fmt: skip
         for pair in self.pairs.values():

@@ -7,7 +7,7 @@ from msgspec import Struct
 from shared.control import AnyRequest, Reply
 from shared.frames import Beat, Book, Candle, FillView, Instrument, Status, Trades, Vwap
 from shared.orders import Command, Event
-from strategy.ledger.entries import Entry
+from strategy.ledger.entries import Entry, Imported
 
 
 class Answer(Struct, frozen=True):
@@ -65,7 +65,7 @@ class Flagged(Struct, frozen=True, tag=True):
     why: str
 
 
-Out = Entry | Command | Answer | Report | Tell | Booked | Stopped | Unflag
+Out = Entry | Imported | Command | Answer | Report | Tell | Booked | Stopped | Unflag
 
 In = (
     Event

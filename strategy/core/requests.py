@@ -13,6 +13,7 @@ from shared.control import (
     AnyRequest,
     AskLots,
     AskOrderList,
+    AskRates,
     AskReconcile,
     AskStatus,
     AskTax,
@@ -25,9 +26,10 @@ from shared.control import (
     Resume,
     Shutdown,
     SwitchAdvice,
+    TakeRates,
 )
 from shared.units import Ns
-from strategy.core import audit, killing, taxview, view
+from strategy.core import audit, killing, published, taxview, view
 from strategy.core.advice import NEUTRAL, weigh_advice
 from strategy.core.explain import explain
 from strategy.core.lifecycle import Phase, Turn, turn
@@ -35,6 +37,7 @@ from strategy.core.memory import Day, Memory
 from strategy.core.memory import Kill as Killed
 from strategy.core.out import Answer, Out, Tell, Unflag
 from strategy.ledger.entries import AuditEntry, Remember
+from strategy.ledger.rates import RatesError
 
 REPLIES_KEPT: Final = 64
 
@@ -180,6 +183,21 @@ def _switch_advice(memory: Memory, request: SwitchAdvice, now: Ns) -> Handled:
     return True, said, {}, [Remember("deaf", memory.deaf), _audit(memory, word, request.reason)]
 
 
+def _rates(memory: Memory, request: AskRates, now: Ns) -> Handled:
+    text, data = published.describe(memory.published, memory.wall)
+    return True, text, data, []
+
+
+def _take_rates(memory: Memory, request: TakeRates, now: Ns) -> Handled:
+    try:
+        text, fresh, out = published.take(memory.published, request, memory.wall)
+    except RatesError as error:
+        return False, f"{request.name}: {error}", {}, []
+    memory.published = published.with_fresh(memory.published, fresh)
+    data: dict[str, object] = {"new": len(fresh)}
+    return True, text, data | published.describe(memory.published, memory.wall)[1], out
+
+
 def _shutdown(memory: Memory, request: Shutdown, now: Ns) -> Handled:
     stop(memory, now)
     return True, "draining: own orders are cancelled, then the switch is disarmed", {}, []
@@ -215,5 +233,7 @@ HANDLERS: Final[dict[type[Any], Callable[[Memory, Any, Ns], Handled]]] = {
     Kill: _kill,
     Advise: _advise,
     SwitchAdvice: _switch_advice,
+    AskRates: _rates,
+    TakeRates: _take_rates,
     Shutdown: _shutdown,
 }

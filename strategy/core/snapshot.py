@@ -34,6 +34,7 @@ from strategy.core.slots import Slot
 from strategy.core.spacing import Spacing
 from strategy.core.thresholds import Record, Thresholds
 from strategy.ledger.lots import Lots, Trade
+from strategy.ledger.rates import Newest
 
 
 class PairState(Struct, frozen=True):
@@ -104,6 +105,7 @@ class AccountState(Struct, frozen=True):
     counters: dict[str, int]
     alerts: dict[str, tuple[str, str]]
     feed_system: str
+    published: dict[str, Newest] = {}
     line_down_at: Ns = Ns(0)
 
 

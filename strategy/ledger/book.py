@@ -33,11 +33,8 @@ from strategy.ledger.events import (
     with_proofs,
 )
 from strategy.ledger.parts import Basis, OpenLot, Row, day_of, last_taxable_day
-from strategy.ledger.rates import EURO, Looked, Rates
+from strategy.ledger.rates import CURRENCIES, EURO, Looked, Rates
 from strategy.ledger.year import is_new_stock
-
-CURRENCIES: Final = ("AUD", "CAD", "CHF", "GBP", "JPY", "USD")
-"""Foreign money, as far as Kraken trades coins against it and the ECB has a rate."""
 
 _EXACT: Final = Context(prec=60)
 

@@ -23,7 +23,7 @@ from strategy.ledger.entries import EvidenceEntry, FillEntry, Imported, Movement
 from strategy.ledger.events import Exchanged, TaxEvent, of_trade
 from strategy.ledger.lots import trade_of
 from strategy.ledger.migrations import FIRST_CHAIN_HASH
-from strategy.ledger.rates import Rate, Rates
+from strategy.ledger.rates import Newest, Rate, Rates
 from strategy.ledger.records import (
     LedgerBroken,
     LedgerError,
@@ -189,6 +189,16 @@ def _rates(db: sqlite3.Connection) -> Iterator[RateEntry]:
         "SELECT currency, day, value, source FROM rate ORDER BY seq"
     ):
         yield RateEntry(Rate(date.fromisoformat(day), currency, Decimal(value)), source)
+
+
+def newest_rates(db: sqlite3.Connection) -> dict[str, Newest]:
+    """By currency: the last day of which a rate is known, and the one read in last for it."""
+    rows = db.execute(
+        "SELECT currency, day, value FROM rate WHERE seq IN (SELECT max(seq) FROM rate "
+        "WHERE (currency, day) IN (SELECT currency, max(day) FROM rate GROUP BY currency) "
+        "GROUP BY currency) ORDER BY currency"
+    )
+    return {currency: Newest(date.fromisoformat(day), Decimal(v)) for currency, day, v in rows}
 
 
 def _files(db: sqlite3.Connection) -> Iterator[EvidenceEntry]:

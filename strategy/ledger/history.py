@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from shared.orders import Filled
 from shared.units import Sats, Side, Ticks
-from strategy.ledger.book import CURRENCIES
 from strategy.ledger.events import (
     KRAKEN,
     Arrived,
@@ -43,7 +42,7 @@ from strategy.ledger.kraken_csv import (
     trade_rows,
 )
 from strategy.ledger.lots import SATS_DECIMALS
-from strategy.ledger.rates import EURO
+from strategy.ledger.rates import CURRENCIES, EURO
 
 COIN: Final = "BTC"
 """The coin the bot trades: its fills go where the bot's own fills are."""

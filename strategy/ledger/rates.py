@@ -29,9 +29,19 @@ EURO: Final = "EUR"
 LARGEST_FILE: Final = 64_000_000
 """Bytes of a file, unpacked; the whole history is 4 million."""
 
-LOWEST: Final = Decimal("0.5")
-HIGHEST: Final = Decimal("2.0")
-"""USD for one euro, as far as one can believe it. History: 0.8252 to 1.5990."""
+CURRENCIES: Final = ("AUD", "CAD", "CHF", "GBP", "JPY", "USD")
+"""Foreign money, as far as Kraken trades coins against it and the ECB has a rate."""
+
+BELIEVED: Final = {
+    "AUD": (Decimal("0.8"), Decimal("4.0")),
+    "CAD": (Decimal("0.7"), Decimal("3.5")),
+    "CHF": (Decimal("0.5"), Decimal("3.0")),
+    "GBP": (Decimal("0.3"), Decimal("2.0")),
+    "JPY": (Decimal("60"), Decimal("400")),
+    "USD": (Decimal("0.5"), Decimal("2.0")),
+}
+"""Units for one euro, as far as one can believe them: about half the least there was since 1999 to
+twice the most. USD was 0.8252 to 1.5990."""
 
 ODD_JUMP: Final = Decimal("0.05")
 PUBLISHED_AT_HOUR: Final = 16
@@ -50,6 +60,13 @@ class Rate(Struct, frozen=True, order=True):
 
     day: date
     currency: str
+    value: Decimal
+
+
+class Newest(Struct, frozen=True):
+    """The last published day that is known of a currency, and its rate."""
+
+    day: date
     value: Decimal
 
 
@@ -129,6 +146,12 @@ def is_published(day: date, now_wall: Ns) -> bool:
     return (now.date(), now.hour) >= (due, PUBLISHED_AT_HOUR)
 
 
+def due_day(now_wall: Ns) -> date:
+    """The last day whose rate must be out by now."""
+    today = datetime.fromtimestamp(now_wall // SECOND, BERLIN).date()
+    return published_day(today if is_published(today, now_wall) else today - timedelta(days=1))
+
+
 @lru_cache(maxsize=256)
 def _easter(year: int) -> date:
     """Easter Sunday by the Gregorian computus (Meeus)."""
@@ -172,19 +195,21 @@ def parse(data: bytes, wanted: tuple[str, ...] = ("USD",)) -> list[Rate]:
 
 
 def doubts(rates: Iterable[Rate], today: date) -> list[str]:
-    """What is odd about USD rates, as sentences. RatesError where a value cannot be true."""
+    """What is odd about rates, as sentences. RatesError where a value cannot be true."""
     said = []
-    before: Rate | None = None
+    before: dict[str, Rate] = {}
     for rate in sorted(rates):
-        if rate.currency != "USD":
-            continue
-        if not LOWEST <= rate.value <= HIGHEST:
-            raise RatesError(f"{rate.day}: {rate.value} USD for one euro cannot be true")
+        lowest, highest = BELIEVED.get(rate.currency, (Decimal(0), Decimal("Infinity")))
+        if not lowest <= rate.value <= highest:
+            what = f"{rate.value} {rate.currency} for one euro"
+            raise RatesError(f"{rate.day}: {what} cannot be true")
         if rate.day > today:
             raise RatesError(f"{rate.day}: a rate from the future (today is {today})")
-        if before and abs(rate.value - before.value) > before.value * ODD_JUMP:
-            said.append(f"{rate.day}: {before.value} -> {rate.value} is a jump of more than 5 %")
-        before = rate
+        last = before.get(rate.currency)
+        if last and abs(rate.value - last.value) > last.value * ODD_JUMP:
+            jump = f"{last.value} -> {rate.value} {rate.currency}"
+            said.append(f"{rate.day}: {jump} is a jump of more than 5 %")
+        before[rate.currency] = rate
     return said
 
 

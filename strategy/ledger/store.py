@@ -33,7 +33,13 @@ from strategy.ledger.entries import (
     RateEntry,
     Remember,
 )
-from strategy.ledger.evidence import Evidence, evidence_in, movement_faults, write_import
+from strategy.ledger.evidence import (
+    Evidence,
+    evidence_in,
+    movement_faults,
+    newest_rates,
+    write_import,
+)
 from strategy.ledger.lots import (
     Acquisition,
     Disposal,
@@ -44,6 +50,7 @@ from strategy.ledger.lots import (
     trade_of,
 )
 from strategy.ledger.migrations import APPLICATION_ID, MIGRATIONS
+from strategy.ledger.rates import Newest
 from strategy.ledger.records import (
     INSERT_FILL,
     INSERT_LOT,
@@ -138,6 +145,11 @@ class Store:
         """All that a tax book follows from; the raw files stay where they are."""
         with self._transaction("DEFERRED"):
             return evidence_in(self._db, files=False)
+
+    def published(self) -> dict[str, Newest]:
+        """Up to which day the rates of each currency are known."""
+        with self._transaction("DEFERRED"):
+            return newest_rates(self._db)
 
     def commit(self, entries: Sequence[Entry | Imported]) -> None:
         """Write all of one step in one transaction; durable when this returns, else it raises.

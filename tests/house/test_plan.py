@@ -31,6 +31,7 @@ MAY_IMPORT: Final = {
 LEDGER_FOR_CORE: Final = {
     "strategy.ledger.entries",
     "strategy.ledger.lots",
+    "strategy.ledger.rates",  # a file that was handed over is checked where it is heard
     "strategy.ledger.tax",
     "strategy.ledger.year",  # what the dashboard shows of the Freigrenze
 }
@@ -64,6 +65,7 @@ WORLD: Final = {
         "strategy/shell.py",
         "monitor/shell.py",
         "monitor/control.py",
+        "monitor/rates.py",
         "monitor/telegram.py",
         "sim/server.py",
         "icryptotrader/record.py",

@@ -11,7 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.around import Around, ProcessSeen
 from monitor.metrics import Metrics, families
+<<<<<<< Updated upstream
 from monitor.view import Pace, View, hear
+=======
+from monitor.view import RatesSeen, View, hear
+>>>>>>> Stashed changes
 from shared.frames import AnyFrame
 from shared.units import SECOND, Ns
 from tests.unit.monitor.frames import NOW, TAX, WALL, beat, book, instrument, status
@@ -114,7 +118,11 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def catalogue() -> dict[str, tuple[str, str, str]]:
     """Name -> kind, labels, text of everything that is exported while all is well."""
+<<<<<<< Updated upstream
     view = TICKING
+=======
+    view = View(rates=RatesSeen("2026-11-20", "2026-11-20", 0, WALL))
+>>>>>>> Stashed changes
     for frame in (instrument(), book(), beat(), status(alerts=(("error", "x"),))):
         view = hear(view, frame, NOW, WALL)
     found = {}
