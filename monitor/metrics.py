@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 <<<<<<< Updated upstream
+from monitor.advisor.seen import AdvisorSeen
 from monitor.around import Around, TaxSeen
 from monitor.view import View
 =======
@@ -64,6 +65,8 @@ def families(view: View, around: Around, now: Ns, prefix: str) -> Iterator[Metri
     )
     lives = [(name, float(heard.lives)) for name, heard in processes.items()]
     yield make.counters("process_lives", "Starts of the process seen", "process", lives)
+    if view.advisor is not None:
+        yield from _advisor(make, view.advisor)
     yield make.counter("bus_frames", "Frames heard", view.wire.frames)
     yield make.counter("bus_frames_missed", "Frames dropped on the way", view.wire.missed)
     yield make.counter("bus_messages_strange", "Messages not understood", view.wire.strange)
@@ -104,6 +107,30 @@ def _tax(make: _Maker, tax: TaxSeen) -> Iterator[Metric]:
         ("freigrenze_room_eur", "Taxable gain left under the Freigrenze", tax.room or ""),
     ):
         yield make.gauges(name, text, "", _numbers([("", amount)]))
+
+
+def _rates(make: _Maker, rates: RatesSeen) -> Iterator[Metric]:
+    if rates.days_behind is not None:
+        days = float(rates.days_behind)
+        yield make.gauge("ecb_rates_days_behind", "Days of rates that should be known", days)
+    if rates.fetched:
+        at_s = rates.fetched / SECOND
+        yield make.gauge("ecb_rates_fetched_timestamp_seconds", "The ECB last answered", at_s)
+    yield make.gauge("ecb_rates_failures", "Failed fetches since", rates.failures)
+
+
+def _advisor(make: _Maker, seen: AdvisorSeen) -> Iterator[Metric]:
+    """Counters of spending run on over restarts; those of faults begin with the monitor."""
+    usage = seen.usage
+    yield make.states("advisor_state", "What the advisor does", seen.state)
+    yield make.counter("advisor_questions", "Questions put to a model", usage.questions)
+    yield make.counter("advisor_opinions", "Opinions the strategy took", usage.opinions)
+    faults = [(kind, float(count)) for kind, count in seen.faults]
+    yield make.counters("advisor_faults", "Questions without an opinion", "kind", faults)
+    tokens = (("in", float(usage.tokens_in)), ("out", float(usage.tokens_out)))
+    yield make.counters("advisor_tokens", "Tokens charged", "direction", tokens)
+    yield make.counter("advisor_cost_usd", "At the configured prices", float(usage.usd))
+    yield make.gauge("advisor_cost_today_usd", "Of the UTC day asked last", float(usage.day_usd))
 
 
 def _rates(make: _Maker, rates: RatesSeen) -> Iterator[Metric]:
@@ -184,6 +211,8 @@ def _strategy(make: _Maker, status: Status) -> Iterator[Metric]:
     yield make.gauges("alerts_open", "Open alerts", "level", open_now)
     volatility = [(pair.pair, pair.volatility_pct) for pair in status.pairs]
     yield make.gauges("volatility_ratio", "Annualised", "pair", volatility)
+    advice = [(pair.pair, pair.advice_bps) for pair in status.pairs]
+    yield make.gauges("advice_bps", "What advice leans the prices by", "pair", advice)
 
 
 class _Maker:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from monitor import cards, taxcards
+from monitor import advicecard, cards, taxcards
 from monitor.actions import forms
 from monitor.around import Around, ProcessSeen
 from monitor.chart import equity_chart, price_chart
@@ -59,6 +59,7 @@ def parts(view: View, around: Around, now: Ns, wall: Ns, language: Language) -> 
         "todo": _todo(view, around, now, say),
         "strategy": _strategy(view, around, now, say),
         "market": _market(view, say),
+        "advice": advicecard.advice(view, say),
         "lots": taxcards.lots(around, say),
         "health": _health(view, around, now, say),
         "alerts": _alerts(view, around, now, say),

@@ -15,6 +15,9 @@ from starlette.applications import Starlette
 from structlog.typing import FilteringBoundLogger
 
 from monitor.access import PASSWORD_LEAST, TOKEN_FILE, Access, TokenError, read_token
+from monitor.advisor.advisor import Advisor
+from monitor.advisor.providers import is_key
+from monitor.advisor.seen import AdvisorSeen
 from monitor.around import Around, LogFollower, keep_log, read_processes
 from monitor.control import Control, new_id
 from monitor.metrics import Metrics
@@ -85,6 +88,9 @@ class Ears:
         around = replace(self.around, telegram=self._telegram)
         return self.view, around, self._clock.now(), self._clock.wall()
 
+    def on_advisor(self, seen: AdvisorSeen) -> None:
+        self.view = replace(self.view, advisor=seen)
+
     def _count(self, frames: int = 0, strange: int = 0) -> None:
         wire = self.view.wire
         counted = replace(
@@ -109,6 +115,7 @@ async def run(config: Config, home: Home, logger: FilteringBoundLogger, watchdog
     ears = Ears(config)
     control = Control()
     bot_token = _bot_token(home, config)
+    advisor = _advisor(home, config, ears, control)
     with contextlib.ExitStack() as opened:
         served = [
             (opened.enter_context(line), app)
@@ -123,6 +130,8 @@ async def run(config: Config, home: Home, logger: FilteringBoundLogger, watchdog
                 tasks.create_task(_serve(server, line))
             tasks.create_task(_pet(watchdog, stop))
             tasks.create_task(_look_around(ears, control, home, stop))
+            if advisor is not None:
+                tasks.create_task(advisor.run(stop))
             if config.telegram.enabled:
                 talk = Talk(ears.look, control.ask, ears.on_telegram)
                 bot = Telegram(config.telegram, bot_token, talk, logger)
@@ -215,6 +224,23 @@ def _bot_token(home: Home, config: Config) -> str:
         raise RefusedError("telegram.bot_token: is needed where telegram.enabled is true")
     log.redact(token)
     return token
+
+
+def _advisor(home: Home, config: Config, ears: Ears, control: Control) -> Advisor | None:
+    """None where no model shall be asked; RefusedError where it shall and there is no key."""
+    if not config.ai_signal.enabled:
+        return None
+    try:
+        key = read_secret(home, "ai_signal.api_key")
+    except ConfigError as error:
+        raise RefusedError("; ".join(error.faults)) from None
+    log.redact(key)
+    if not is_key(key):
+        raise RefusedError(
+            "ai_signal.api_key: is needed where ai_signal.enabled is true, in one word, as the "
+            "provider gave it, in a user.toml of mode 0600 or a credential"
+        )
+    return Advisor(config, key, home.data, ears.look, ears.on_advisor, control)
 
 
 def _token(data: Path) -> str:

@@ -104,6 +104,7 @@ def summary(view: View, around: Around, now: Ns, wall: Ns) -> dict[str, Any]:
         "fills": view.fills,
         "alerts": view.alerts,
         "bus": view.wire,
+        "advisor": view.advisor,
         "tax": around.tax,
         "tax_wall_ns": around.tax_at,
         "rates": around.rates,

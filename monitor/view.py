@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from monitor.advisor.seen import AdvisorSeen
 from shared.frames import (
     Alert,
     AnyFrame,
@@ -121,6 +122,7 @@ class View(Struct, frozen=True):
     pairs: Mapping[str, Pair] = {}
     books: Mapping[str, Book] = {}
     fills: tuple[FillView, ...] = ()  # the newest first
+    advisor: AdvisorSeen | None = None  # None where no model is asked
     alerts: tuple[Told, ...] = ()  # the newest first, one for each key
     samples: tuple[Sample, ...] = ()  # the oldest first
     pace: Pace = Pace()

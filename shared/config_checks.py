@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from shared.config_layers import Merged, value_at
-from shared.settings import check_adaptive, check_models, check_pairs
+from shared.settings import check_adaptive, check_models, check_pairs, check_signal
 from shared.settings_watch import check_watch
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def _check_models(config: Config) -> list[str]:
         found.append("pairs: the first symbol must be `pair`, the account's currency")
     found += check_models(config.bollinger, config.atr, config.avellaneda_stoikov, config.skew)
     found += check_adaptive(config.regime.adaptive)
+    found += check_signal(config.ai_signal, config.mode)
     quantum = config.grid.spacing_quantum_bps
     if not (quantum.is_finite() and 1 <= quantum <= 100):
         found.append(f"grid.spacing_quantum_bps: must be from 1 to 100, found {quantum}")
@@ -100,19 +101,6 @@ def _check_watch(config: Config) -> list[str]:
 CROSS_CHECKS: Final = (_check_order, _check_money, _check_regimes, _check_models, _check_watch)
 
 UNBUILT: Final = {
-    "ai_signal.enabled": "no model is asked; advice comes in by a control request alone",
-    **dict.fromkeys(
-        (
-            "ai_signal.provider",
-            "ai_signal.api_key",
-            "ai_signal.model",
-            "ai_signal.temperature",
-            "ai_signal.max_tokens",
-            "ai_signal.cooldown_sec",
-            "ai_signal.timeout_sec",
-        ),
-        "no model is asked",
-    ),
     "tax.near_threshold_days": "sales of coins that are nearly free are not held back further",
     "tax.annual_exemption_eur": "only coins that are free of tax are sold",
     "tax.emergency_dd_override_pct": "an emergency sells what is free of tax, nothing else",

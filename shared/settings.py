@@ -70,14 +70,21 @@ class AiSignal(Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool
     provider: Literal["gemini", "anthropic", "openai"]
     api_key: str
-    model: str
-    temperature: Annotated[float, Meta(ge=0.0, le=2.0)]
+    api_url: Annotated[str, Meta(pattern="^$|^https://|^http://127\\.0\\.0\\.1:")]
+    # It becomes a part of an address and of what the operator is shown.
+    model: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$")]
+    temperature: Annotated[float, Meta(ge=-1.0, le=2.0)]
     max_tokens: Annotated[int, Meta(ge=16, le=8192)]
     cooldown_sec: Annotated[float, Meta(ge=10.0, le=86_400.0)]
     timeout_sec: Annotated[float, Meta(ge=1.0, le=120.0)]
     weight: Ratio
     max_bias_bps: Decimal
     decay_sec: Annotated[float, Meta(ge=10.0, le=86_400.0)]
+    breaker_failures: Annotated[int, Meta(ge=1, le=100)]
+    breaker_pause_sec: Annotated[float, Meta(ge=10.0, le=86_400.0)]
+    input_price_usd: Decimal
+    output_price_usd: Decimal
+    daily_budget_usd: Decimal
 
 
 class Fees(Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,6 +111,23 @@ def check_pairs(pairs: tuple[WeightedPair, ...]) -> list[str]:
         found.append("pairs: a symbol stands there twice")
     if sum(pair.weight for pair in pairs) > 1.0 + 1e-9:
         found.append("pairs: the weights sum to more than 1")
+    return found
+
+
+def check_signal(signal: AiSignal, mode: str) -> list[str]:
+    """Money is a number of 0 or more, the cap is bounded; live keys go to their provider alone."""
+    found = []
+    for name, most in {
+        "max_bias_bps": 100,
+        "input_price_usd": 10_000,
+        "output_price_usd": 10_000,
+        "daily_budget_usd": 10_000,
+    }.items():
+        value = getattr(signal, name)
+        if not (value.is_finite() and 0 <= value <= most):
+            found.append(f"ai_signal.{name}: must be from 0 to {most}, found {value}")
+    if signal.api_url and mode == "live":
+        found.append('ai_signal.api_url: must be "" in live mode, the provider\'s own address')
     return found
 
 

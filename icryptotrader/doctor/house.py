@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 
 from icryptotrader.doctor.findings import PROGRAMS, Finding, Patient, fail, ok, skip, warn
+from monitor.advisor.providers import is_key
 from shared.clock import machine_wall
 from shared.config import ConfigError, read_secret
 from shared.haltflag import read_flag
@@ -165,6 +166,26 @@ def _bot(url: str, token: str, method: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def advice(patient: Patient) -> Finding:
+    """Whether a model can be asked at all; it is not asked here: that costs money."""
+    if patient.loaded is None:
+        return skip("the configuration has faults")
+    signal = patient.config.ai_signal
+    if not signal.enabled:
+        return skip("no model is asked (ai_signal.enabled)")
+    remedy = "put the provider's key into user.toml (chmod 600) or a systemd credential"
+    try:
+        key = read_secret(patient.home, "ai_signal.api_key")
+    except ConfigError as error:
+        return fail("; ".join(error.faults), remedy)
+    if not is_key(key):
+        return fail("ai_signal.api_key is missing or is no key", remedy)
+    off = ((patient.status or {}).get("advice") or {}).get("off")
+    if off:
+        return warn(f"advice is switched off: {off}", "strategy-ctl advice on REASON")
+    return ok(f"{signal.provider}/{signal.model} is asked; its key is given")
+
+
 def year_end(patient: Patient) -> Finding:
     """The weeks in which a person may want to look at the tax year."""
     today = datetime.fromtimestamp(machine_wall() // SECOND, UTC).date()
@@ -188,5 +209,6 @@ HOUSE_CHECKS: Final[tuple[tuple[str, Callable[[Patient], Finding]], ...]] = (
     ("logs", log_size),
     ("exchange rates", rates),
     ("telegram", telegram),
+    ("advice", advice),
     ("tax year", year_end),
 )

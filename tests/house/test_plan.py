@@ -67,6 +67,7 @@ WORLD: Final = {
         "monitor/control.py",
         "monitor/rates.py",
         "monitor/telegram.py",
+        "monitor/advisor/advisor.py",
         "sim/server.py",
         "icryptotrader/record.py",
         "icryptotrader/replay.py",
