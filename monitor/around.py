@@ -72,11 +72,8 @@ class Around(Struct, frozen=True):
     tax_at: Ns = Ns(0)
     processes: tuple[ProcessSeen, ...] = ()
     log: tuple[str, ...] = ()
-<<<<<<< Updated upstream
-    telegram: str = ""  # what is the matter with the bot; English, the key of `words`
-=======
     rates: RatesSeen | None = None
->>>>>>> Stashed changes
+    telegram: str = ""  # what is the matter with the bot; English, the key of `words`
 
 
 def read_tax(data: Mapping[str, Any]) -> TaxSeen | None:

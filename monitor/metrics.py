@@ -13,13 +13,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-<<<<<<< Updated upstream
 from monitor.advisor.seen import AdvisorSeen
 from monitor.around import Around, TaxSeen
-from monitor.view import View
-=======
 from monitor.view import RatesSeen, View
->>>>>>> Stashed changes
 from shared.frames import Beat, Status
 from shared.units import SECOND, Ns, float_price
 
@@ -70,12 +66,9 @@ def families(view: View, around: Around, now: Ns, prefix: str) -> Iterator[Metri
     yield make.counter("bus_frames", "Frames heard", view.wire.frames)
     yield make.counter("bus_frames_missed", "Frames dropped on the way", view.wire.missed)
     yield make.counter("bus_messages_strange", "Messages not understood", view.wire.strange)
-<<<<<<< Updated upstream
-    yield from _watched(make, around)
-=======
     if view.rates is not None:
         yield from _rates(make, view.rates)
->>>>>>> Stashed changes
+    yield from _watched(make, around)
     if view.beat is not None and view.feed.up(now):
         yield from _feed(make, view, view.beat, now)
     if view.status is not None and view.strategy.up(now):
@@ -107,16 +100,6 @@ def _tax(make: _Maker, tax: TaxSeen) -> Iterator[Metric]:
         ("freigrenze_room_eur", "Taxable gain left under the Freigrenze", tax.room or ""),
     ):
         yield make.gauges(name, text, "", _numbers([("", amount)]))
-
-
-def _rates(make: _Maker, rates: RatesSeen) -> Iterator[Metric]:
-    if rates.days_behind is not None:
-        days = float(rates.days_behind)
-        yield make.gauge("ecb_rates_days_behind", "Days of rates that should be known", days)
-    if rates.fetched:
-        at_s = rates.fetched / SECOND
-        yield make.gauge("ecb_rates_fetched_timestamp_seconds", "The ECB last answered", at_s)
-    yield make.gauge("ecb_rates_failures", "Failed fetches since", rates.failures)
 
 
 def _advisor(make: _Maker, seen: AdvisorSeen) -> Iterator[Metric]:

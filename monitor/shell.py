@@ -21,14 +21,9 @@ from monitor.advisor.seen import AdvisorSeen
 from monitor.around import Around, LogFollower, keep_log, read_processes
 from monitor.control import Control, new_id
 from monitor.metrics import Metrics
-<<<<<<< Updated upstream
-from monitor.telegram import Talk, Telegram
-from monitor.view import View, hear
-=======
 from monitor.rates import Fetcher, is_wanted
-from monitor.telegram import Telegram
+from monitor.telegram import Talk, Telegram
 from monitor.view import RatesSeen, View, hear
->>>>>>> Stashed changes
 from monitor.web import Desk, metrics_app, status_app
 from shared import log
 from shared.bus import Arrival, Gaps, Subscriber

@@ -77,7 +77,6 @@ class Sample(Struct, frozen=True, gc=False):
     drawdown: float  # a ratio
 
 
-<<<<<<< Updated upstream
 class Pace(Struct, frozen=True):
     """How often the strategy ticks, in house time: counted over PACE_OVER at least."""
 
@@ -86,7 +85,8 @@ class Pace(Struct, frozen=True):
     at: Ns = Ns(0)
     per_s: float = 0.0
     known: bool = False
-=======
+
+
 class RatesSeen(Struct, frozen=True):
     """The ECB's rates, as the fetcher last saw them. Days are ISO text, "" where none is known.
 
@@ -100,7 +100,6 @@ class RatesSeen(Struct, frozen=True):
     fetched: Ns = Ns(0)
     failures: int = 0
     why: str = ""
->>>>>>> Stashed changes
 
 
 class Wire(Struct, frozen=True):

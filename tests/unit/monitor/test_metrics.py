@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
+from monitor.advisor.pace import Usage
+from monitor.advisor.seen import AdvisorSeen
 from monitor.around import Around, ProcessSeen
 from monitor.metrics import Metrics, families
-<<<<<<< Updated upstream
-from monitor.view import Pace, View, hear
-=======
-from monitor.view import RatesSeen, View, hear
->>>>>>> Stashed changes
+from monitor.view import Pace, RatesSeen, View, hear
 from shared.frames import AnyFrame
 from shared.units import SECOND, Ns
 from tests.unit.monitor.frames import NOW, TAX, WALL, beat, book, instrument, status
@@ -29,12 +29,17 @@ AROUND = Around(
 TICKING = View(pace=Pace(known=True, per_s=4.5))
 
 
+ADVISOR = AdvisorSeen(
+    "gemini", "a-model", "paused", "the breaker is open", faults=(("timeout", 3),),
+    usage=Usage(Ns(0), 5, 2, 1_000, 90, Decimal("0.25"), "2026-11-21", Decimal("0.05")),
+)  # fmt: skip
+
+
 def scrape(*frames: AnyFrame, later_s: int = 0) -> Samples:
     view = TICKING
     for frame in frames:
         view = hear(view, frame, NOW, WALL)
-    now = Ns(NOW + later_s * SECOND)
-    text = Metrics("bot", lambda: (view, AROUND, now, WALL)).text().decode()
+    text = Metrics("bot", lambda: (view, AROUND, Ns(NOW + later_s * SECOND), WALL)).text().decode()
     samples: Samples = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -100,6 +105,24 @@ def test_before_anything_is_heard_only_the_monitor_is_up() -> None:
     assert "frame_age_seconds{feed}" not in samples
 
 
+def test_the_advisor_is_measured_whatever_the_strategy_does() -> None:
+    view = View(advisor=ADVISOR)
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in families(view, AROUND, NOW, "bot")
+        for sample in family.samples
+    }
+    assert samples["bot_advisor_state", "paused"] == 1.0
+    assert samples["bot_advisor_questions_total",] == 5.0
+    assert samples["bot_advisor_opinions_total",] == 2.0
+    assert samples["bot_advisor_faults_total", "timeout"] == 3.0
+    assert samples["bot_advisor_tokens_total", "in"] == 1_000.0
+    assert samples["bot_advisor_tokens_total", "out"] == 90.0
+    assert samples["bot_advisor_cost_usd_total",] == 0.25
+    assert samples["bot_advisor_cost_today_usd",] == 0.05
+    assert not [name for name in scrape() if name.startswith("advisor")]
+
+
 def test_text_that_is_no_number_is_left_out() -> None:
     samples = scrape(status(equity="", balances=(("EUR", "1.0"), ("XXX", "?"))))
     assert "equity" not in samples
@@ -118,13 +141,10 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def catalogue() -> dict[str, tuple[str, str, str]]:
     """Name -> kind, labels, text of everything that is exported while all is well."""
-<<<<<<< Updated upstream
-    view = TICKING
-=======
-    view = View(rates=RatesSeen("2026-11-20", "2026-11-20", 0, WALL))
->>>>>>> Stashed changes
+    view = View(pace=TICKING.pace, rates=RatesSeen("2026-11-20", "2026-11-20", 0, WALL))
     for frame in (instrument(), book(), beat(), status(alerts=(("error", "x"),))):
         view = hear(view, frame, NOW, WALL)
+    view = replace(view, advisor=ADVISOR)
     found = {}
     for family in families(view, AROUND, NOW, "icryptotrader"):
         labels = sorted({label for sample in family.samples for label in sample.labels})
