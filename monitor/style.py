@@ -92,11 +92,14 @@ function show(event) {
     const node = parts.get(name);
     if (!node) continue;
     const kept = [...node.querySelectorAll("[data-keep]")].map(
-      (n) => [n.dataset.keep, n.open, n.scrollTop]);
+      (n) => [n.dataset.keep, n.open, n.scrollTop, n.contains(document.activeElement)]);
     node.innerHTML = fresh[name];
-    for (const [key, open, top] of kept) {
+    for (const [key, open, top, focused] of kept) {
       const again = node.querySelector(`[data-keep="${key}"]`);
-      if (again) { if (open) again.open = true; again.scrollTop = top; }
+      if (!again) continue;
+      if (open) again.open = true;
+      again.scrollTop = top;
+      if (focused) (again.querySelector("summary") || again).focus({preventScroll: true});
     }
   }
 }
