@@ -48,7 +48,7 @@ def first(memory: Memory) -> PairMemory:
 
 
 def currency(memory: Memory) -> str:
-    return first(memory).name.partition("/")[2]
+    return first(memory).quote
 
 
 def worth(memory: Memory, totals: Mapping[str, Decimal]) -> float:
@@ -58,7 +58,7 @@ def worth(memory: Memory, totals: Mapping[str, Decimal]) -> float:
         return 0.0
     value = float(totals[memory.coin]) * price
     for pair in memory.pairs.values():
-        quote = pair.name.partition("/")[2]
+        quote = pair.quote
         amount, rate = float(totals.get(quote, Decimal(0))), memory.rates.get(quote, 0.0)
         if amount and rate <= 0.0:
             return 0.0
@@ -69,7 +69,7 @@ def worth(memory: Memory, totals: Mapping[str, Decimal]) -> float:
 def coin_price(memory: Memory) -> float:
     """The coin in the account's currency, of the first pair whose book is fresh; 0.0 of none."""
     for pair in memory.pairs.values():
-        rate = memory.rates.get(pair.name.partition("/")[2], 0.0)
+        rate = memory.rates.get(pair.quote, 0.0)
         mid = _fresh_mid(pair)
         if mid > 0.0 and rate > 0.0:
             return mid * rate
@@ -84,7 +84,7 @@ def money_units(memory: Memory, pair: PairMemory) -> int:
     units = memory.quote_total(pair)
     own = memory.rates.get(spec.quote, 0.0)
     for other in memory.pairs.values():
-        quote = other.name.partition("/")[2]
+        quote = other.quote
         rate = memory.rates.get(quote, 0.0)
         if quote != spec.quote and own > 0.0 and rate > 0.0:
             amount = float(memory.balances.get(quote, Decimal(0))) * rate / own
@@ -104,7 +104,7 @@ def part_of_account(memory: Memory, pair: PairMemory) -> float:
 def neighbours(memory: Memory, pair: PairMemory) -> list[Neighbour]:
     """The other pairs of the coin, with what one of their Ticks is worth in Ticks of this one."""
     spec, found = pair.tape.pair, []
-    own = memory.rates.get(pair.name.partition("/")[2], 0.0)
+    own = memory.rates.get(pair.quote, 0.0)
     for other in memory.pairs.values():
         its = other.tape.pair
         if other is pair or its is None or spec is None or own <= 0.0:
@@ -124,13 +124,15 @@ def _fresh_mid(pair: PairMemory) -> float:
 
 def _convert(memory: Memory, now: Ns) -> list[Out]:
     """Rule 1."""
-    base = _fresh_mid(first(memory))
     memory.rates[currency(memory)] = 1.0
+    if len(memory.pairs) == 1:
+        return []
+    base = _fresh_mid(first(memory))
     if base <= 0.0:
         return []
     changed = False
     for pair in memory.pairs.values():
-        mid, quote = _fresh_mid(pair), pair.name.partition("/")[2]
+        mid, quote = _fresh_mid(pair), pair.quote
         if mid > 0.0 and quote != currency(memory):
             memory.rates[quote] = base / mid
             changed = True
@@ -142,14 +144,20 @@ def _convert(memory: Memory, now: Ns) -> list[Out]:
 
 def _recognise_flow(memory: Memory, now: Ns) -> list[Out]:
     """Begin the books with the first sync; afterwards name what only a person can have moved."""
+    seen = (memory.balances, memory.books)
+    if memory.balanced[0] is seen[0] and memory.balanced[1] is seen[1]:
+        return []  # they agreed, and nothing has been heard since
     if not memory.balances or memory.asking.listed_at == 0 or memory.line == "down":
         return []
     if not memory.books.expected:
         memory.books = books.opened(memory.balances)
         return [books_fact(memory)]
-    quotes = {pair.name.partition("/")[2]: None for pair in memory.pairs.values()}
+    quotes = {pair.quote: None for pair in memory.pairs.values()}
     assets = tuple(sorted({memory.coin: None, **quotes}))
     memory.books = books.compare(memory.books, memory.balances, assets, now)
+    if not memory.books.gap:
+        memory.balanced = (memory.balances, memory.books)
+        return []
     listed_at = memory.asking.listed_at
     if books.wants_list(memory.books, listed_at, now) and not memory.asking.asked_at:
         memory.asking = msgspec.structs.replace(memory.asking, wanted=True)

@@ -39,6 +39,8 @@ class Hung(Struct, frozen=True):
     @property
     def leaning(self) -> Anchor:
         """The lattice as it is laid."""
+        if self.lean == 0.0:
+            return self.anchor
         return msgspec.structs.replace(self.anchor, base=self.anchor.base * (1.0 + self.lean))
 
 

@@ -28,18 +28,18 @@ def confine(
     if equity <= 0:
         return plan.budgeted("nothing in the account", buy_units=0, sell_sats=0)
     buy_room = int(values.btc_max_pct * equity - held)
-    plan = plan.budgeted(
-        f"coins at most {values.btc_max_pct:.0%} of the account", buy_units=buy_room
-    )
     sell_room = int(base - values.btc_min_pct * equity / view.mid)
-    plan = plan.budgeted(
-        f"coins at least {values.btc_min_pct:.0%} of the account", sell_sats=sell_room
-    )
-    return plan.budgeted(
-        f"at most {cap_pct:.0%} of the account at a time",
-        buy_units=int(cap_pct * equity),
-        sell_sats=int(cap_pct * equity / view.mid),
-    )
+    if buy_room < plan.buy_units:
+        why = f"coins at most {values.btc_max_pct:.0%} of the account"
+        plan = plan.budgeted(why, buy_units=buy_room)
+    if sell_room < plan.sell_sats:
+        why = f"coins at least {values.btc_min_pct:.0%} of the account"
+        plan = plan.budgeted(why, sell_sats=sell_room)
+    buy_most, sell_most = int(cap_pct * equity), int(cap_pct * equity / view.mid)
+    if buy_most < plan.buy_units or sell_most < plan.sell_sats:
+        why = f"at most {cap_pct:.0%} of the account at a time"
+        plan = plan.budgeted(why, buy_units=buy_most, sell_sats=sell_most)
+    return plan
 
 
 def share(base: int, quote: int, mid: float) -> float:

@@ -87,6 +87,7 @@ class PairMemory:
 
     def __init__(self, name: str, index: int, config: Config, boot: Ns) -> None:
         self.name = name
+        self.quote = name.partition("/")[2]
         self.index = index
         self.tape = Tape(boot)
         self.view: View | None = None
@@ -101,6 +102,8 @@ class PairMemory:
         self.imbalance = Imbalance()
         self.spacing = Spacing()
         self.asked: tuple[object, float, Asked] = (None, 0.0, Asked())  # of which samples
+        self.rested: tuple[object, list[Slot]] = (None, [])  # wishes and slots that are one
+        self.bound: tuple[object, float, list[tuple[int, int]]] = (None, 0.0, [])  # sells' floors
         self.hung = Hung()
         self.unmatched: Unmatched = ()
         self.limiter = Limiter()
@@ -108,6 +111,7 @@ class PairMemory:
         self.plan: Plan | None = None
         self.laid: Laid | None = None
         self.notes: dict[str, str] = {}  # slot name -> why it is as it is
+        self.floor_bps = 0.0  # of the fees; 0.0 while they are not known
         self.maker: float | None = None  # ratios; None until the account's own rates are known
         self.taker: float | None = None
         levels = config.grid.levels
@@ -200,8 +204,8 @@ class Memory:
         self.kill = Kill(start.facts.get("kill", ""), begun_at=start.boot)
         self.unwritten = ("", Ns(0))  # why the ledger cannot be written, and since when
         self.flatten = False
-        self.stop_asked_at = Ns(0)
-        self.disarming = Ns(0)  # when the switch was last asked to be disarmed
+        # When a stop was asked for, and the switch was last asked to be disarmed; 0 = never.
+        self.stop_asked_at = self.disarming = Ns(0)
         self.clear_once = False  # cancel-all was asked for in this step
         self.replies: dict[str, Reply] = {}
         # down, up, or rest: who tells us of our orders; and since when it is so.
@@ -216,6 +220,7 @@ class Memory:
         external = int(start.facts.get(f"external:{self.coin}", "0"))
         self.audit = Audit(external, held=bool(start.facts.get("drift")))
         self.risk = Risk(peak=float(start.facts.get("peak", "0")))
+        self.balanced: tuple[object, object] = (None, None)  # balances and books that agreed
         self.peak_kept = (Ns(0), self.risk.peak)  # when the ledger was told the peak, and which
         self.day = msgspec.json.decode(start.facts.get("day", "{}"), type=Day)
         self.pause = Pause.ACTIVE_TRADING

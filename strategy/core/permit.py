@@ -31,7 +31,8 @@ FRESHNESS_WORDS: Final = {
 def permit(memory: Memory, pair: PairMemory, now: Ns) -> Permit:
     """The permit of this tick for one pair."""
     halted = f"halted: {memory.halt}" if memory.halt else ""
-    none, wait = _forbidden(memory, pair, now), _waiting(memory, pair, now)
+    freshness = pair.tape.freshness(now, memory.config.time)
+    none, wait = _forbidden(memory, pair, freshness, now), _waiting(memory, pair, freshness)
     exits = not (none or wait) and (not memory.halt or spares_exits(memory.halt))
     if halted or none:
         return Permit(False, False, False, (halted or none,), exits)
@@ -44,7 +45,7 @@ def permit(memory: Memory, pair: PairMemory, now: Ns) -> Permit:
     return Permit(buy, sell, True, why, exits)
 
 
-def _forbidden(memory: Memory, pair: PairMemory, now: Ns) -> str:
+def _forbidden(memory: Memory, pair: PairMemory, freshness: Freshness, now: Ns) -> str:
     """What takes every order of ours out of the book, besides a halt."""
     if memory.hold:
         return f"on hold: {memory.hold}"
@@ -53,14 +54,14 @@ def _forbidden(memory: Memory, pair: PairMemory, now: Ns) -> str:
         return f"the ledger cannot be written: {unwritten}"
     if memory.phase in (Phase.DRAINING, Phase.STOPPED):
         return f"phase: {memory.phase}"
-    if pair.tape.freshness(now, memory.config.time) is Freshness.DEAD:
+    if freshness is Freshness.DEAD:
         return FRESHNESS_WORDS[Freshness.DEAD]
     if pair.breaker.frozen:
         return "circuit breaker: the price runs"
     return ""
 
 
-def _waiting(memory: Memory, pair: PairMemory, now: Ns) -> str:
+def _waiting(memory: Memory, pair: PairMemory, freshness: Freshness) -> str:
     """What forbids new orders and leaves the resting ones."""
     if memory.phase is not Phase.TRADING:
         return f"phase: {memory.phase}"
@@ -70,7 +71,6 @@ def _waiting(memory: Memory, pair: PairMemory, now: Ns) -> str:
         return f"the exchange is {memory.system or 'unknown'}"
     if abs(memory.skew) > LONGEST_SKEW:
         return f"our clock is {abs(memory.skew) / 1e9:.1f} s off the exchange's"
-    freshness = pair.tape.freshness(now, memory.config.time)
     if freshness is not Freshness.FRESH:
         return FRESHNESS_WORDS[freshness]
     if pair.maker is None:

@@ -53,6 +53,7 @@ from strategy.core.slots import (
     State,
     added,
     amended,
+    at_rest,
     canceled,
     decide,
 )
@@ -157,8 +158,8 @@ class Core:
             pair.record, pair.edges = record, thresholds(record, cfg.regime)
         pair.regime = classify(pair.regime, view, now, pair.edges, cfg.regime)  #  4 regime
         if pair.maker is not None:
-            floor = floor_bps(pair.maker, pair.taker or pair.maker, cfg.grid)
-            least = max(floor, float(cfg.grid.min_spacing_bps))
+            pair.floor_bps = floor_bps(pair.maker, pair.taker or pair.maker, cfg.grid)
+            least = max(pair.floor_bps, float(cfg.grid.min_spacing_bps))
             pair.spacing = space(pair.spacing, self._asked(pair), least, now, cfg.grid)
         pair.advice = advise(pair.advice, now)  #                                  5 advice
 
@@ -168,6 +169,13 @@ class Core:
         if pair.asked[0] is not done or pair.asked[1] != variance:
             pair.asked = (done, variance, asked(pair.samples, variance, self.memory.config))
         return pair.asked[2]
+
+    def _floors(self, pair: PairMemory) -> list[tuple[int, int]]:
+        """Of the unmatched buys, which change with fills alone."""
+        if pair.bound[0] is not pair.unmatched or pair.bound[1] != pair.floor_bps:
+            least = floors(pair.unmatched, pair.floor_bps / BPS)
+            pair.bound = (pair.unmatched, pair.floor_bps, least)
+        return pair.bound[2]
 
     def _act(self, pair: PairMemory, now: Ns) -> list[Out]:
         """What we would like of one pair, and what we do."""
@@ -188,7 +196,6 @@ class Core:
         values = values_of(pair.regime, cfg.regime)
         free, base, money = memory.free(), memory.base_total(pair), money_units(memory, pair)
         reserve = int(cfg.grid.base_reserve.scaleb(view.pair.qty_decimals))
-        floor = floor_bps(pair.maker, pair.taker or pair.maker, cfg.grid)
         step, quote = pair.spacing.bps / BPS, memory.quote_total(pair)
 
         plan = propose(  #                                                         6 grid
@@ -220,7 +227,7 @@ class Core:
         hung = replace(hung, lean=leaned(pair.hung.lean, plan.lean_bps, step))
         self._anchor_moved = hung.anchor != pair.hung.anchor
         pair.hung, pair.plan = hung, plan
-        bound = floors(pair.unmatched, floor / BPS) if cfg.grid.sell_floor == "paired" else []
+        bound = self._floors(pair) if cfg.grid.sell_floor == "paired" else []
         filled = {
             (slot.side, int(slot.price)): int(slot.filled) for slot in pair.slots if slot.filled
         }
@@ -242,6 +249,9 @@ class Core:
             return intents + exits.decide(memory, pair, now)
         if laid is None or view is None:
             return []
+        wanted = (laid.buys, laid.sells, pair.hung.anchor.step)
+        if wanted == pair.rested[0] and pair.slots == pair.rested[1]:
+            return []  # each wish has its order, and neither has changed since
         cfg = memory.config.grid
         rules = Rules(
             pair.hung.anchor.step,
@@ -251,8 +261,11 @@ class Core:
             view.ask,
             int(cfg.enlarge_age_sec * SECOND),
         )
-        intents = decide(pair.side(Side.BUY), laid.buys, now, rules)
-        return intents + decide(pair.side(Side.SELL), laid.sells, now, rules)
+        sides = ((pair.side(Side.BUY), laid.buys), (pair.side(Side.SELL), laid.sells))
+        found = [each for slots, wishes in sides for each in decide(slots, wishes, now, rules)]
+        if not found and all(at_rest(slots, wishes, rules) for slots, wishes in sides):
+            pair.rested = (wanted, list(pair.slots))
+        return found
 
     def _dispatch(self, pair: PairMemory, intents: Sequence[Intent], now: Ns) -> list[Out]:
         """Stage 12: the gate, then the intent on paper, then the letter."""

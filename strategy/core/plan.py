@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -154,10 +155,12 @@ def lay(
     filled: Sats that the order at (side, price) has filled already; they are paid for.
     """
     missing: list[tuple[Side, int, str]] = []
-    buys = _lay_buys(plan, anchor, pair, touch[1], filled, missing)
-    sells = _lay_sells(plan, anchor, pair, touch[0], floors, filled, missing)
+    bought = {price: qty for (side, price), qty in filled.items() if side is Side.BUY}
+    sold = {price: qty for (side, price), qty in filled.items() if side is Side.SELL}
+    buys = _lay_buys(plan, anchor, pair, touch[1], bought, missing)
+    sells = _lay_sells(plan, anchor, pair, touch[0], floors, sold, missing)
     assert not (buys and sells) or buys[0].price < sells[0].price, "buys lie under sells"
-    return Laid(tuple(buys), tuple(sells), tuple(missing))
+    return Laid(buys, sells, tuple(missing))
 
 
 def _lay_buys(
@@ -165,24 +168,27 @@ def _lay_buys(
     anchor: Anchor,
     pair: Pair,
     ask: int,
-    filled: Mapping[tuple[Side, int], int],
+    filled: Mapping[int, int],
     missing: list[tuple[Side, int, str]],
-) -> list[Wish]:
+) -> tuple[Wish, ...]:
+    rungs = _rungs(anchor, pair, -1, plan.buy_levels, plan.notional, plan.buy_scale)
+    left, below, lowest = plan.buy_units, plan.buy_below, plan.lowest
+    nearest = plan.reach[0]
+    if rungs.whole and not filled:
+        first, last = rungs.wishes[0].price, rungs.wishes[-1].price
+        inside = first < ask and first < below and last >= nearest and last >= lowest
+        if inside and rungs.units <= left:
+            return rungs.wishes
     wishes: list[Wish] = []
-    left, least_units = plan.buy_units, _least_units(pair)
-    for rung in range(1, plan.buy_levels + 1):
-        price = int(max(0.0, anchor.price(-rung)))
-        price -= price % pair.price_step  # down: away from the mid
-        qty = _quantity(plan.notional, plan.buy_scale, price, pair)
-        why = _too_small(pair, least_units, price, qty)
-        units = price * (qty - filled.get((Side.BUY, price), 0))
+    for rung, price, qty, why in rungs.each:
+        units = price * (qty - filled.get(price, 0))
         if price >= ask:
             why = "at or through the ask"
-        elif price >= plan.buy_below:
+        elif price >= below:
             why = "would reach our own sell on another pair"
-        elif price < plan.reach[0]:
+        elif price < nearest:
             why = OUTSIDE
-        elif price < plan.lowest:
+        elif price < lowest:
             why = "below grid.lowest"
         elif not why and units > left:
             why = "no funds left for it"
@@ -191,7 +197,7 @@ def _lay_buys(
             continue
         left -= max(0, units)
         wishes.append(Wish(Side.BUY, Ticks(price), Sats(qty), rung))
-    return wishes
+    return tuple(wishes)
 
 
 def _lay_sells(
@@ -200,33 +206,38 @@ def _lay_sells(
     pair: Pair,
     bid: int,
     floors: list[tuple[int, int]],
-    filled: Mapping[tuple[Side, int], int],
+    filled: Mapping[int, int],
     missing: list[tuple[Side, int, str]],
-) -> list[Wish]:
+) -> tuple[Wish, ...]:
+    rungs = _rungs(anchor, pair, 1, plan.sell_levels, plan.notional, plan.sell_scale)
+    left, above, highest = plan.sell_sats, plan.sell_above, plan.highest
+    farthest, qty_min = plan.reach[1], pair.qty_min
+    if rungs.whole and not filled:
+        first, last = rungs.wishes[0].price, rungs.wishes[-1].price
+        rest = left - rungs.sats
+        inside = bid < first > above and last <= farthest and not 0 < highest < last
+        unbound = not floors or first >= floors[-1][0]
+        if inside and unbound and (rest == 0 or rest >= qty_min):
+            return rungs.wishes
     wishes: list[Wish] = []
-    left, least_units = plan.sell_sats, _least_units(pair)
     bound = list(floors)
-    for rung in range(1, plan.sell_levels + 1):
-        price = -int(-anchor.price(rung) // 1)
-        price += -price % pair.price_step  # up: away from the mid
-        qty = _quantity(plan.notional, plan.sell_scale, price, pair)
-        why = _too_small(pair, least_units, price, qty)
-        open_qty = qty - filled.get((Side.SELL, price), 0)
-        if open_qty > 0 and 0 < left - open_qty < pair.qty_min:
+    for rung, price, qty, why in rungs.each:
+        open_qty = qty - filled.get(price, 0)
+        if open_qty > 0 and 0 < left - open_qty < qty_min:
             # What would be left is too small to be sold by itself: it goes along (dust).
             whole = left - left % pair.qty_step
             qty, open_qty = qty + whole - open_qty, whole
         if price <= bid:
             why = "at or through the bid"
-        elif price <= plan.sell_above:
+        elif price <= above:
             why = "would be reached by our own buy on another pair"
-        elif price > plan.reach[1]:
+        elif price > farthest:
             why = OUTSIDE
-        elif 0 < plan.highest < price:
+        elif 0 < highest < price:
             why = "above grid.highest"
         elif not why and open_qty > left:
             why = "no coins left that may be sold"
-        elif not why:
+        elif not why and bound:
             least = _floor_of(bound, open_qty)
             if price < least <= price * (1.0 + anchor.step / 2.0):
                 # A spacing or a lean that has changed since the buy: the rung yields a little.
@@ -238,7 +249,46 @@ def _lay_sells(
             continue
         left -= max(0, open_qty)
         wishes.append(Wish(Side.SELL, Ticks(price), Sats(qty), rung))
-    return wishes
+    return tuple(wishes)
+
+
+class _Rungs(Struct, frozen=True):
+    """One side of a lattice, and as wishes where nothing withholds any of it.
+
+    each: (rung, price, qty, why it is too small or ""). units, sats: of all wishes together.
+    """
+
+    each: tuple[tuple[int, int, int, str], ...]
+    wishes: tuple[Wish, ...]
+    whole: bool  # there is a rung, and none is too small
+    units: int
+    sats: int
+
+
+@lru_cache(maxsize=256)
+def _rungs(
+    anchor: Anchor, pair: Pair, sign: int, levels: int, notional: int, scale: float
+) -> _Rungs:
+    """sign: 1 above the anchor, -1 below. Kept: it seldom moves, and every tick lays the same."""
+    found = []
+    least_units = _least_units(pair)
+    for rung in range(1, levels + 1):
+        if sign > 0:
+            price = -int(-anchor.price(rung) // 1)
+            price += -price % pair.price_step  # up: away from the mid
+        else:
+            price = int(max(0.0, anchor.price(-rung)))
+            price -= price % pair.price_step  # down: away from the mid
+        qty = _quantity(notional, scale, price, pair)
+        found.append((rung, price, qty, _too_small(pair, least_units, price, qty)))
+    side = Side.SELL if sign > 0 else Side.BUY
+    return _Rungs(
+        tuple(found),
+        tuple(Wish(side, Ticks(price), Sats(qty), rung) for rung, price, qty, _ in found),
+        bool(found) and not any(why for *_, why in found),
+        sum(price * qty for _, price, qty, _ in found),
+        sum(qty for _, _, qty, _ in found),
+    )
 
 
 def _floor_of(bound: list[tuple[int, int]], qty: int) -> int:
@@ -265,10 +315,10 @@ def _take_floors(bound: list[tuple[int, int]], price: int, qty: int) -> bool:
             return False
         taken += 1
         left -= available
-    rest = bound[taken:]
+    last = bound[taken - 1][0] if taken else 0
+    del bound[:taken]
     if left < 0:  # the last one taken is only used in part
-        rest.insert(0, (bound[taken - 1][0], -left))
-    bound[:] = rest
+        bound.insert(0, (last, -left))
     return True
 
 

@@ -37,7 +37,8 @@ def follow(known: Reference, view: View, now: Ns) -> Reference:
     if known.slow <= 0:
         return replace(known, slow=view.mid, at=now)
     kept = math.exp2(-(now - known.at) / HALF_LIFE)
-    return replace(known, slow=view.mid + (known.slow - view.mid) * kept, at=now)
+    slow = view.mid + (known.slow - view.mid) * kept
+    return Reference(slow, now, known.second, known.second_at)
 
 
 def told(known: Reference, event: SecondPrice) -> Reference:

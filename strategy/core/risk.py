@@ -78,6 +78,8 @@ def moved(risk: Risk, before: float, after: float) -> Risk:
 
 
 def _classify(before: Severity, drawdown: float, cfg: RiskConfig) -> Severity:
+    if before is Severity.HEALTHY and drawdown < min(WARNING, cfg.max_portfolio_drawdown_pct):
+        return before
     edges = (
         WARNING,
         PROBLEM,

@@ -8,7 +8,7 @@ Rule 3: LOST is not gone. Only the exchange's own word empties a lost slot.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -98,6 +98,8 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
     (State.LIVE, Input.REJECT): State.LIVE,
     (State.LIVE, Input.UNSURE): State.LIVE,
 }
+
+_OLD: Final = Ns(1 << 62)
 
 IN_FLIGHT: Final = (State.PENDING_NEW, State.AMEND_PENDING, State.CANCEL_PENDING)
 
@@ -271,6 +273,12 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
     return intents
 
 
+def at_rest(slots: Sequence[Slot], wishes: Sequence[Wish], rules: Rules) -> bool:
+    """Whether each wish has its order and each order its wish, however old they get."""
+    held = [slot for slot in slots if slot.state is not State.EMPTY]
+    return _match(held, wishes, _OLD, rules) == ([], [])
+
+
 def _paired(movable: list[Slot], wanted: list[Wish]) -> list[tuple[Slot, Wish | None]]:
     """Who moves where: an order of another size stays at its price, the others keep their order.
 
@@ -295,17 +303,27 @@ def _match(
     for wish in wishes:
         best = there.get(wish.price)
         if best is None or best.name not in unmatched or not _size_fits(best, wish, now, rules):
-            best, nearest = None, rules.tolerance * rules.step
-            for slot in unmatched.values():
-                apart = abs(slot.price - wish.price) / max(slot.price, wish.price)
-                nearer = apart < nearest or (best is None and apart == nearest)
-                if nearer and _size_fits(slot, wish, now, rules):
-                    best, nearest = slot, apart
+            best = _nearest(unmatched, wish, now, rules)
         if best is None:
             wanted.append(wish)
         else:
             del unmatched[best.name]
     return wanted, list(unmatched.values())
+
+
+def _nearest(unmatched: Mapping[str, Slot], wish: Wish, now: Ns, rules: Rules) -> Slot | None:
+    """The order that stands nearest to the wish, within the tolerance."""
+    best, nearest, price = None, rules.tolerance * rules.step, wish.price
+    # Most stand rungs away: a comparison of ints sees that.
+    reach = int(2 * nearest * price) + 1
+    for slot in unmatched.values():
+        if not -reach < slot.price - price < reach:
+            continue
+        apart = abs(slot.price - price) / max(slot.price, price)
+        nearer = apart < nearest or (best is None and apart == nearest)
+        if nearer and _size_fits(slot, wish, now, rules):
+            best, nearest = slot, apart
+    return best
 
 
 def _size_fits(slot: Slot, wish: Wish, now: Ns, rules: Rules) -> bool:

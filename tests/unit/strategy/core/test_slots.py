@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.orders import AddOrder, AmendOrder, CancelOrder
@@ -25,6 +27,7 @@ from strategy.core.slots import (
     Wish,
     added,
     amended,
+    at_rest,
     canceled,
     decide,
     filled,
@@ -266,6 +269,39 @@ def test_an_order_at_its_price_grows_late_and_shrinks_at_once(
     rules = replace(RULES, enlarge_age=3_600 * SECOND)
     slot = live("b1", -1, changed=Ns(NOW - age_s * SECOND))
     assert kinds(decide([slot], [wish(-1, qty)], NOW, rules)) == expected
+
+
+orders = st.tuples(
+    st.sampled_from([State.LIVE, State.LIVE, State.LIVE, *State]),
+    st.sampled_from([-1.0, -1.1, -2.0, -3.0]),
+    st.sampled_from([QTY // 2, QTY, QTY * 2]),
+    st.sampled_from([0, 20, 4_000]),
+)
+
+
+@given(st.lists(orders, max_size=3), st.lists(st.sampled_from([-1, -2, -3]), unique=True))
+def test_what_is_at_rest_asks_for_nothing_now_nor_later(
+    found: list[tuple[State, float, int, int]], rungs: list[int]
+) -> None:
+    """The pipeline does not look again at what is at rest until it changes."""
+    slots = [
+        replace(live(f"b{n}", k, qty=Sats(qty), changed=Ns(NOW - age * SECOND)), state=state)
+        for n, (state, k, qty, age) in enumerate(found)
+    ]
+    wishes = [wish(k) for k in sorted(rungs, reverse=True)]
+    rules = replace(RULES, enlarge_age=3_600 * SECOND)
+    if at_rest(slots, wishes, rules):
+        for later in (0, 10, 1_000, 100_000):
+            assert decide(slots, wishes, Ns(NOW + later * SECOND), rules) == []
+
+
+def test_at_rest_is_what_stands_where_it_is_wished() -> None:
+    slots = [live("b1", -1), live("b2", -2)]
+    assert at_rest(slots, [wish(-1), wish(-2)], RULES)
+    assert not at_rest(slots, [wish(-1)], RULES)
+    assert not at_rest(slots, [wish(-1), wish(-2), wish(-3)], RULES)
+    small = [replace(slots[0], qty=Sats(QTY // 2), changed=NOW), slots[1]]
+    assert not at_rest(small, [wish(-1), wish(-2)], replace(RULES, enlarge_age=3_600 * SECOND))
 
 
 @pytest.mark.parametrize("state", [*IN_FLIGHT, State.LOST])
