@@ -23,15 +23,13 @@ from strategy.ledger.entries import (
     FillEntry,
     Imported,
     MovementEntry,
-    RateEntry,
 )
 from strategy.ledger.events import KRAKEN, TaxEvent, of_trade, quantity_of
 from strategy.ledger.evidence import Evidence, read_evidence
 from strategy.ledger.history import History, read_history
 from strategy.ledger.kraken_csv import CsvError, kind_of
 from strategy.ledger.lots import trade_of
-from strategy.ledger.parts import day_of
-from strategy.ledger.rates import CURRENCIES, RatesError, doubts, fingerprint, parse
+from strategy.ledger.rates import fingerprint
 from strategy.ledger.records import LedgerError
 from strategy.ledger.store import Store
 
@@ -67,35 +65,14 @@ def import_history(
         tell("dry run: nothing was written; the same with --apply writes it")
         return 0
     wall = house_wall(home)
-    added = _write(home, _entries(history, raw, tables, wall, why), tell)
+    added = write(home, _entries(history, raw, tables, wall, why), tell)
     if added is None:
         return 1
     tell(f"written: {added} fills and {_new_events(history, known)} other events")
     return 0
 
 
-def import_rates(home: Home, file: Path, tell: Tell) -> int:
-    """Read a file of ECB rates in. 0 done, 1 refused; odd jumps are told and read in."""
-    wall = house_wall(home)
-    try:
-        data = file.read_bytes()
-        rates = parse(data, CURRENCIES)
-        for doubt in doubts(rates, day_of(wall)):
-            tell(f"look at: {doubt}")
-    except (OSError, RatesError) as error:
-        tell(f"nothing was read in: {error}")
-        return 1
-    sha256 = fingerprint(data)
-    entries: list[Entry | Imported] = [EvidenceEntry(sha256, file.name, "ecb-rates", wall, data)]
-    entries += [RateEntry(rate, sha256) for rate in rates]
-    entries.append(AuditEntry(wall, "operator", "tax rates", f"{file.name} {sha256}"))
-    if _write(home, entries, tell) is None:
-        return 1
-    tell(f"{len(rates)} rates from {rates[0].day} to {rates[-1].day}")
-    return 0
-
-
-def _write(home: Home, entries: list[Entry | Imported], tell: Tell) -> int | None:
+def write(home: Home, entries: list[Entry | Imported], tell: Tell) -> int | None:
     """All entries in one transaction; how many fills were added, None where it was refused."""
     home.make()
     try:

@@ -19,6 +19,7 @@ from msgspec import Struct
 from icryptotrader import housetime
 from icryptotrader.backup import BackupError, before_migration
 from icryptotrader.housetime import HouseTimeError, Moment
+from icryptotrader.tax.rates import seed
 from shared.clock import Clock, machine_wall
 from shared.config import EXIT_CONFIG, Config, ConfigError, Home, load, load_all
 from shared.process import Lock, LockHeld, holder, lock
@@ -26,6 +27,7 @@ from shared.units import SECOND
 from sim.engine.instruments import find
 from sim.sources import SHAPES
 from sim.tape import Tape, TapeError, read_tape
+from strategy.ledger.records import LedgerError
 
 PORTS_TRIED: Final = 50
 """How many ports above a taken one are tried before giving up."""
@@ -113,10 +115,21 @@ def prepare(home: Home, options: Options) -> Ready:
             notes.append(f"the ledger will be migrated; a copy of it is {copied.name}")
     except BackupError as error:
         raise NotReadyError([f"no copy before the migration: {error}"], 1) from None
+    notes += _seeded(home, config)
     sections = ports | {"demo": demo | ports.get("demo", {}) | {"market": market}}
     sections["clock"] = _anchors(home, config.demo.speed)
     write_session(home, named | paired, sections)
     return Ready(load(home), tape, (*loaded.notes, *notes))
+
+
+def _seeded(home: Home, config: Config) -> list[str]:
+    """Foreign money has no value in euros without rates: the packaged history, where it helps."""
+    try:
+        said = seed(home, config)
+    except LedgerError as error:
+        # Without rates the strategy sells what is free of tax; it says itself what it lacks.
+        said = f"no rates were read in: {error}"
+    return [said] if said else []
 
 
 def house_moment(config: Config, *, closed: bool) -> Moment:

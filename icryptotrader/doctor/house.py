@@ -9,7 +9,9 @@ from typing import Any, Final
 import httpx
 
 from icryptotrader.doctor.findings import PROGRAMS, Finding, Patient, fail, ok, skip, warn
+from icryptotrader.tax.rates import LATE_DAYS, days_behind
 from monitor.advisor.providers import is_key
+from monitor.rates import is_wanted
 from shared.clock import machine_wall
 from shared.config import ConfigError, read_secret
 from shared.haltflag import read_flag
@@ -130,13 +132,25 @@ def log_size(patient: Patient) -> Finding:
 
 
 def rates(patient: Patient) -> Finding:
-    """BTC/USD needs the ECB's rates; BTC/EUR does not."""
+    """BTC/USD needs the ECB's rates of each day; a demo in euros needs none."""
     if patient.loaded is None:
         return skip("the configuration has faults")
-    if patient.config.pair.endswith("/EUR"):
-        return ok("BTC/EUR: no exchange rates are needed")
-    text = "BTC/USD: each leg needs the ECB's rate, and dollars are a second tax ledger"
-    return warn(text, "BTC/EUR avoids both; else keep rates with: icryptotrader tax rates")
+    foreign = [symbol for symbol in patient.config.symbols if not symbol.endswith("/EUR")]
+    if not is_wanted(patient.config) and not foreign:
+        return ok("all money is in euros: no exchange rates are needed")
+    try:
+        late = days_behind(patient.home)
+    except LedgerError as error:
+        return skip(str(error))
+    remedy = "let the monitor fetch them (tax.rates_fetch), or: icryptotrader tax rates --seed"
+    if late is None:
+        return warn("no rate of the ECB is known", remedy)
+    if late > LATE_DAYS:
+        return warn(f"the ECB's rates are {late} days behind: no final report", remedy)
+    if foreign:
+        text = f"rates are known; {', '.join(foreign)} makes dollars a second tax ledger"
+        return warn(text, "BTC/EUR avoids it; docs/tax.md, Dollars")
+    return ok("the ECB's rates are known up to the last days")
 
 
 def telegram(patient: Patient) -> Finding:

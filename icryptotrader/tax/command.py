@@ -100,16 +100,28 @@ def verify_report(
 @app.command("rates")
 def read_rates(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="ECB rates: zip, csv, xml or SDMX csv.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="ECB rates: zip, csv, xml or SDMX csv.")
+    ] = None,
     home: HomeOption = None,
+    seed: Annotated[
+        bool, typer.Option("--seed", help="Read in the history this program was installed with.")
+    ] = False,
 ) -> None:
-    """Read a file of ECB reference rates into the ledger, which keeps the file too.
+    """Say which of the ECB's reference rates are known, or read a file of them in and keep it.
 
-    Exit code 1 where it is refused.
+    A running house fetches them by itself (tax.rates_fetch). Exit code 1 where it is refused.
     """
-    from icryptotrader.ledger_import import import_rates
+    from icryptotrader.tax.rates import import_file, import_rates, packaged, show_rates
 
-    raise typer.Exit(import_rates(home_of(context, home), file, typer.echo))
+    place = home_of(context, home)
+    if seed and file is not None:
+        raise typer.BadParameter("name a file, or say --seed")
+    if seed:
+        raise typer.Exit(import_rates(place, *packaged(), typer.echo))
+    if file is not None:
+        raise typer.Exit(import_file(place, file, typer.echo))
+    raise typer.Exit(show_rates(place, typer.echo))
 
 
 @app.command()

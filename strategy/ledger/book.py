@@ -308,7 +308,7 @@ class Book:
         if found is None:
             raise BookError(
                 f"{name}: no rate of the ECB for {currency} on {day_of(wall)}: "
-                "icryptotrader tax rates FILE reads them in"
+                "icryptotrader tax rates --seed, or FILE, reads them in"
             )
         return found
 
