@@ -20,6 +20,7 @@ from shared import frames
 from shared.bus import Publisher
 from shared.config import Config
 from shared.drive import Mailbox, drive, end_on_error
+from shared.endpoints import endpoints
 from shared.lines import Lines
 from shared.process import on_stop
 from shared.units import Ns
@@ -30,12 +31,6 @@ FEED_LOCK: Final = Path("run/feed.lock")
 
 COLLECT_EACH: Final = 60
 """Beats between two garbage collections."""
-
-
-def public_url(config: Config) -> str:
-    """The embedded exchange's in demo mode, else Kraken's."""
-    embedded = {"demo": f"ws://127.0.0.1:{config.demo.public_port}/v2"}
-    return embedded.get(config.mode, config.kraken.public_url)
 
 
 async def run(config: Config, log: FilteringBoundLogger, watchdog: Watchdog) -> None:
@@ -49,7 +44,7 @@ async def run(config: Config, log: FilteringBoundLogger, watchdog: Watchdog) -> 
     loop = asyncio.get_running_loop()
     end_on_error(loop, mailbox)
     lines = Lines(
-        public_url(config),
+        endpoints(config).public,
         clock.real_seconds(CONNECT_LIMIT),
         opened=lambda line: mailbox.put(LineOpened(line, random.random())),
         text=lambda line, raw: mailbox.put(Text(line, raw, clock.now())),

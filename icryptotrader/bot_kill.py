@@ -18,6 +18,7 @@ import httpx
 
 from shared import haltflag
 from shared.config import EXIT_CONFIG, Config, ConfigError, Home, find_home, load, read_key
+from shared.endpoints import endpoints
 from shared.keys import GUEST_KEY, demo_key
 from shared.kraken import rest
 from shared.kraken.answers import Failure, answer, parse_count
@@ -71,8 +72,8 @@ def _raise_flag(home: Home, reason: str) -> bool:
 
 def _signer(config: Config, home: Home) -> Signer:
     path = Path(config.kraken.cancel_key_file)
-    # In the demo the guests' key: a nonce must rise, and the strategy uses its own at any moment.
-    key = demo_key(home.data, GUEST_KEY) if config.mode == "demo" else read_key(path)
+    # On paper the guests' key: a nonce must rise, and the strategy uses its own at any moment.
+    key = read_key(path) if config.mode == "live" else demo_key(home.data, GUEST_KEY)
     try:
         return make_signer(key.key, key.secret)
     except ValueError as error:
@@ -81,8 +82,7 @@ def _signer(config: Config, home: Home) -> Signer:
 
 def _cancel(config: Config, signer: Signer) -> bool:
     """CancelAll until it finds nothing: an order that was on its way is met by the second one."""
-    demo = config.mode == "demo"
-    url = f"http://127.0.0.1:{config.demo.private_port}" if demo else config.kraken.rest_url
+    url = endpoints(config).rest
     clock = config.make_clock()
     nonce, crossed, total, quiet, why = 0, 0, 0, 0, ""
     with httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False) as http:

@@ -94,8 +94,15 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Archive account and ledger, and begin anew.")
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help='Consent to trade real money (mode = "live").')
+    ] = False,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(metavar="XXXX-XXXX", help="Of the key, for --live; else it is asked for."),
+    ] = None,
 ) -> None:
-    """Trade on paper: exchange, feed, strategy and monitor in the foreground; Ctrl-C stops.
+    """Trade, as the mode says: all four programs in the foreground; Ctrl-C stops.
 
     Own orders are cancelled and confirmed before it ends. Started again, it goes on with the same
     account and ledger. Exit code 0 after an orderly stop, 1 otherwise, 78 if a setting is at fault.
@@ -104,7 +111,9 @@ def run(
     from icryptotrader.screen import Screen
     from icryptotrader.startup import NotReadyError, Options
 
-    options = Options(config, market, speed, seed, pair, fresh)
+    if live and fingerprint is None and sys.stdin.isatty():
+        fingerprint = typer.prompt("This trades with real money. The key's fingerprint, typed")
+    options = Options(config, market, speed, seed, pair, fresh, live, fingerprint)
     try:
         code = run_house(home_of(context, home), options, Screen(sys.stdout))
     except NotReadyError as error:

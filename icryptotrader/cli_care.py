@@ -52,14 +52,19 @@ def setup(
 
 
 @app.command()
-def doctor(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+def doctor(
+    context: typer.Context,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
     """Check machine, configuration, house and account; each finding with its remedy.
 
     Exit code 0 where nothing failed, else 1. It changes nothing and may run at any time.
     """
     from icryptotrader.doctor.command import diagnose, show
 
-    raise typer.Exit(show(diagnose(home_of(context, home)), json=json, tell=typer.echo))
+    raise typer.Exit(show(diagnose(home_of(context, home), config), json=json, tell=typer.echo))
 
 
 @app.command("support-bundle")

@@ -18,9 +18,11 @@ from typing import Final
 
 from icryptotrader import family, housetime, startup
 from icryptotrader.banner import banner
+from icryptotrader.consent import permit
 from icryptotrader.screen import Screen
 from icryptotrader.startup import NotReadyError, Options
 from icryptotrader.supervision import (
+    ORDERLY,
     Event,
     Programs,
     explain,
@@ -61,7 +63,7 @@ def run(home: Home, options: Options, screen: Screen) -> int:
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         if not _wait_for_survivors(home, screen):
             return 1
-        ready = startup.prepare(home, options)
+        ready = startup.prepare(home, options, permit)
         family.adopt_orphans()
         os.chdir(home.path)
         screen.show(*banner(ready.config, home, ready.tape, ready.notes), "")
@@ -225,11 +227,15 @@ class _House:
                 self._spawned, self._spawned_at = event.name, Clock().now()
             text = say(self._programs, event)
             self._programs = hear(self._programs, event)
-            if self._stop_asked_at is None:
+            if self._stop_asked_at is None and not self._is_expected(event):
                 self._screen.show(*filter(None, [text]), level="WARNING")
                 self._react(event)
         self._screen.show(*self._lines.poll())
         self._screen.show(*(f"    {line}" for line in self._raw.poll() if line))
+
+    def _is_expected(self, event: Event) -> bool:
+        """Where the mode is live, there is no simulated exchange: it leaves at once."""
+        return self._config.mode == "live" and event == Event("exited", "exchange", ORDERLY)
 
     def _react(self, event: Event) -> None:
         """End the house where it makes no sense without the program that has ended."""
@@ -245,8 +251,9 @@ class _House:
                 self._ask_stop("the exchange cannot be started")
 
     def _note_time(self) -> None:
+        """Only a demo has a time of its own."""
         now = Clock().now()
-        if now - self._noted_at >= housetime.SAVE_EACH_S * SECOND:
+        if self._config.mode == "demo" and now - self._noted_at >= housetime.SAVE_EACH_S * SECOND:
             self._noted_at = now
             moment = startup.house_moment(self._config, closed=False)
             housetime.save(self._home.data / "clock.toml", moment)
@@ -292,8 +299,9 @@ class _House:
     def _close(self) -> int:
         self._clear_orphans()
         self._faults += faults_of_stop(self._programs)
-        moment = startup.house_moment(self._config, closed=True)
-        housetime.save(self._home.data / "clock.toml", moment)
+        if self._config.mode == "demo":
+            moment = startup.house_moment(self._config, closed=True)
+            housetime.save(self._home.data / "clock.toml", moment)
         self._home.session_file.unlink(missing_ok=True)
         for follower in (self._events, self._lines, self._raw):
             follower.close()

@@ -20,6 +20,7 @@ from icryptotrader import housetime
 from icryptotrader.backup import BackupError, before_migration
 from icryptotrader.housetime import HouseTimeError, Moment
 from icryptotrader.tax.rates import seed
+from shared.belonging import MODE_FACT, stranger
 from shared.clock import Clock, machine_wall
 from shared.config import EXIT_CONFIG, Config, ConfigError, Home, load, load_all
 from shared.process import Lock, LockHeld, holder, lock
@@ -27,7 +28,7 @@ from shared.units import SECOND
 from sim.engine.instruments import find
 from sim.sources import SHAPES
 from sim.tape import Tape, TapeError, read_tape
-from strategy.ledger.records import LedgerError
+from strategy.ledger.records import LedgerError, open_readonly
 
 PORTS_TRIED: Final = 50
 """How many ports above a taken one are tried before giving up."""
@@ -44,6 +45,8 @@ class Options(Struct, frozen=True):
     seed: int | None = None
     pair: str | None = None
     fresh: bool = False
+    live: bool = False
+    fingerprint: str | None = None
 
 
 class NotReadyError(Exception):
@@ -87,11 +90,29 @@ def survivors(home: Home) -> dict[str, int]:
     return found
 
 
-def prepare(home: Home, options: Options) -> Ready:
+Permit = Callable[[Home, Config, Options], str]
+"""Gives the fingerprint of the key that may trade; NotReadyError where real money must not."""
+
+
+def nobody(home: Home, config: Config, options: Options) -> str:
+    """Whoever prepares a house without asking for consents trades no real money."""
+    raise NotReadyError(["--live: only `icryptotrader run` asks for consent"], EXIT_CONFIG)
+
+
+def prepare(home: Home, options: Options, permit: Permit = nobody) -> Ready:
     """Check everything, archive where asked, settle the session. The caller owns the house.
 
-    NotReadyError (78) with every fault of options, configuration, market file, ports or folder.
+    NotReadyError (78) with every fault of options, configuration, market file, ports or folder;
+    what permit raises, in live mode, too. Nothing is left of a session then.
     """
+    try:
+        return _prepare(home, options, permit)
+    except NotReadyError:
+        home.session_file.unlink(missing_ok=True)
+        raise
+
+
+def _prepare(home: Home, options: Options, permit: Permit) -> Ready:
     named = (
         {} if options.config_file is None else {"config_file": str(options.config_file.resolve())}
     )
@@ -104,10 +125,14 @@ def prepare(home: Home, options: Options) -> Ready:
     except ConfigError as error:
         raise NotReadyError(error.faults, EXIT_CONFIG) from None
     config = loaded.config
-    market, tape, faults = find_market(config.demo.market, config.pair)
+    market, tape, faults = find_market(config.demo.market, config.pair, config.mode)
     ports, notes, missing = find_ports(config, is_free)
-    if faults or missing:
-        raise NotReadyError(faults + missing, EXIT_CONFIG)
+    faults += missing + refused_options(config, options) + strange_ledger(home, config, options)
+    if faults:
+        raise NotReadyError(faults, EXIT_CONFIG)
+    sections = ports | {"demo": demo | ports.get("demo", {}) | {"market": market}}
+    if config.mode == "live":
+        sections["settled"] = {"key_fingerprint": permit(home, config, options)}
     if options.fresh and (place := archive(home)):
         notes.append(f"the earlier account and ledger are archived in {place}")
     try:
@@ -116,8 +141,9 @@ def prepare(home: Home, options: Options) -> Ready:
     except BackupError as error:
         raise NotReadyError([f"no copy before the migration: {error}"], 1) from None
     notes += _seeded(home, config)
-    sections = ports | {"demo": demo | ports.get("demo", {}) | {"market": market}}
-    sections["clock"] = _anchors(home, config.demo.speed)
+    if config.mode == "demo":
+        # Elsewhere the wall clock is the machine's own, which a time service keeps.
+        sections["clock"] = _anchors(home, config.demo.speed)
     write_session(home, named | paired, sections)
     return Ready(load(home), tape, (*loaded.notes, *notes))
 
@@ -130,6 +156,33 @@ def _seeded(home: Home, config: Config) -> list[str]:
         # Without rates the strategy sells what is free of tax; it says itself what it lacks.
         said = f"no rates were read in: {error}"
     return [said] if said else []
+
+
+def refused_options(config: Config, options: Options) -> list[str]:
+    """What was asked for on the command line and has no place in this mode."""
+    found = []
+    asked = {"--market": options.market, "--speed": options.speed, "--seed": options.seed}
+    if config.mode != "demo":
+        given = [name for name, value in asked.items() if value is not None]
+        found += [f"{name}: only for the made-up market of mode demo" for name in given]
+    if config.mode == "live" and options.fresh:
+        found.append("--fresh: a ledger of real trades is your tax record and is not put away")
+    if config.mode != "live" and options.live:
+        found.append(f'--live: the configuration says mode = "{config.mode}"')
+    return found
+
+
+def strange_ledger(home: Home, config: Config, options: Options) -> list[str]:
+    """Why the ledger in this home is not one of this mode; [] where there is none."""
+    place = home.data / "ledger.sqlite"
+    if options.fresh or not place.exists():
+        return []
+    try:
+        kept = open_readonly(place, last=0).facts.get(MODE_FACT, "")
+    except LedgerError:
+        return []  # the strategy itself says what is wrong with it
+    fault = stranger(kept, config.mode)
+    return [fault] if fault else []
 
 
 def house_moment(config: Config, *, closed: bool) -> Moment:
@@ -151,9 +204,9 @@ def write_session(home: Home, top: dict[str, str], sections: dict[str, Section])
     fresh.replace(home.session_file)
 
 
-def find_market(market: str, pair: str) -> tuple[str, str, list[str]]:
+def find_market(market: str, pair: str, mode: str) -> tuple[str, str, list[str]]:
     """The shape as it is, or the file's absolute path; the tape in words; what is wrong with it."""
-    if market in SHAPES:
+    if market in SHAPES or mode != "demo":
         return market, "", []
     path = Path(market).expanduser().resolve()
     if not path.is_file():
@@ -183,10 +236,12 @@ def find_ports(
 
     free(host, port): whether a server could listen there.
     """
-    wanted = [
-        ("demo", "public_port", "127.0.0.1", config.demo.public_port),
-        ("demo", "private_port", "127.0.0.1", config.demo.private_port),
-    ]
+    wanted = []
+    if config.mode != "live":
+        wanted += [
+            ("demo", "public_port", "127.0.0.1", config.demo.public_port),
+            ("demo", "private_port", "127.0.0.1", config.demo.private_port),
+        ]
     if config.web.enabled:
         wanted.append(("web", "port", config.web.host, config.web.port))
     if config.metrics.enabled:

@@ -204,6 +204,16 @@ class Demo(Struct, frozen=True, forbid_unknown_fields=True):
     latency_ms: Annotated[int, Meta(ge=0, le=5000)]
 
 
+class Live(Struct, frozen=True, forbid_unknown_fields=True):
+    consent: str
+
+
+class Settled(Struct, frozen=True, forbid_unknown_fields=True):
+    """Written by `icryptotrader run`: the fingerprint of the key that may trade in this run."""
+
+    key_fingerprint: str = ""
+
+
 class Anchors(Struct, frozen=True, forbid_unknown_fields=True):
     """Written by `icryptotrader run`: the moment at which this house's two clocks agree."""
 
@@ -241,7 +251,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     web: Web
     telegram: Telegram
     demo: Demo
+    live: Live
     clock: Anchors = Anchors()
+    settled: Settled = Settled()
 
     @property
     def symbols(self) -> tuple[str, ...]:

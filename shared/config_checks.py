@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from shared.config_layers import Merged, value_at
 from shared.settings import check_adaptive, check_models, check_pairs, check_signal
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
     from shared.config import Config, RegimeValues
 
 
+CONSENT: Final = "this trades with real money"
+"""What `live.consent` must say, word for word."""
+
+PLAIN: Final = "must be an encrypted address,"
+
+
 def _check_order(config: Config) -> list[str]:
     found = []
     risk, time, ws = config.risk, config.time, config.ws
-    if config.mode != "demo":
-        found.append(f'mode: "{config.mode}" is not offered by this version; use "demo"')
     if config.pair not in ("BTC/EUR", "BTC/USD"):
         found.append(f'pair: "{config.pair}" is not traded; use "BTC/EUR" or "BTC/USD"')
     if risk.max_portfolio_drawdown_pct >= risk.emergency_drawdown_pct:
@@ -36,6 +41,53 @@ def _check_order(config: Config) -> list[str]:
     if not config.grid.post_only:
         found.append("grid: post_only must be true: the grid never takes")
     return found
+
+
+def _check_mode(config: Config) -> list[str]:
+    """What keeps a mode honest: paper without a key, live not by a slip and not in plain text."""
+    kraken, found = config.kraken, []
+    if config.mode == "demo":
+        return []
+    if not is_line(kraken.public_url, "ws"):
+        found.append(f"kraken.public_url: {PLAIN} wss://, found {kraken.public_url}")
+    if config.mode == "paper":
+        if host_of(kraken.public_url) in (host_of(kraken.private_url), host_of(kraken.rest_url)):
+            found.append("kraken.public_url: this is the private address; paper never goes there")
+        found += [
+            f"kraken.{name}: paper needs no key, so that no process holds one; use "
+            "kraken.key_file, which paper never opens"
+            for name in ("api_key", "api_secret")
+            if getattr(kraken, name)
+        ]
+        return found
+    if config.live.consent != CONSENT:
+        found.append(f'live.consent: mode "live" moves real money; write: consent = "{CONSENT}"')
+    if not is_line(kraken.private_url, "ws"):
+        found.append(f"kraken.private_url: {PLAIN} wss://, found {kraken.private_url}")
+    if not is_line(kraken.rest_url, "http"):
+        found.append(f"kraken.rest_url: {PLAIN} https://, found {kraken.rest_url}")
+    return found
+
+
+def is_line(url: str, scheme: str) -> bool:
+    """Whether an address is encrypted (`wss`, `https`), or of this machine and need not be."""
+    try:
+        found = urlsplit(url)
+        found.port  # noqa: B018 - a port that is no number is told by asking for it
+    except ValueError:
+        return False
+    if not found.hostname:
+        return False
+    here = found.hostname in ("127.0.0.1", "::1", "localhost")
+    return found.scheme == f"{scheme}s" or (here and found.scheme == scheme)
+
+
+def host_of(url: str) -> str:
+    """Host and port of an address; "" where it is none."""
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _check_money(config: Config) -> list[str]:
@@ -98,7 +150,14 @@ def _check_watch(config: Config) -> list[str]:
     return found
 
 
-CROSS_CHECKS: Final = (_check_order, _check_money, _check_regimes, _check_models, _check_watch)
+CROSS_CHECKS: Final = (
+    _check_mode,
+    _check_order,
+    _check_money,
+    _check_regimes,
+    _check_models,
+    _check_watch,
+)
 
 UNBUILT: Final = {
     "tax.near_threshold_days": "sales of coins that are nearly free are not held back further",

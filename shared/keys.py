@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.config import ApiKey, ConfigError, read_key
+from shared.config_layers import read_layer
 
 DEMO_KEY: Final = "demo_key.toml"
 GUEST_KEY: Final = "guest_key.toml"
@@ -35,6 +36,15 @@ def demo_key(data: Path, name: str = DEMO_KEY) -> ApiKey:
     except (binascii.Error, ValueError):
         raise ConfigError([f"{path}: api_secret is not base64; delete the file"]) from None
     return pair
+
+
+def demo_rights(data: Path) -> tuple[str, ...]:
+    """What the simulated exchange says its keys may do: `permissions` of the key file, for drills.
+
+    () where the file names none: what trading needs.
+    """
+    found = read_layer(data / DEMO_KEY).values.get("permissions", [])
+    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def faults_token(data: Path) -> str:

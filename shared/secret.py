@@ -6,6 +6,7 @@ Rule 2: a file that others may read is refused, whatever it holds.
 
 from __future__ import annotations
 
+import hashlib
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,12 @@ class ApiKey(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return "ApiKey(***)"
+
+
+def fingerprint(key: ApiKey) -> str:
+    """`1a2b-3c4d`: names a key to a person, and says nothing about it."""
+    digest = hashlib.sha256(key.key.encode()).hexdigest()
+    return f"{digest[:4]}-{digest[4:8]}"
 
 
 def read_key(path: Path) -> ApiKey:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 import uvloop
 
 from shared import log
-from shared.config import EXIT_BROKEN, EXIT_CONFIG, Config, ConfigError, Home, find_home, load
-from shared.keys import GUEST_KEY, demo_key, faults_token
+from shared.config import (
+    EXIT_BROKEN,
+    EXIT_CONFIG,
+    ApiKey,
+    Config,
+    ConfigError,
+    Home,
+    find_home,
+    load,
+)
+from shared.keys import GUEST_KEY, demo_key, demo_rights, faults_token
 from shared.process import LockHeld, die_with_parent, lock
 from shared.watchdog import Watchdog
+from sim import paper
 from sim.build import build
 from sim.engine.store import SqliteStore, StoreError
 from sim.server import PortTaken, listen, serve
@@ -30,8 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         config = load(home, given.config)
     except ConfigError as error:
         return _refuse(*error.faults, logged=False)
-    # Its mode knows demo alone today; whoever adds another finds that it needs no exchange.
-    if str(config.mode) == "live":
+    if config.mode == "live":
         return 0
     home.make()
     log.setup("exchange", home, config.log_level)
@@ -57,9 +67,19 @@ def _run(home: Home, config: Config) -> int:
     key, guest = demo_key(home.data), demo_key(home.data, GUEST_KEY)
     for known in (key, guest):
         log.redact(known.secret)
+    if config.mode == "paper":
+        return _run_paper(home, config, (key, guest))
     public, private = listen(demo.public_port), listen(demo.private_port)
     store = SqliteStore(home.data / "exchange.sqlite")
-    venue = build(config, key, clock.now(), clock.wall(), store=store, guests=(guest,))
+    venue = build(
+        config,
+        key,
+        clock.now(),
+        clock.wall(),
+        store=store,
+        guests=(guest,),
+        rights=demo_rights(home.data),
+    )
     log.get().info(
         "exchange_ready",
         public=f"ws://127.0.0.1:{demo.public_port}/v2",
@@ -76,6 +96,20 @@ def _run(home: Home, config: Config) -> int:
         watchdog = Watchdog(config.time.watchdog_sec, stalls)
         token = faults_token(home.data)
         uvloop.run(serve(venue, clock, public, private, watchdog, token))
+        watchdog.stop()
+    store.close()
+    log.get().info("exchange_stopped")
+    return 0
+
+
+def _run_paper(home: Home, config: Config, keys: tuple[ApiKey, ApiKey]) -> int:
+    """The same engine; the market is the feed's."""
+    os.chdir(home.path)
+    store = SqliteStore(home.data / "exchange.sqlite")
+    with (home.log / "exchange.stalls").open("a") as stalls:
+        watchdog = Watchdog(config.time.watchdog_sec, stalls)
+        token = faults_token(home.data)
+        uvloop.run(paper.run(config, keys, store, watchdog, token))
         watchdog.stop()
     store.close()
     log.get().info("exchange_stopped")

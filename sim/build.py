@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, cast
@@ -11,11 +11,12 @@ from shared.config import ApiKey, Config, ConfigError, Demo
 from shared.units import MILLISECOND, Ns, Pair
 from sim.engine.account import Account
 from sim.engine.exchange import Exchange
-from sim.engine.instruments import LISTINGS
+from sim.engine.instruments import LISTINGS, Listing
 from sim.engine.market import Market
 from sim.engine.store import SqliteStore
 from sim.engine.values import TIERS, Switches
 from sim.kraken.venue import Venue
+from sim.live import Live
 from sim.opening import FIRST_TRADE, open_account, read_lots
 from sim.sources import SHAPES, MadeUp, Shape, Source
 from sim.tape import Played, Tape, TapeError, read_tape
@@ -35,26 +36,30 @@ def build(
     source: Source | None = None,
     guests: Sequence[ApiKey] = (),
     tier: str = "pro",
+    live: Mapping[str, Live] | None = None,
+    listings: Mapping[str, Listing] = LISTINGS,
+    rights: Sequence[str] = (),
 ) -> Venue:
     """A venue ready to be driven. ConfigError where the configuration cannot be played.
 
     pairs: the markets that are alive; the configured one is always among them. Without a store
     the account is opened anew and lives in memory only. source: where the configured pair's
     market comes from, instead of what the configuration says. guests: keys of other clients.
-    tier: of the account's rate limits, a name of TIERS.
+    tier: of the account's rate limits, a name of TIERS. live: the markets that happen elsewhere
+    now, instead of all others; listings: what is listed, with the minima of now. rights: of the
+    keys, () = what trading needs.
     """
     demo = config.demo
     position = store.position(market_name(config)) if store is not None else 0
-    markets = {
-        symbol: Market(
-            LISTINGS[symbol],
-            source if source is not None and symbol == config.pair else _source(config, symbol),
-            position,
-            wall,
-        )
-        for symbol in LISTINGS
-        if symbol in pairs or symbol == config.pair
-    }
+    markets = {}
+    for symbol, listing in listings.items():
+        if live is not None:
+            one = live[symbol]
+            markets[symbol] = Market(listing, one, position, wall, one.book)
+        elif symbol in pairs or symbol == config.pair:
+            given = source if symbol == config.pair else None
+            found = given or _source(config, symbol)
+            markets[symbol] = Market(listing, found, position, wall)
     lots = read_lots(demo.opening_lots)
     account = Account(switches, _rate(demo.maker_pct), _rate(demo.taker_pct))
     exchange = Exchange(markets, account, TIERS[tier], switches)
@@ -76,12 +81,15 @@ def build(
         latency_ns=demo.latency_ms * MILLISECOND,
         store=store,
         guests=guests,
+        rights=rights,
     )
 
 
 def market_name(config: Config) -> str:
     """Names one course of the world: where it differs, the market begins at its beginning."""
     demo = config.demo
+    if config.mode == "paper":
+        return f"{config.pair} live"
     if demo.market in SHAPES:
         drawn = f"{demo.seed} {demo.volatility_pct} {demo.start_price}"
         return f"{config.pair} {demo.market} {drawn}"

@@ -63,12 +63,14 @@ async def serve(
     private: socket.socket,
     watchdog: Watchdog | None = None,
     faults_token: str = "",
+    woken: asyncio.Event | None = None,
 ) -> None:
     """Run the venue on both sockets until SIGTERM or SIGINT.
 
-    faults_token: who sends it may script faults (docs/faults.md); "" = nobody.
+    faults_token: who sends it may script faults (docs/faults.md); "" = nobody. woken: set by
+    whoever has told the market something.
     """
-    floor = _Floor(venue, clock, watchdog, faults_token)
+    floor = _Floor(venue, clock, watchdog, faults_token, woken or asyncio.Event())
     servers = [_server(floor, "public"), _server(floor, "private")]
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -122,8 +124,9 @@ class _Floor:
     """Carries texts between the sockets and the venue, and lets its time pass."""
 
     def __init__(
-        self, venue: Venue, clock: Clock, watchdog: Watchdog | None, faults_token: str
-    ) -> None:
+        self, venue: Venue, clock: Clock, watchdog: Watchdog | None, faults_token: str,
+        woken: asyncio.Event,
+    ) -> None:  # fmt: skip
         self._script = Script()
         self._token = faults_token
         self._late: list[tuple[Ns, int, int, str]] = []  # frames that a fault delays
@@ -134,7 +137,7 @@ class _Floor:
         self._clock = clock
         self._watchdog = watchdog
         self._wires: dict[int, _Wire] = {}
-        self._woken = asyncio.Event()
+        self._woken = woken
         self._fault: BaseException | None = None  # of ours, while a client was being served
 
     async def pulse(self) -> None:

@@ -13,6 +13,7 @@ import msgspec
 import uvloop
 
 from shared import caps, log
+from shared.belonging import MODE_FACT, stranger
 from shared.bus import BusError
 from shared.config import (
     EXIT_BROKEN,
@@ -27,6 +28,7 @@ from shared.journal import JournalWriter
 from shared.keys import demo_key
 from shared.kraken.rest import Signer, make_signer
 from shared.process import LockHeld, die_with_parent, lock
+from shared.secret import fingerprint
 from shared.units import MINUTE, Ns
 from shared.watchdog import Watchdog
 from strategy.core.memory import Memory, Start, stamp_of
@@ -94,12 +96,13 @@ def _live(config: Config, stacks: TextIO) -> int:
     ending = Ending.EXCEPTION
     watchdog = Watchdog(config.time.watchdog_sec, stacks)
     try:
+        _own(config, store)
         shell = _assemble(_capped(config, store), store, signer, watchdog)
         uvloop.run(shell.run())
         ending = Ending.DONE
     except ConfigError as error:
         ending = Ending.DONE
-        return _refuse("the hard caps forbid it", "; ".join(error.faults), EXIT_CONFIG)
+        return _refuse("the ledger forbids it", "; ".join(error.faults), EXIT_CONFIG)
     except RefusedError as error:
         ending = Ending.DONE
         return _refuse("the exchange account cannot be used", str(error), EXIT_CONFIG)
@@ -121,6 +124,13 @@ def _live(config: Config, stacks: TextIO) -> int:
         _record_end(store, clock.wall(), ending)
         store.close()
     return 0
+
+
+def _own(config: Config, store: Store) -> None:
+    """The ledger is of this mode from here on; ConfigError where it is of another."""
+    if fault := stranger(store.load().facts.get(MODE_FACT, ""), config.mode):
+        raise ConfigError([fault])
+    store.commit([Remember(MODE_FACT, config.mode)])
 
 
 def _capped(config: Config, store: Store) -> Config:
@@ -166,10 +176,14 @@ def _assemble(config: Config, store: Store, signer: Signer, watchdog: Watchdog) 
 
 
 def _signer(config: Config) -> Signer:
-    """The account's key; ConfigError where there is none that can be used."""
-    demo = config.mode == "demo"
-    key = demo_key(Path("data")) if demo else account_key(find_home("."), config)
+    """The account's key; ConfigError where there is none that can be used.
+
+    In paper the simulated exchange's own, as in the demo: a real one is never read.
+    """
+    key = account_key(find_home("."), config) if config.mode == "live" else demo_key(Path("data"))
     log.redact(key.secret)
+    if config.mode == "live" and fingerprint(key) != config.settled.key_fingerprint:
+        raise ConfigError(["nobody consented to trade with this key: icryptotrader run --live"])
     try:
         return make_signer(key.key, key.secret)
     except ValueError as error:

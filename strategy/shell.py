@@ -23,6 +23,7 @@ from shared.bus import ControlServer, Publisher, Subscriber
 from shared.clock import Clock, perf
 from shared.config import Config
 from shared.drive import Mailbox, drive, end_on_error
+from shared.endpoints import endpoints
 from shared.lines import Lines
 from shared.orders import Clock as ClockEvent
 from shared.process import crash_point, no_more_stops, on_stop
@@ -77,18 +78,6 @@ class RefusedError(Exception):
 
 class UncleanStopError(Exception):
     """Told to stop, and could not confirm that nothing of ours rests."""
-
-
-def private_url(config: Config) -> str:
-    if config.mode == "demo":
-        return f"ws://127.0.0.1:{config.demo.private_port}/v2"
-    return config.kraken.private_url
-
-
-def rest_url(config: Config) -> str:
-    if config.mode == "demo":
-        return f"http://127.0.0.1:{config.demo.private_port}"
-    return config.kraken.rest_url
 
 
 class Timed:
@@ -146,12 +135,13 @@ class Shell:
         )
         limit_s = self.clock.real_seconds(CONNECT_LIMIT)
         self._lines = Lines(
-            private_url(self.config), limit_s, self._on_opened, self._on_text, self._on_closed
+            endpoints(self.config).private, limit_s, self._on_opened, self._on_text, self._on_closed
         )
         on_stop(loop.call_soon_threadsafe, self._on_stop)
         self.mailbox.put(Chance(random.random()))
         self._watch_flag()
-        async with httpx.AsyncClient(base_url=rest_url(self.config), trust_env=False) as self._http:
+        rest_url = endpoints(self.config).rest
+        async with httpx.AsyncClient(base_url=rest_url, trust_env=False) as self._http:
             try:
                 await drive(self._timed, self.mailbox, self.clock, self._post, self._done)
             finally:

@@ -1,116 +1,143 @@
 """The doctor's checks of the exchange account: key, clock, orders, coins, fees, feasibility.
 
 With the house running they rest on what the strategy says, so that no second program uses its
-nonces; with it down, and a key of a real account, the key itself is asked about.
+nonces; with it down, in live mode, the account itself is asked (asking.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-import httpx
-import msgspec
-
+from icryptotrader.doctor.asking import Account, public_asker
 from icryptotrader.doctor.findings import Finding, Patient, fail, ok, skip, warn
 from shared.clock import machine_wall
-from shared.config import ConfigError, account_key
-from shared.kraken.rest import KEY_INFO, SYSTEM_STATUS, TIME, Call, Request, make_signer, request_of
-from shared.units import SECOND
+from shared.endpoints import endpoints
+from shared.kraken import rights
+from shared.kraken.answers import Failure, KeyInfo, parse_status, parse_time
+from shared.kraken.rest import SYSTEM_STATUS, TIME, Call
+from shared.secret import fingerprint
+from shared.units import DAY, SECOND, Pair, Ticks, to_ticks
 from sim.engine.instruments import find
+from strategy.core.feasible import ladder, shortfalls
 
-ASK_S: Final = 5.0
+T = TypeVar("T")
+
 SKEW_WARN_S: Final = 1.0
 SKEW_FAIL_S: Final = 5.0
-WITHDRAWALS: Final = "withdraw"
-NEEDED: Final = ("query-funds", "query-open-trades", "query-closed-trades", "modify-trades")
+KEY_ENDS_SOON: Final = 14 * DAY
 EARNING: Final = (".F", ".B", ".S", ".M", ".P")
 """Kraken's endings of balances that are lent, bonded or staked."""
+
+NOT_KNOWN: Final = "the strategy does not run"
 
 
 def mode(patient: Patient) -> Finding:
     if patient.loaded is None:
         return skip("the configuration has faults")
-    if patient.config.mode == "demo":
-        return ok("demo: no real money can move, no key is needed")
-    return warn(f"{patient.config.mode}", "docs/live-checklist.md, step by step")
+    match patient.config.mode:
+        case "demo":
+            return ok("demo: no real money can move, no key is needed")
+        case "paper":
+            return ok("paper: the market is real, account and orders are simulated here; no key")
+        case "live":
+            return warn("live: orders move your money", "docs/live-checklist.md, step by step")
 
 
 def exchange_clock(patient: Patient) -> Finding:
     """Deadlines and nonces are dates: both clocks must agree."""
-    if patient.loaded is None:
-        return skip("the configuration has faults")
-    if patient.config.mode == "demo" and not patient.running:
-        return skip("the simulated exchange does not run")
+    if why := _not_asked(patient):
+        return skip(why)
     if patient.config.speed > 1:
         return skip("this house runs faster than the clock")
     begin = machine_wall()
-    found = _public(patient, TIME)
-    if found is None:
-        return fail("the exchange does not answer", "check the network: ping api.kraken.com")
-    middle = (begin + machine_wall()) / 2 / SECOND
-    skew_s = abs(float(found.get("unixtime", 0)) - middle) - 1.0  # it tells whole seconds
-    if skew_s > SKEW_FAIL_S and patient.config.mode != "demo":
+    found = _public(patient, TIME, parse_time)
+    if isinstance(found, Failure):
+        return fail(f"the exchange does not answer: {found.error}", "check the network")
+    middle = (begin + machine_wall()) // 2
+    skew_s = abs(found - middle) / SECOND - 1.0  # it tells whole seconds
+    real = patient.config.mode == "live"
+    if skew_s > SKEW_FAIL_S and real:
         return fail(f"the clocks differ by {skew_s:.0f} s", "sudo timedatectl set-ntp true")
-    if skew_s > SKEW_WARN_S and patient.config.mode != "demo":
+    if skew_s > SKEW_WARN_S and real:
         return warn(f"the clocks differ by {skew_s:.1f} s", "sudo timedatectl set-ntp true")
     return ok("the exchange's clock and ours agree")
 
 
 def exchange_status(patient: Patient) -> Finding:
-    if patient.loaded is None or (patient.config.mode == "demo" and not patient.running):
-        return skip("the exchange cannot be asked")
-    found = _public(patient, SYSTEM_STATUS)
-    if found is None:
-        return fail("the exchange does not answer", "status.kraken.com")
-    if found.get("status") != "online":
-        return warn(f"the exchange is {found.get('status')}", "nothing to do but to wait")
+    if why := _not_asked(patient):
+        return skip(why)
+    found = _public(patient, SYSTEM_STATUS, parse_status)
+    if isinstance(found, Failure):
+        return fail(f"the exchange does not answer: {found.error}", "status.kraken.com")
+    if found != "online":
+        return warn(f"the exchange is {found}", "nothing to do but to wait")
     return ok("the exchange is online")
 
 
 def key(patient: Patient) -> Finding:
-    """What the key may do: no withdrawals, and all that trading needs."""
-    if patient.loaded is None:
-        return skip("the configuration has faults")
-    if patient.config.mode == "demo":
-        return skip("demo: the simulated exchange makes its own key")
+    """What the key may do: nothing that moves money away, and all that trading needs."""
+    if why := _no_key_wanted(patient):
+        return skip(why)
     if patient.running:
         return ok("the running strategy has checked the key's rights at its start")
-    try:
-        account = account_key(patient.home, patient.config)
-        signer = make_signer(account.key, account.secret)
-    except (ConfigError, ValueError) as error:
-        return fail(str(error), "icryptotrader setup")
-    nonce = machine_wall() // 1_000_000
-    found = _send(patient.config.kraken.rest_url, request_of(KEY_INFO, signer, nonce))
-    if found is None:
-        return fail("the exchange refuses the key or does not answer", "make a new key")
-    rights = [str(right) for right in found.get("permissions", ())]
-    if any(WITHDRAWALS in right for right in rights):
-        return fail("the key may withdraw money", "make a key without any withdrawal right")
-    missing = [right for right in NEEDED if right not in rights]
-    if missing:
-        return fail(f"the key lacks {', '.join(missing)}", "give it these rights at Kraken")
-    if str(found.get("nonce_window", "0")) != "0":
-        return warn("the key has a nonce window: orders may double", "set the window to 0")
-    return ok("the key may trade and may not withdraw")
+    if patient.key is None:
+        return fail(patient.key_fault, "icryptotrader setup")
+    info = patient.info
+    if not isinstance(info, KeyInfo):
+        why = info.error if info is not None else "it was not asked"
+        return fail(f"the exchange does not take the key: {why}", "make a new key: setup")
+    if more := rights.excess(info.permissions):
+        text = f"the key may do more than trade: {', '.join(more)}"
+        return fail(text, "make a key without these rights, and delete this one")
+    if less := rights.missing(info.permissions):
+        return fail(f"the key lacks: {', '.join(less)}", "tick these boxes at Kraken")
+    return ok(f"the key may trade and nothing else; its fingerprint is {fingerprint(patient.key)}")
+
+
+def nonce_window(patient: Patient) -> Finding:
+    """A window lets a late request through: an order that was given up could appear."""
+    info = patient.info
+    if not isinstance(info, KeyInfo):
+        return skip(_no_key_wanted(patient) or "the key could not be asked about")
+    if info.nonce_window:
+        return warn("the key has a nonce window", "set its nonce window to 0 at Kraken")
+    return ok("the key has no nonce window")
+
+
+def key_limits(patient: Patient) -> Finding:
+    """Where the key works from, and until when."""
+    info = patient.info
+    if not isinstance(info, KeyInfo):
+        return skip(_no_key_wanted(patient) or "the key could not be asked about")
+    left = info.valid_until * SECOND - machine_wall()
+    if info.valid_until and left < KEY_ENDS_SOON:
+        text = f"the key ends in {max(left, 0) // DAY} days"
+        return warn(text, "make a new key in time: icryptotrader setup")
+    if not info.ip_allowlist:
+        text = "the key works from everywhere"
+        return warn(text, "if this machine's address is fixed: allow it alone at Kraken")
+    return ok(f"the key works from {', '.join(info.ip_allowlist)} alone")
 
 
 def foreign_orders(patient: Patient) -> Finding:
-    if patient.status is None:
-        return skip("the strategy does not run")
-    count = int(patient.status.get("foreign_orders", 0))
+    told = patient.told
+    if told is None:
+        return skip(NOT_KNOWN)
+    count = int(told.get("foreign_orders", 0))
     if count:
-        text = f"{count} orders of others: another bot, or you by hand?"
-        return warn(text, "give the bot an account or subaccount of its own")
+        # The dead man's switch is the account's: it cancels whatever rests there.
+        text = f"{count} orders of others; if the dead man's switch fires, they are cancelled too"
+        remedy = "give the bot an account or subaccount of its own, or cancel them first"
+        return fail(text, remedy) if patient.starting else warn(text, remedy)
     return ok("no orders of others")
 
 
 def switch(patient: Patient) -> Finding:
     """The dead man's switch cancels everything in the account, whoever placed it."""
     if patient.status is None:
-        return skip("the strategy does not run")
+        return skip(NOT_KNOWN)
     left = float(patient.status.get("switch_left_s", 0))
     if left <= 0:
         return warn(
@@ -121,7 +148,7 @@ def switch(patient: Patient) -> Finding:
 
 def drift(patient: Patient) -> Finding:
     if patient.status is None:
-        return skip("the strategy does not run")
+        return skip(NOT_KNOWN)
     off = str(patient.status.get("drift", "0"))
     if off.strip("-0."):
         return fail(f"the account's coins less the ledger's: {off}", "strategy-ctl reconcile")
@@ -130,9 +157,10 @@ def drift(patient: Patient) -> Finding:
 
 def earn(patient: Patient) -> Finding:
     """Auto-earn moves coins away from trading and makes taxable income of another kind."""
-    if patient.status is None:
-        return skip("the strategy does not run")
-    lent = [name for name, _ in _balances(patient.status) if name.endswith(EARNING)]
+    told = patient.told
+    if told is None:
+        return skip(NOT_KNOWN)
+    lent = [name for name, _ in _balances(told) if name.endswith(EARNING)]
     if lent:
         text = f"Auto Earn holds {', '.join(lent)}"
         return fail(text, "switch Auto Earn off at Kraken and unallocate; § 22 Nr. 3 EStG")
@@ -143,13 +171,14 @@ def order_size(patient: Patient) -> Finding:
     """Each rung must reach the exchange's least order, at the price of today."""
     if patient.loaded is None:
         return skip("the configuration has faults")
-    listing = find(patient.config.pair)
-    pairs = patient.status.get("pairs") if patient.status else None
-    price = _decimal(pairs[0].get("bid")) if pairs else patient.config.demo.start_price
-    if listing is None or price <= 0:
+    pair, price = _pair(patient), _price(patient)
+    if pair is None or price <= 0:
         return skip("no price is known")
-    least = Decimal(listing.pair.qty_min).scaleb(-8) * price
+    least = max(Decimal(pair.qty_min).scaleb(-pair.qty_decimals) * price, pair.cost_min)
     size = patient.config.grid.order_size_quote
+    if size < least:
+        text = f"a rung of {size} is below the least order ({least:.2f} at {price:.0f})"
+        return fail(text, "raise grid.order_size_quote")
     if size < least * 2:
         text = f"a rung of {size} is near the least order ({least:.2f} at {price:.0f})"
         return warn(text, "raise grid.order_size_quote: halves of it are traded, too")
@@ -157,12 +186,13 @@ def order_size(patient: Patient) -> Finding:
 
 
 def capital(patient: Patient) -> Finding:
-    if patient.status is None:
-        return skip("the strategy does not run")
+    told = patient.told
+    if told is None:
+        return skip(NOT_KNOWN)
     grid = patient.config.grid
     need = grid.order_size_quote * grid.levels
     quote = patient.config.pair.partition("/")[2]
-    has = dict(_balances(patient.status)).get(quote, Decimal(0))
+    has = dict(_balances(told)).get(quote, Decimal(0))
     if has < need:
         text = f"{has:.0f} {quote} for {grid.levels} buys of {grid.order_size_quote}"
         return warn(text, "lower grid.levels or grid.order_size_quote, or pay in")
@@ -171,9 +201,10 @@ def capital(patient: Patient) -> Finding:
 
 def spacing(patient: Patient) -> Finding:
     """Whether a round trip pays at the account's fees."""
-    if patient.status is None:
-        return skip("the strategy does not run")
-    maker = Decimal(str(patient.status.get("maker_pct", 0)))
+    told = patient.told
+    if told is None:
+        return skip(NOT_KNOWN)
+    maker = Decimal(str(told.get("maker_pct", 0)))
     grid = patient.config.grid
     floor = 200 * maker + grid.adverse_selection_bps + grid.least_edge_bps
     text = f"maker fee {maker} %: rungs are at least {floor.normalize():f} bps apart"
@@ -182,35 +213,65 @@ def spacing(patient: Patient) -> Finding:
     return ok(text)
 
 
+def feasible(patient: Patient) -> Finding:
+    """Whether the whole ladder of the settings can stand, as `icryptotrader preview` lays it."""
+    told, pair = patient.told, _pair(patient) if patient.loaded is not None else None
+    price = _price(patient) if patient.loaded is not None else Decimal(0)
+    if told is None or pair is None or price <= 0:
+        return skip(NOT_KNOWN)
+    bid = to_ticks(pair, price)
+    rates = float(told.get("maker_pct", 0)) / 100, float(told.get("taker_pct", 0)) / 100
+    found = ladder(patient.config, pair, (bid, Ticks(bid + pair.price_step)), rates)
+    has = dict(_balances(told))
+    coins = has.get(pair.base, Decimal(0))
+    free = _decimal(told["free_base"]) if "free_base" in told else coins
+    faults = shortfalls(found, patient.config, pair, has.get(pair.quote, Decimal(0)), coins, free)
+    if faults:
+        return warn("; ".join(faults), "icryptotrader preview shows the ladder; a part is quoted")
+    return ok(f"the whole ladder can stand, {found.step_bps:.0f} bps from rung to rung")
+
+
 def agreement(patient: Patient) -> Finding:
-    if patient.loaded is None or patient.config.mode == "demo":
+    if patient.loaded is None or patient.config.mode != "live":
         return skip("live only: German accounts must agree to Kraken's trading agreement once")
     return warn("cannot be asked about", "place one order by hand at Kraken and accept the text")
 
 
-def _public(patient: Patient, call: Call) -> dict[str, Any] | None:
-    config = patient.config
-    url = config.kraken.rest_url
-    if config.mode == "demo":
-        url = f"http://127.0.0.1:{config.demo.public_port}"
-    return _send(url, request_of(call, make_signer("", ""), 0))
+def _no_key_wanted(patient: Patient) -> str:
+    if patient.loaded is None:
+        return "the configuration has faults"
+    if patient.config.mode != "live":
+        return f"{patient.config.mode}: the simulated exchange makes its own key"
+    return ""
 
 
-def _send(url: str, request: Request) -> dict[str, Any] | None:
-    try:
-        answer = httpx.request(
-            request.method,
-            f"{url}{request.path}",
-            content=request.body or None,
-            headers=dict(request.headers),
-            timeout=ASK_S,
-            trust_env=False,
-        )
-        found = msgspec.json.decode(answer.content)
-    except (httpx.HTTPError, msgspec.MsgspecError):
-        return None
-    result = found.get("result") if isinstance(found, dict) and not found.get("error") else None
-    return result if isinstance(result, dict) else None
+def _not_asked(patient: Patient) -> str:
+    """Why the exchange's public face is not asked; "" where it is."""
+    if patient.loaded is None:
+        return "the configuration has faults"
+    if patient.config.mode != "live" and not patient.running:
+        return "the simulated exchange does not run"
+    return ""
+
+
+def _public(patient: Patient, call: Call, parse: Callable[[bytes], T]) -> T | Failure:
+    return public_asker(endpoints(patient.config).rest).ask(call, parse)
+
+
+def _pair(patient: Patient) -> Pair | None:
+    """With the minima of now where the exchange was asked."""
+    if isinstance(patient.account, Account):
+        return patient.account.pair
+    listing = find(patient.config.pair)
+    return listing.pair if listing is not None else None
+
+
+def _price(patient: Patient) -> Decimal:
+    """The best bid; before anything runs, in the demo, what it starts with. 0: not known."""
+    if patient.told is None:
+        return patient.config.demo.start_price if patient.config.mode == "demo" else Decimal(0)
+    pairs = patient.told.get("pairs")
+    return _decimal(pairs[0].get("bid")) if pairs else Decimal(0)
 
 
 def _balances(status: dict[str, Any]) -> list[tuple[str, Decimal]]:
@@ -229,6 +290,8 @@ ACCOUNT_CHECKS: Final[tuple[tuple[str, Callable[[Patient], Finding]], ...]] = (
     ("exchange clock", exchange_clock),
     ("exchange", exchange_status),
     ("API key", key),
+    ("nonce window", nonce_window),
+    ("key limits", key_limits),
     ("orders of others", foreign_orders),
     ("dead man's switch", switch),
     ("coins", drift),
@@ -236,5 +299,6 @@ ACCOUNT_CHECKS: Final[tuple[tuple[str, Callable[[Patient], Finding]], ...]] = (
     ("order size", order_size),
     ("capital", capital),
     ("fees", spacing),
+    ("grid", feasible),
     ("trading agreement", agreement),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -29,9 +30,9 @@ SIGNS: Final = {
 }
 
 
-def diagnose(home: Home) -> list[Finding]:
-    """Every finding, in a fixed order."""
-    patient = examine(home)
+def diagnose(home: Home, extra: Path | None = None, *, starting: bool = False) -> list[Finding]:
+    """Every finding, in a fixed order. starting: asked by `run`, before it starts anything."""
+    patient = examine(home, extra, starting=starting)
     found = []
     for name, check in (*MACHINE_CHECKS, *HOUSE_CHECKS, *ACCOUNT_CHECKS):
         found.append(_checked(name, check, patient))

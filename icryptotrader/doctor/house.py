@@ -22,6 +22,7 @@ from strategy.ledger.records import LedgerError, open_readonly
 BACKUP_AGE_H: Final = 26
 LOG_MB: Final = 1_000
 ASK_S: Final = 5.0
+TAKEN: Final = 409
 
 
 def configuration(patient: Patient) -> Finding:
@@ -55,6 +56,8 @@ def notes(patient: Patient) -> Finding:
 
 
 def processes(patient: Patient) -> Finding:
+    if patient.starting:
+        return skip("nothing is started yet")
     run = patient.home.run
     up = [name for name in PROGRAMS if holder(run / f"{name}.lock")]
     house = holder(run / "house.lock")
@@ -164,6 +167,9 @@ def telegram(patient: Patient) -> Finding:
         token = read_secret(patient.home, "telegram.bot_token")
         me = _bot(config.api_url, token, "getMe")
         hook = _bot(config.api_url, token, "getWebhookInfo")
+        # Without an offset it takes nothing from anybody.
+        ours = holder(patient.home.run / "monitor.lock")
+        taken = {} if ours else _bot(config.api_url, token, "getUpdates?limit=1&timeout=0")
     except (ConfigError, httpx.HTTPError, ValueError) as error:
         return fail(f"Telegram does not answer: {type(error).__name__}", "check the bot_token")
     if not me.get("ok"):
@@ -171,6 +177,9 @@ def telegram(patient: Patient) -> Finding:
         return fail(text, "make a new token with @BotFather and put it into user.toml")
     if hook.get("result", {}).get("url"):
         return fail("a webhook takes this bot's messages", "make a bot for iCryptoTrader alone")
+    if taken.get("error_code") == TAKEN:
+        text = "another program takes this bot's messages (409)"
+        return fail(text, "end it, or make a bot for iCryptoTrader alone")
     return ok(f"the bot is @{me.get('result', {}).get('username', '?')}")
 
 

@@ -74,7 +74,13 @@ def by_name(listings: tuple[Listing, ...]) -> dict[str, Pair]:
 
 
 class KeyInfo(Struct, frozen=True):
+    """What a key says of itself. valid_until: seconds since 1970, 0 = for ever."""
+
     permissions: tuple[str, ...] = ()
+    name: str = ""
+    nonce_window: int = 0
+    valid_until: int = 0
+    ip_allowlist: tuple[str, ...] = ()
 
 
 class ListedOrder(Struct, frozen=True):
@@ -124,8 +130,18 @@ class _Token(Struct):
     token: str
 
 
-class _Permissions(Struct):
+class _KeyInfo(Struct):
+    """Kraken's page writes camel case, recordings have snake case: both are read."""
+
     permissions: list[str] = []
+    api_key_name: str = ""
+    apiKeyName: str = ""  # noqa: N815 - as on the wire
+    nonce_window: int | str = 0
+    nonceWindow: int | str = 0  # noqa: N815 - as on the wire
+    valid_until: int | str = 0
+    validUntil: int | str = 0  # noqa: N815 - as on the wire
+    ip_allowlist: list[str] = []
+    ipAllowlist: list[str] = []  # noqa: N815 - as on the wire
 
 
 class _Balance(Struct):
@@ -207,7 +223,14 @@ def parse_token(result: bytes) -> str:
 
 
 def parse_key_info(result: bytes) -> KeyInfo:
-    return KeyInfo(tuple(msgspec.json.decode(result, type=_Permissions).permissions))
+    row = msgspec.json.decode(result, type=_KeyInfo)
+    return KeyInfo(
+        tuple(row.permissions),
+        row.apiKeyName or row.api_key_name,
+        max(int(row.nonceWindow), int(row.nonce_window)),
+        max(int(row.validUntil), int(row.valid_until)),
+        tuple(address for address in (*row.ipAllowlist, *row.ip_allowlist) if address),
+    )
 
 
 def parse_count(result: bytes) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
 
 from shared.units import Pair
 
@@ -29,6 +29,30 @@ def mix(value: int) -> int:
     value = (value ^ (value >> 16)) * 0x45D9F3B & 0xFFFFFFFF
     value = (value ^ (value >> 16)) * 0x45D9F3B & 0xFFFFFFFF
     return value ^ (value >> 16)
+
+
+class Background(Protocol):
+    """Everybody else's resting orders: made up (`Liquidity`), or a real market's (`LiveBook`)."""
+
+    @property
+    def bid(self) -> int: ...
+
+    @property
+    def ask(self) -> int: ...
+
+    def move(self, bid: int, ask: int) -> bool: ...
+
+    def hit(self, taker: str, qty: int) -> None: ...
+
+    def take(self, taker: str, price: int, qty: int) -> None: ...
+
+    def poke(self) -> None: ...
+
+    def qty_at(self, side: str, price: int) -> int: ...
+
+    def bids(self) -> Iterator[tuple[int, int]]: ...
+
+    def asks(self) -> Iterator[tuple[int, int]]: ...
 
 
 class Liquidity:

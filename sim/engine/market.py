@@ -13,7 +13,7 @@ from msgspec import Struct
 from shared.units import MILLISECOND, SECOND, Ns, Pair
 from sim.engine.candles import Candles
 from sim.engine.instruments import Listing
-from sim.engine.liquidity import Liquidity
+from sim.engine.liquidity import Background, Liquidity
 from sim.engine.values import Order, Print
 from sim.sources import Hit, Quote, Source
 
@@ -21,6 +21,8 @@ _KEPT_PRINTS: Final = 1_000
 _HISTORY_S: Final = 180  # of made-up trades before the opening, so that averages begin filled
 POKE_NS: Final = 150 * MILLISECOND
 """How often the background changes a little by itself."""
+
+_NEVER: Final = 1 << 62
 
 Level = tuple[int, int]  # Ticks, Sats
 
@@ -43,7 +45,15 @@ def _ask_rank(order: Order) -> tuple[int, int]:
 class Market:
     """Price-time priority: better price first, then the background ahead of us, then our place."""
 
-    def __init__(self, listing: Listing, source: Source, position: int, wall: Ns) -> None:
+    def __init__(
+        self,
+        listing: Listing,
+        source: Source,
+        position: int,
+        wall: Ns,
+        background: Background | None = None,
+    ) -> None:
+        """background: of a real market, which does not live by our doing; made up without it."""
         self.listing = listing
         self.pair: Pair = listing.pair
         self.status = "online"
@@ -51,12 +61,12 @@ class Market:
         source.seek(position)
         touch = source.opening()
         salt = sum(listing.rest.encode())
-        self.liquidity = Liquidity(self.pair, salt, touch.bid, touch.ask)
+        self.liquidity: Background = background or Liquidity(self.pair, salt, touch.bid, touch.ask)
         self.own: dict[str, list[Order]] = {"buy": [], "sell": []}  # best first
         self.prints: deque[Print] = deque(maxlen=_KEPT_PRINTS)
         self.candles = Candles()
         self.trade_count = 0
-        self.next_poke = position + POKE_NS
+        self.next_poke = position + POKE_NS if background is None else _NEVER
         self.ended = False  # the tape's end has been announced
         self._history = [(hit, wall + hit.at - position) for hit in source.history(_HISTORY_S)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from shared.units import SECOND, Ns, fixed_text, price_text, qty_text
@@ -24,9 +24,11 @@ _PERMISSIONS: Final = (
 class AccountMethods:
     """Each method is one of REST; `table` names them."""
 
-    def __init__(self, exchange: Exchange, tokens: Tokens) -> None:
+    def __init__(self, exchange: Exchange, tokens: Tokens, rights: Sequence[str] = ()) -> None:
+        """rights: what the account's keys are said to be allowed; () = what trading needs."""
         self._exchange = exchange
         self._tokens = tokens
+        self._rights = tuple(rights) or _PERMISSIONS
 
     def table(self) -> Mapping[str, Method]:
         return {
@@ -51,7 +53,7 @@ class AccountMethods:
             "api_key_name": "simulated",
             "nonce": str(fields.get("nonce", "")),
             "nonce_window": "0",
-            "permissions": list(_PERMISSIONS),
+            "permissions": list(self._rights),
             "iban": "",
             "valid_until": "0",
             "query_from": "0",

@@ -77,8 +77,12 @@ class Venue:
         latency_ns: int = 0,
         store: Store | None = None,
         guests: Sequence[ApiKey] = (),
+        rights: Sequence[str] = (),
     ) -> None:
-        """guests: further keys of the same account, each with a nonce of its own."""
+        """guests: further keys of the same account, each with a nonce of its own.
+
+        rights: what all of them say they may do; () = what trading needs.
+        """
         self.exchange = exchange
         self.tamper: Tamper | None = None
         self.witness: Callable[[list[Event]], None] | None = None  # told what happened, as it does
@@ -97,7 +101,7 @@ class Venue:
         self._public = PublicFace(exchange, self._send)
         self._private = PrivateFace(exchange, tokens, self._send)
         private = {
-            **AccountMethods(exchange, tokens).table(),
+            **AccountMethods(exchange, tokens, rights).table(),
             **OrderMethods(exchange).table(),
         }
         self._rest = Rest(exchange, (key, *guests), private)

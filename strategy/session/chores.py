@@ -1,6 +1,6 @@
 """What REST must tell at the start and now and then: pairs, the key's permissions, fees, prices.
 
-Rule 1: a key that may withdraw is refused; a stolen one must not be able to take the money out.
+Rule 1: a key that may do more than trade is refused (shared/kraken/rights.py).
 Rule 2: no line is opened before the pairs are read and the key is checked.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from shared.backoff import Backoff
-from shared.kraken import rest
+from shared.kraken import rest, rights
 from shared.kraken.answers import (
     Failure,
     answer,
@@ -33,13 +33,6 @@ EVERY: Final = {
 
 BY_NAME: Final = (Purpose.FEES, Purpose.TICKER)
 """What is asked by the names that the exchange's list of pairs gave."""
-
-NEEDED: Final = (
-    "query-open-trades",
-    "query-closed-trades",
-    "modify-trades",
-    "create-ws-token",
-)
 
 
 class Chores:
@@ -124,15 +117,14 @@ class Chores:
         info = answer(status, body, parse_key_info)
         if isinstance(info, Failure):
             return info
-        dangerous = [text for text in info.permissions if "withdraw" in text.lower()]
-        if dangerous:
+        if dangerous := rights.excess(info.permissions):
             self.refused = (
-                f"the API key may withdraw ({', '.join(dangerous)}): make one without this "
-                "permission and put it into kraken.key_file"
+                f"the API key may do more than trade ({', '.join(dangerous)}): make one without "
+                "this and put it into kraken.key_file"
             )
             return [Note("critical", "key_refused", {"why": self.refused}), Fatal(self.refused)]
         self._key_checked = True
-        missing = [text for text in NEEDED if text not in info.permissions]
+        missing = rights.missing(info.permissions)
         if not missing:
             return []
         return [Note("warning", "key_lacks_permissions", {"missing": ", ".join(missing)})]

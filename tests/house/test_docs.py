@@ -15,7 +15,7 @@ import typer
 from icryptotrader.cli import app as front_door
 from icryptotrader.foresight import app as foresight
 from shared import wiredoc
-from shared.config import Anchors, Config
+from shared.config import Anchors, Config, Settled
 from strategy.ctl import app as ctl
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ def fields_of(kind: type[msgspec.Struct], at: str = "") -> Iterator[str]:
     """Dotted names of all settings the structs know; the anchors are no setting."""
     for field in msgspec.structs.fields(kind):
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
-            if field.type is not Anchors:
+            if field.type not in (Anchors, Settled):
                 yield from fields_of(field.type, f"{at}{field.name}.")
         else:
             yield f"{at}{field.name}"

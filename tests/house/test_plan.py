@@ -69,6 +69,7 @@ WORLD: Final = {
         "monitor/telegram.py",
         "monitor/advisor/advisor.py",
         "sim/server.py",
+        "sim/paper.py",
         "icryptotrader/record.py",
         "icryptotrader/replay.py",
     },

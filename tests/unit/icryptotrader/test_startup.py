@@ -17,6 +17,7 @@ from icryptotrader.housetime import Moment
 from icryptotrader.startup import NotReadyError, Options
 from shared.clock import machine_wall
 from shared.config import Home, load
+from shared.config_checks import CONSENT
 from shared.process import lock
 from shared.units import SECOND
 
@@ -40,6 +41,33 @@ def test_the_command_line_wins_for_all_programs(home: Home) -> None:
     config = load(home)
     assert (config.demo.market, config.demo.speed, config.demo.seed) == ("crashing", 4, 9)
     assert config.pair == "BTC/USD"
+
+
+@pytest.mark.parametrize("mode", ["paper", "live"])
+def test_what_belongs_to_a_made_up_market_is_refused_elsewhere(home: Home, mode: str) -> None:
+    text = f'mode = "{mode}"\n[live]\nconsent = "{CONSENT}"\n'
+    (home.path / "user.toml").write_text(text)
+    with pytest.raises(NotReadyError) as caught:
+        startup.prepare(home, Options(market="crashing", speed=4, fresh=True))
+    told = " ".join(caught.value.faults)
+    assert "--market: only" in told
+    assert "--speed: only" in told
+    assert ("--fresh: a ledger of real trades" in told) == (mode == "live")
+    assert not home.session_file.exists(), "a refused run settles nothing"
+
+
+def test_real_money_is_prepared_only_by_who_asks_for_consent(home: Home) -> None:
+    (home.path / "user.toml").write_text(f'mode = "live"\n[live]\nconsent = "{CONSENT}"\n')
+    with pytest.raises(NotReadyError, match="--live"):
+        startup.prepare(home, Options())
+    ready = startup.prepare(home, Options(live=True), lambda *_: "1a2b-3c4d")
+    assert ready.config.settled.key_fingerprint == "1a2b-3c4d"
+    assert ready.config.clock.wall_anchor == 0, "the machine's clock, which a service keeps"
+
+
+def test_live_said_to_a_house_that_is_not_is_a_misunderstanding(home: Home) -> None:
+    with pytest.raises(NotReadyError, match='mode = "demo"'):
+        startup.prepare(home, Options(live=True))
 
 
 def test_what_one_run_was_told_the_next_one_forgets(home: Home) -> None:

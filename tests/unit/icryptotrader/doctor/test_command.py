@@ -112,8 +112,13 @@ def test_the_exit_code_and_the_json_say_the_same(home: Home) -> None:
         (doctor_account.spacing, {}, Outcome.OK),
         (doctor_account.spacing, {"maker_pct": 0.4}, Outcome.WARN),
         (doctor_account.order_size, {}, Outcome.OK),
-        (doctor_account.order_size, {"pairs": [{"bid": "85000000"}]}, Outcome.WARN),
+        (doctor_account.order_size, {"pairs": [{"bid": "6000000.0"}]}, Outcome.WARN),
+        (doctor_account.order_size, {"pairs": [{"bid": "85000000.0"}]}, Outcome.FAIL),
         (doctor_account.order_size, {"pairs": [{"bid": ""}]}, Outcome.SKIP),
+        (doctor_account.feasible, {"balances": [["BTC", "1"], ["EUR", "14000"]]}, Outcome.OK),
+        (doctor_account.feasible, {"balances": [["BTC", "1"], ["EUR", "14"]]}, Outcome.WARN),
+        (doctor_account.feasible, {"free_base": "0.00000000"}, Outcome.WARN),
+        (doctor_account.feasible, {"pairs": []}, Outcome.SKIP),
         (doctor_house.answers, {}, Outcome.OK),
         (doctor_house.answers, {"phase": "halted"}, Outcome.FAIL),
         (doctor_house.answers, {"waits_for": ["a book"]}, Outcome.WARN),
@@ -131,7 +136,7 @@ def test_without_the_strategy_nothing_of_it_counts_as_passed(home: Home) -> None
     for name, check in doctor_account.ACCOUNT_CHECKS:
         found = check(down)
         assert found.outcome in (Outcome.SKIP, Outcome.OK), name
-        if name in ("orders of others", "dead man's switch", "coins", "capital", "fees"):
+        if name in ("orders of others", "dead man's switch", "coins", "capital", "fees", "grid"):
             assert found.outcome is Outcome.SKIP
 
 

@@ -1,0 +1,199 @@
+"""Paper and live as real processes, against a simulated exchange that poses as Kraken."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from shared.config import Home, read_key
+from shared.config_checks import CONSENT
+from shared.kraken.rest import Call, make_signer, request_of
+from shared.secret import fingerprint
+from tests.e2e.harness import START_S, House, free_ports
+
+pytestmark = pytest.mark.house
+
+KRAKEN: Final = """
+[demo]
+public_port = {0}
+private_port = {1}
+speed = 2
+"""
+
+PAPER: Final = """
+mode = "paper"
+[kraken]
+public_url = "ws://127.0.0.1:{0}/v2"
+private_url = "ws://127.0.0.1:{1}/v2"
+rest_url = "http://127.0.0.1:{1}"
+key_file = "{2}"
+"""
+
+LIVE: Final = """
+mode = "live"
+[live]
+consent = "{3}"
+[kraken]
+public_url = "ws://127.0.0.1:{0}/v2"
+private_url = "ws://127.0.0.1:{1}/v2"
+rest_url = "http://127.0.0.1:{1}"
+key_file = "{2}"
+"""
+
+
+class Kraken:
+    """The simulated exchange alone, in a home of its own: to the house under test it is Kraken."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = Home(folder / "kraken")
+        self.home.make()
+        self.public, self.private = free_ports(2)
+        self._config = folder / "kraken.toml"
+        self._config.write_text(KRAKEN.format(self.public, self.private))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._nonce = 0
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "sim", "--home", str(self.home.path)]
+        self._process = subprocess.Popen([*command, "--config", str(self._config)])
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, "the exchange has ended"
+            try:
+                httpx.get(f"http://127.0.0.1:{self.public}/0/public/Time", timeout=5)
+            except httpx.HTTPError:
+                time.sleep(0.1)
+            else:
+                return
+        raise AssertionError("the exchange does not answer")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
+
+    @property
+    def key_file(self) -> Path:
+        return self.home.data / "demo_key.toml"
+
+    @property
+    def mark(self) -> str:
+        return fingerprint(read_key(self.key_file))
+
+    def allow(self, *rights: str) -> None:
+        """From its next start on its keys say that they may do this."""
+        told = ", ".join(f'"{right}"' for right in rights)
+        self.key_file.write_text(f"permissions = [{told}]\n" + self.key_file.read_text())
+
+    def ask(self, method: str) -> Any:
+        """With the guests' key, so that the nonces of the house are its own."""
+        key = read_key(self.home.data / "guest_key.toml")
+        self._nonce = max(self._nonce + 1, time.time_ns() // 1000)
+        request = request_of(Call(method), make_signer(key.key, key.secret), self._nonce)
+        answer = httpx.post(
+            f"http://127.0.0.1:{self.private}{request.path}",
+            content=request.body,
+            headers=dict(request.headers),
+            timeout=10,
+        ).json()
+        assert answer["error"] == []
+        return answer["result"]
+
+    def orders(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask("OpenOrders")["open"]
+        return found
+
+
+@pytest.fixture
+def kraken(tmp_path: Path) -> Iterator[Kraken]:
+    made = Kraken(tmp_path)
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_paper_trades_on_a_real_feed_and_never_knocks_at_the_private_host(
+    tmp_path: Path, kraken: Kraken
+) -> None:
+    with socket.socket() as private_host:
+        private_host.bind(("127.0.0.1", 0))
+        private_host.listen()
+        private_host.setblocking(False)
+        port = private_host.getsockname()[1]
+        nowhere = tmp_path / "no_such_key.toml"
+        settings = PAPER.format(kraken.public, port, nowhere)
+        with House(tmp_path, settings) as house:
+            house.wait("the session", house.home.session_file.exists)
+            told = house.wait_for_fills(house.opening_lots() + 1)
+            assert told["mode"] == "paper"
+            assert kraken.ask("OpenOrders")["open"] == {}, "paper's orders are not there"
+            assert house.open_orders(), "they rest in its own exchange"
+            with pytest.raises(BlockingIOError):
+                private_host.accept()
+            assert house.stop() == 0, house.tail()
+        with pytest.raises(BlockingIOError):
+            private_host.accept()
+        # What was traded on paper is no ledger for real trades.
+        live = LIVE.format(kraken.public, kraken.private, kraken.key_file, CONSENT)
+        (tmp_path / "settings.toml").write_text(live)
+        house.start("--live", "--fingerprint", kraken.mark)
+        assert house.join() == 78
+        assert "begun in paper mode" in house.tail()
+
+
+def test_live_wants_three_consents_and_a_doctor_who_finds_nothing(
+    tmp_path: Path, kraken: Kraken
+) -> None:
+    def house_with(consent: str, *args: str) -> House:
+        settings = LIVE.format(kraken.public, kraken.private, kraken.key_file, consent)
+        return House(tmp_path, settings, args)
+
+    yes = ("--live", "--fingerprint", kraken.mark)
+    refusals = (
+        ("", yes, "live.consent", 78),
+        (CONSENT, yes[1:], "--live: missing", 78),
+        (CONSENT, yes[:1], "--fingerprint: missing", 78),
+        (CONSENT, (*yes[:2], "0000-0000"), "not the fingerprint", 78),
+    )
+    for consent, args, why, code in refusals:
+        house = house_with(consent, *args)
+        house.start()
+        assert house.join() == code, house.tail()
+        assert why in house.tail(2), house.tail()
+    assert kraken.orders() == {}
+
+    with house_with(CONSENT, *yes) as house:
+        house.wait("orders", lambda: house.status().get("orders", 0) >= 2)
+        assert kraken.orders(), "they rest there"
+        assert house.status()["mode"] == "live"
+        assert house.pid("exchange") == 0, "there is nothing to simulate"
+        assert not (house.home.data / "exchange.sqlite").exists()
+        assert house.stop() == 0, house.tail()
+    assert kraken.orders() == {}, "drained"
+
+    kraken.stop()
+    kraken.allow("query-funds", "modify-trades", "withdraw-funds")
+    kraken.start()
+    house.start()
+    assert house.join() == 1
+    assert "may do more than trade: withdraw-funds" in house.tail()
+    assert kraken.orders() == {}
+
+
+def test_nobody_starts_a_live_strategy_past_the_front_door(tmp_path: Path, kraken: Kraken) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    settings = LIVE.format(kraken.public, kraken.private, kraken.key_file, CONSENT)
+    (home.path / "user.toml").write_text(settings)
+    command = [sys.executable, "-m", "strategy", "--home", str(home.path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 78
+    assert "nobody consented" in done.stderr
