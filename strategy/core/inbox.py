@@ -118,6 +118,6 @@ def _hear_counter(memory: Memory, event: orders.RateCounter, now: Ns) -> None:
         limiter = known.limiter
         if pair and event.counter >= 0:
             # What is under way is not in the exchange's number yet, but in ours.
-            own = limiter.value(now, memory.config.rate_limit.decay_rate)
+            own = limiter.value(now, memory.config.rate_limit)
             limiter = replace(limiter, counter=max(own, event.counter), at=now)
         known.limiter = replace(limiter, threshold=event.threshold or limiter.threshold)

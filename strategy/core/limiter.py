@@ -21,6 +21,9 @@ from strategy.core.slots import Add, Amend, Cancel, Intent, reduces
 
 AMEND_AGES: Final = ((5, 3), (10, 2), (15, 1))
 YOUNG_PART: Final = 0.5
+TIER_DECAYS: Final = ((180, 3.75), (125, 2.34), (60, 1.0))
+"""(threshold, decay each second): Kraken, trading rate limits: Pro, Intermediate, Starter."""
+
 CANCEL_AGES: Final = ((5, 8), (10, 6), (15, 5), (45, 4), (90, 2), (300, 1))
 
 
@@ -31,8 +34,17 @@ class Limiter(Struct, frozen=True):
     at: Ns = Ns(0)
     threshold: int = 0
 
-    def value(self, now: Ns, decay: float) -> float:
+    def value(self, now: Ns, cfg: RateLimit) -> float:
+        """The counter now. It decays as the account's own tier lets it, never faster than set."""
+        decay = (
+            min(cfg.decay_rate, tier_decay(self.threshold)) if self.threshold else cfg.decay_rate
+        )
         return max(0.0, self.counter - decay * max(0, now - self.at) / SECOND)
+
+
+def tier_decay(threshold: int) -> float:
+    """What a tier's counter loses in a second; between two thresholds as the lower one's does."""
+    return next((decay for least, decay in TIER_DECAYS if threshold >= least), TIER_DECAYS[-1][1])
 
 
 def cost(intent: Intent, now: Ns) -> float:
@@ -55,7 +67,7 @@ def _by_age(age: int, table: tuple[tuple[int, int], ...]) -> float:
 
 def charged(limiter: Limiter, intent: Intent, now: Ns, cfg: RateLimit) -> Limiter:
     """The counter after this intent has left the house."""
-    counter = limiter.value(now, cfg.decay_rate) + cost(intent, now)
+    counter = limiter.value(now, cfg) + cost(intent, now)
     return Limiter(counter, now, limiter.threshold)
 
 
@@ -67,7 +79,7 @@ def admit(limiter: Limiter, intents: Sequence[Intent], now: Ns, cfg: RateLimit) 
     if not intents:
         return []
     most = (limiter.threshold or cfg.max_counter) * cfg.headroom_pct
-    counter = limiter.value(now, cfg.decay_rate)
+    counter = limiter.value(now, cfg)
     admitted: list[Intent] = []
     for intent in sorted(intents, key=_order):
         price = cost(intent, now)

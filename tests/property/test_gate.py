@@ -146,12 +146,12 @@ def test_the_counter_is_krakens_and_stays_below_the_headroom(
         at = Ns(now * MILLISECOND)
         [*admitted] = admit(limiter, [intent_of(kind, now, age)], at, cfg)
         assert kind != "cancel" or admitted, "a cancel is never held back"
-        before = limiter.value(at, cfg.decay_rate)
+        before = limiter.value(at, cfg)
         for intent in admitted:
             limiter = charged(limiter, intent, at, cfg)
             naive.pay(now, kind, age)
-        assert abs(limiter.value(at, cfg.decay_rate) - naive.value) < 1e-6 or not admitted
+        assert abs(limiter.value(at, cfg) - naive.value) < 1e-6 or not admitted
         if kind != "cancel" and admitted:
             assert naive.value <= most + 1e-6
         if not admitted:
-            assert limiter.value(at, cfg.decay_rate) == before
+            assert limiter.value(at, cfg) == before

@@ -76,7 +76,7 @@ def test_what_is_only_admitted_costs_nothing() -> None:
     """The gate may refuse it tick after tick; what never left must not fill the counter."""
     limiter = Limiter(1.0, NOW)
     admit(limiter, [Add(make_slot("b1"), WISH)], NOW, STARTER)
-    assert limiter.value(NOW, 1.0) == 1.0
+    assert limiter.value(NOW, STARTER) == 1.0
     assert admit(limiter, [], NOW, STARTER) == []
 
 
@@ -133,3 +133,11 @@ def test_no_sequence_of_recentred_ladders_breaks_a_tier(
             resting = replace(intent.slot, state=State.LIVE, changed=now)
             slots[place] = empty if isinstance(intent, Cancel) else resting
         now = Ns(now + int(pause * SECOND))
+
+
+@pytest.mark.parametrize(("threshold", "left"), [(60, 50.0), (125, 36.6), (180, 22.5), (0, 22.5)])
+def test_the_counter_decays_as_the_accounts_own_tier_does(threshold: int, left: float) -> None:
+    later = Ns(NOW + 10 * SECOND)
+    assert Limiter(60.0, NOW, threshold).value(later, CONFIG.rate_limit) == pytest.approx(left)
+    # A smaller rate in the settings stays smaller.
+    assert Limiter(60.0, NOW, threshold).value(later, STARTER) == 50.0

@@ -94,7 +94,7 @@ def test_what_the_gate_refuses_does_not_fill_the_rate_counter() -> None:
     desk.run(60)
     pair = desk.memory.pairs["BTC/EUR"]
     assert len(desk.resting) == 3
-    assert pair.limiter.value(desk.now, 3.75) < 1.0
+    assert pair.limiter.value(desk.now, desk.config.rate_limit) < 1.0
     assert "limits.open_orders" in desk.ask(control.Explain, slot="b5").text
 
 
