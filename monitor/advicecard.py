@@ -34,8 +34,8 @@ def _standing(status: Status, say: Say) -> list[tuple[str, str]]:
         name = REGIMES.get(given.regime_hint, given.regime_hint)
         rows.append((say("expects a market"), t(say(name))))
     for pair in status.pairs:
-        text = f"{pair.advice_bps:+.1f} {say('of')} {pair.lean_bps:+.1f} bps"
-        rows.append((f"{say('leans the prices of')} {pair.pair}", t(text)))
+        laid = f"{say('the prices lean by')} {pair.lean_bps:+.1f} bps"
+        rows.append((pair.pair, t(f"{say('wanted')} {pair.advice_bps:+.1f} bps, {laid}")))
     return rows
 
 
