@@ -103,10 +103,7 @@ class Access:
 
 
 class Tries(Struct, frozen=True):
-    """Failed logins: a bucket that holds LOGIN_TRIES and drains one each LOGIN_EACH.
-
-    One bucket for all: there is one owner, and on loopback every visitor has the same address.
-    """
+    """Failed logins of one visitor: a bucket of LOGIN_TRIES that drains by one each LOGIN_EACH."""
 
     level: float = 0.0
     at: Ns = Ns(0)

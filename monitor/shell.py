@@ -20,6 +20,7 @@ from monitor.advisor.providers import is_key
 from monitor.advisor.seen import AdvisorSeen
 from monitor.around import Around, LogFollower, keep_log, read_processes
 from monitor.control import Control, new_id
+from monitor.door import Door
 from monitor.metrics import Metrics
 from monitor.rates import Fetcher, is_wanted
 from monitor.telegram import Talk, Telegram
@@ -42,7 +43,10 @@ TAX_SOON: Final = 20 * SECOND
 TAX_LATE: Final = 300 * SECOND
 """Between two questions for the tax overview: after new fills, and without."""
 
-HTTP_CONNECTIONS: Final = 64
+HTTP_CONNECTIONS: Final = 512
+"""Of a site; those that have not asked yet are fewer (monitor/door.py)."""
+
+HTTP_BACKLOG: Final = 64
 HTTP_HEAD_BYTES: Final = 16_384
 HTTP_IDLE_S: Final = 10
 HTTP_STOP_S: Final = 2
@@ -255,7 +259,7 @@ def _listen(key: str, host: str, port: int) -> socket.socket:
         # After a kill the port is still remembered by the kernel for a minute.
         line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         line.bind((host, port))
-        line.listen(HTTP_CONNECTIONS)
+        line.listen(HTTP_BACKLOG)
     except OSError as error:
         line.close()
         text = f"{key}: port {port} of {host} cannot be used ({error.strerror}); choose another"
@@ -267,7 +271,8 @@ def _listen(key: str, host: str, port: int) -> socket.socket:
 def _server(app: Starlette) -> uvicorn.Server:
     settings = uvicorn.Config(
         app,
-        http="h11",
+        http=Door,
+        backlog=HTTP_BACKLOG,
         ws="none",
         lifespan="off",
         log_config=None,

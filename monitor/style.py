@@ -75,7 +75,8 @@ td:last-child,th:last-child{padding-right:0}
 justify-content:space-between;border-top:1px solid var(--line)}
 .grid td,.grid .n+.why{border:0;padding:0}.why,.mid td{grid-column:1/-1}
 .extra:empty{display:none}svg text{font-size:22px}
-table{font-size:.92rem}.page{padding:.6rem}section{padding:.8rem}summary,button,nav a{padding-block:.3rem}}
+table{font-size:.92rem}.page{padding:.6rem}
+section{padding:.8rem}summary,button,nav a{padding-block:.3rem}}
 @media(prefers-reduced-motion:no-preference){.gone .page{transition:opacity .3s}}
 .gone .page [data-part]{opacity:.55}
 """

@@ -31,6 +31,7 @@ from monitor.metrics import Metrics
 from monitor.page import Look, login_page, page, parts, result_page
 from monitor.style import POLICY
 from monitor.summary import summary
+from monitor.visitor import failed, visitor
 from monitor.words import Language, choose
 from shared.control import AnyRequest
 
@@ -55,6 +56,10 @@ class Outcome(Struct, frozen=True):
 
     ok: bool
     text: str
+
+
+Barred = tuple[str, int]
+"""Why somebody sees nothing: a text for him ("" where he has shown nothing), and the HTTP code."""
 
 
 class Desk(Struct, frozen=True):
@@ -108,7 +113,7 @@ class _Site:
         self._access = access
         self._token_file = token_file
         self._language = language
-        self._tries = Tries()
+        self._tries: dict[str, Tries] = {}
         self._streams = 0
 
     async def show(self, request: Request) -> Response:
@@ -116,10 +121,13 @@ class _Site:
             return _plain("this name is not served here", 421)
         token = request.query_params.get("token")
         if token is not None:
+            if request.headers.get("sec-fetch-site") == "cross-site":
+                # An image on some page of the web that guesses in the owner's name.
+                return self._refuse(request, "This is not right.", 403)
             # Out of the address bar and the history at once.
             return self._try("", token, request)
-        if not self._admitted(request):
-            return self._refuse(request, "")
+        if (barred := self._barred(request)) is not None:
+            return self._refuse(request, *barred)
         asked = request.query_params.get("lang")
         language = choose(asked, "") if asked else self._spoken(request)
         view, around, now, wall = self._desk.look()
@@ -214,21 +222,25 @@ class _Site:
     def _refusal(self, request: Request) -> Response | None:
         if not is_ours(request.headers.get("host")):
             return _plain("this name is not served here", 421)
-        if not self._admitted(request):
-            return _plain(f"show the token: Authorization: Bearer ... ({self._token_file})", 401)
+        if (barred := self._barred(request)) is not None:
+            fault, code = barred
+            told = f"show the token: Authorization: Bearer ... ({self._token_file})"
+            return _plain(f"{fault} {told}".strip(), code)
         return None
 
-    def _admitted(self, request: Request) -> bool:
-        cookie = request.cookies.get(self._access.cookie_name)
-        return self._access.admits(cookie, request.headers.get("authorization"))
+    def _barred(self, request: Request) -> Barred | None:
+        """Why this visitor sees nothing; None where he may."""
+        if self._access.admits_browser(request.cookies.get(self._access.cookie_name)):
+            return None
+        shown = request.headers.get("authorization")
+        if shown is None:
+            return "", 401
+        return self._judge(request, right=self._access.admits(None, shown))
 
     def _try(self, name: str, secret: str, request: Request) -> Response:
-        now = self._desk.look()[2]
-        if not self._tries.allows(now):
-            return self._refuse(request, "Too many tries. Wait a minute.", 429)
-        if not self._access.lets_in(name, secret):
-            self._tries = self._tries.failed(now)
-            return self._refuse(request, "This is not right.")
+        barred = self._judge(request, right=self._access.lets_in(name, secret))
+        if barred is not None:
+            return self._refuse(request, *barred)
         answer = RedirectResponse("/", status_code=303, headers=HEADERS)
         answer.set_cookie(
             self._access.cookie_name,
@@ -238,6 +250,17 @@ class _Site:
             samesite="strict",
         )
         return answer
+
+    def _judge(self, request: Request, *, right: bool) -> Barred | None:
+        """Of a secret that was shown; None where it is right, and not too many were wrong."""
+        now = self._desk.look()[2]
+        who = visitor(request.client, request.scope.get("server"))
+        if not self._tries.get(who, Tries()).allows(now):
+            return "Too many tries. Wait a minute.", 429
+        if right:
+            return None
+        self._tries = failed(self._tries, who, now)
+        return "This is not right.", 401
 
     def _refuse(self, request: Request, fault: str, code: int = 401) -> Response:
         headers = HEADERS | {"WWW-Authenticate": "Bearer"}

@@ -65,6 +65,7 @@ WORLD: Final = {
         "strategy/shell.py",
         "monitor/shell.py",
         "monitor/control.py",
+        "monitor/door.py",
         "monitor/rates.py",
         "monitor/telegram.py",
         "monitor/advisor/advisor.py",

@@ -30,8 +30,9 @@ VIEW = hear(View(), status(), NOW, WALL)
 class Visitor:
     """A browser without a network: keeps cookies, follows nothing."""
 
-    def __init__(self, app: Starlette, home: str) -> None:
-        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=home)
+    def __init__(self, app: Starlette, home: str, address: str = "127.0.0.5") -> None:
+        line = httpx.ASGITransport(app, client=(address, 50_000))
+        self._client = httpx.AsyncClient(transport=line, base_url=home)
         self.cookies = self._client.cookies
 
     def get(self, path: str, **how: Any) -> httpx.Response:
@@ -105,7 +106,7 @@ def test_a_program_shows_the_token_in_a_header(client: Visitor) -> None:
     good = {"Authorization": f"Bearer {TOKEN}"}
     assert client.get("/api/status", headers=good).status_code == 200
     for bad in (f"Bearer {TOKEN}x", "Bearer ", "Bearer", f"Basic {TOKEN}", TOKEN, "Bearer \xff"):
-        answer = client.get("/api/status", headers=[(b"Authorization", bad.encode("latin-1"))])
+        answer = visitor().get("/api/status", headers=[(b"Authorization", bad.encode("latin-1"))])
         assert answer.status_code == 401, bad
 
 
@@ -304,11 +305,33 @@ def test_guessing_is_slowed_and_ends_by_itself() -> None:
     for _ in range(5):
         assert client.post("/", data={"token": "guess"}).status_code == 401
     assert client.post("/", data={"token": TOKEN}).status_code == 429
+    bearer = {"Authorization": "Bearer guess"}
+    assert client.get("/api/status", headers=bearer).status_code == 429
     tries = Tries()
     for _ in range(5):
         tries = tries.failed(NOW)
     assert not tries.allows(NOW)
     assert tries.allows(Ns(NOW + 13 * SECOND))
+
+
+def test_who_guesses_locks_out_himself_and_nobody_else() -> None:
+    desk = Desk(lambda: (VIEW, Around(), NOW, WALL), Bot().ask, one_push, lambda: "m" * 9)
+    app = status_app(desk, Access(TOKEN, 8080), "/home/x/dashboard_token")
+    guesser, owner = (Visitor(app, "http://127.0.0.1:8080", f"127.0.0.{n}") for n in (7, 8))
+    for _ in range(9):
+        guesser.post("/", data={"token": "guess"})
+    assert guesser.post("/", data={"token": TOKEN}).status_code == 429
+    assert owner.post("/", data={"token": TOKEN}).status_code == 303
+    assert owner.get("/").status_code == 200
+
+
+def test_a_page_of_the_web_cannot_guess_in_the_owners_name() -> None:
+    client = visitor()
+    image = {"Sec-Fetch-Site": "cross-site"}
+    for _ in range(9):
+        assert client.get("/", params={"token": "x"}, headers=image).status_code == 403
+    assert client.get("/", params={"token": TOKEN}, headers=image).status_code == 403
+    assert client.get("/", params={"token": TOKEN}).status_code == 303
 
 
 def test_a_name_and_password_open_it_too() -> None:
