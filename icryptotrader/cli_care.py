@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from icryptotrader.options import ConfigOption, HomeOption, JsonOption, home_of
 from shared.config import ROOT, load_all
+from shared.config_layers import SECRET_KEYS, read_layer, secret_in
 
 app = typer.Typer()
 config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
@@ -19,32 +19,47 @@ app.add_typer(config_app, name="config")
 
 @app.command()
 def setup(
+    context: typer.Context,
     answers: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Answers instead of questions, as user.toml has them."),
     ] = None,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="Where to.", show_default=False)
-    ] = ROOT / "config" / "user.toml",
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Where to. Default: config/user.toml; with --home, user.toml of the home.",
+        ),
+    ] = None,
     language: Annotated[Literal["en", "de"], typer.Option(help="en or de.")] = "en",
+    home: HomeOption = None,
 ) -> None:
     """Ask what must be known, check each answer, and write config/user.toml (mode 0600).
 
-    It may be run again: what stands in the file is offered, and its comments stay.
+    In live mode it asks for the key, looks at its rights and the account, and offers to read the
+    past in. It may be run again: what stands in the file is offered, and its comments stay.
     """
-    from icryptotrader.wizard import Answers, ask_person
-    from icryptotrader.wizard import setup as run
+    from icryptotrader.wizard.asking import Answers, ask_person
+    from icryptotrader.wizard.flow import setup as run
 
+    place = home_of(context, home)
+    said = home or context.find_root().obj
+    target = output or (place.path if said else ROOT / "config") / "user.toml"
     try:
         if answers is not None:
-            done = run(output, Answers(tomllib.loads(answers.read_text())), language, typer.echo)
+            layer = read_layer(answers)
+            if layer.others_may_read and holds_secrets(layer.values):
+                raise ValueError(f"others may read the secrets in it; chmod 600 {answers}")
+            done = run(target, Answers(layer.values), language, typer.echo, place)
         elif sys.stdin.isatty():
-            done = run(output, ask_person, language, typer.echo)
+            done = run(target, ask_person, language, typer.echo, place)
         else:
             typer.echo("there is nobody to ask: give --answers FILE", err=True)
             raise typer.Exit(2)
     except (OSError, ValueError) as error:
-        typer.echo(f"{answers or output}: {error}", err=True)
+        typer.echo(f"{answers or target}: {error}", err=True)
         raise typer.Exit(1) from None
     if not done:
         typer.echo("nothing was written", err=True)
@@ -111,3 +126,8 @@ def show_config(
 
     loaded = load_all(home_of(context, home), config)
     typer.echo(with_origins(loaded) if origin else as_json(loaded.config))
+
+
+def holds_secrets(values: dict[str, Any]) -> bool:
+    """Whether an answers file says what nobody else may know."""
+    return any(secret_in(values, key) for key in (*SECRET_KEYS, "key.api_secret"))

@@ -5,28 +5,18 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import httpx
 import pytest
 
-from shared.config import Home, read_key
+from shared.config import Home
 from shared.config_checks import CONSENT
-from shared.kraken.rest import Call, make_signer, request_of
-from shared.secret import fingerprint
-from tests.e2e.harness import START_S, House, free_ports
+from tests.e2e.harness import House
+from tests.e2e.kraken import Kraken
 
 pytestmark = pytest.mark.house
-
-KRAKEN: Final = """
-[demo]
-public_port = {0}
-private_port = {1}
-speed = 2
-"""
 
 PAPER: Final = """
 mode = "paper"
@@ -47,69 +37,6 @@ private_url = "ws://127.0.0.1:{1}/v2"
 rest_url = "http://127.0.0.1:{1}"
 key_file = "{2}"
 """
-
-
-class Kraken:
-    """The simulated exchange alone, in a home of its own: to the house under test it is Kraken."""
-
-    def __init__(self, folder: Path) -> None:
-        self.home = Home(folder / "kraken")
-        self.home.make()
-        self.public, self.private = free_ports(2)
-        self._config = folder / "kraken.toml"
-        self._config.write_text(KRAKEN.format(self.public, self.private))
-        self._process: subprocess.Popen[bytes] | None = None
-        self._nonce = 0
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "sim", "--home", str(self.home.path)]
-        self._process = subprocess.Popen([*command, "--config", str(self._config)])
-        deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline:
-            assert self._process.poll() is None, "the exchange has ended"
-            try:
-                httpx.get(f"http://127.0.0.1:{self.public}/0/public/Time", timeout=5)
-            except httpx.HTTPError:
-                time.sleep(0.1)
-            else:
-                return
-        raise AssertionError("the exchange does not answer")
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(30)
-
-    @property
-    def key_file(self) -> Path:
-        return self.home.data / "demo_key.toml"
-
-    @property
-    def mark(self) -> str:
-        return fingerprint(read_key(self.key_file))
-
-    def allow(self, *rights: str) -> None:
-        """From its next start on its keys say that they may do this."""
-        told = ", ".join(f'"{right}"' for right in rights)
-        self.key_file.write_text(f"permissions = [{told}]\n" + self.key_file.read_text())
-
-    def ask(self, method: str) -> Any:
-        """With the guests' key, so that the nonces of the house are its own."""
-        key = read_key(self.home.data / "guest_key.toml")
-        self._nonce = max(self._nonce + 1, time.time_ns() // 1000)
-        request = request_of(Call(method), make_signer(key.key, key.secret), self._nonce)
-        answer = httpx.post(
-            f"http://127.0.0.1:{self.private}{request.path}",
-            content=request.body,
-            headers=dict(request.headers),
-            timeout=10,
-        ).json()
-        assert answer["error"] == []
-        return answer["result"]
-
-    def orders(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.ask("OpenOrders")["open"]
-        return found
 
 
 @pytest.fixture

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import stat
+import threading
 import tomllib
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icryptotrader.wizard import QUESTIONS, Answers, Question, Value, set_key, setup
-from shared.config import DEFAULTS
+from icryptotrader.wizard.asking import Answers
+from icryptotrader.wizard.edit import set_key
+from icryptotrader.wizard.flow import setup as set_up
+from icryptotrader.wizard.questions import QUESTIONS, Language, Question, Value
+from shared.config import DEFAULTS, Home
 from shared.config_layers import value_at
 
 GIVEN: dict[str, Any] = {
@@ -22,12 +29,41 @@ GIVEN: dict[str, Any] = {
 }
 
 
-def test_an_answers_file_writes_settings_for_the_owner_alone(tmp_path: Path) -> None:
+def setup(path: Path, ask: Any, language: Language, tell: Callable[[str], None]) -> bool:
+    return set_up(path, ask, language, tell, Home(path.parent / "home"))
+
+
+class Bots(BaseHTTPRequestHandler):
+    """Telegram, as far as it says who a token is."""
+
+    def do_GET(self) -> None:
+        good = self.path == "/bot1:abc/getMe"
+        body = {"ok": good} if good else {"ok": False, "description": "Unauthorized"}
+        self.send_response(200 if good else 401)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def telegram() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Bots) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_answers_file_writes_settings_for_the_owner_alone(tmp_path: Path, telegram: str) -> None:
     path, said = tmp_path / "config" / "user.toml", list[str]()
+    path.parent.mkdir()
+    path.write_text(f'[telegram]\napi_url = "{telegram}"\n')
     assert setup(path, Answers(GIVEN), "en", said.append)
     found = tomllib.loads(path.read_text())
     assert found["grid"]["levels"] == 4
-    assert found["telegram"] == GIVEN["telegram"]
+    assert found["telegram"] == GIVEN["telegram"] | {"api_url": telegram}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert str(path) in said[-1]
     again = path.read_text()
@@ -44,6 +80,8 @@ def test_an_answers_file_writes_settings_for_the_owner_alone(tmp_path: Path) -> 
         {"grid": {"order_size_quote": "much"}},
         {"telegram": {"enabled": True, "chat_id": "me"}},
         {"tax": {"marginal_rate": 42}},
+        {"mode": "live", "live": {"consent": "yes"}},
+        {"grid": {"levles": 3}},
     ],
 )
 def test_a_wrong_answer_writes_nothing(tmp_path: Path, change: dict[str, Any]) -> None:
@@ -51,6 +89,28 @@ def test_a_wrong_answer_writes_nothing(tmp_path: Path, change: dict[str, Any]) -
     assert not setup(path, Answers(change), "en", said.append)
     assert not path.exists()
     assert said
+
+
+def test_a_token_that_telegram_refuses_is_asked_for_again(tmp_path: Path, telegram: str) -> None:
+    path, said = tmp_path / "user.toml", list[str]()
+    path.write_text(f'[telegram]\napi_url = "{telegram}"\nchat_id = "42"\n')
+    tokens = ["1:xyz", "1:abc"]
+
+    def person(question: Question, text: str, default: Value) -> Value | None:
+        if question.key == "telegram.enabled":
+            return True
+        return tokens.pop(0) if question.key == "telegram.bot_token" else default
+
+    assert setup(path, person, "en", said.append)
+    assert any("Unauthorized" in line for line in said)
+    assert tomllib.loads(path.read_text())["telegram"]["bot_token"] == "1:abc"
+
+
+def test_the_grid_of_the_answers_is_shown(tmp_path: Path) -> None:
+    said = list[str]()
+    answers = Answers({"mode": "paper", "grid": {"levels": 3}})
+    assert setup(tmp_path / "user.toml", answers, "en", said.append)
+    assert "buy  3" in "\n".join(said)
 
 
 def test_a_person_is_asked_again_and_may_leave(tmp_path: Path) -> None:
