@@ -39,7 +39,7 @@ from shared.control import (
     decode_reply,
     encode_request,
 )
-from strategy import ctl_view
+from strategy import ctl_screen, ctl_view
 from strategy.ctl_view import Shown
 
 SOCKET: Final = "run/strategy.ctl"
@@ -98,7 +98,7 @@ def settle(context: typer.Context, home: HomeOption = None) -> None:
 @app.command()
 def status(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """The whole view on one screen: state, grid, fills, balances, ages, alerts."""
-    _ask(context, home, AskStatus(*_head()), json=json, show=ctl_view.status)
+    _ask(context, home, AskStatus(*_head()), json=json, show=ctl_screen.status)
 
 
 @app.command()

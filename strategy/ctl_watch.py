@@ -13,7 +13,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from strategy import ctl_view
+from strategy import ctl_screen
 
 Fetch = Callable[[], tuple[Mapping[str, Any] | None, str]]
 """The status, or None and why there is none."""
@@ -39,4 +39,4 @@ def picture(data: Mapping[str, Any] | None, why: str) -> Group:
     """The screen as `strategy-ctl status` has it, or why there is nothing to show."""
     if data is None:
         return Group(Text(why, "red"), Text("Ctrl-C ends watching.", "dim"))
-    return Group(*ctl_view.status(data), Text("Ctrl-C ends watching.", "dim"))
+    return Group(*ctl_screen.status(data), Text("Ctrl-C ends watching.", "dim"))

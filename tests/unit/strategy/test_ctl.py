@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from shared.bus import ControlServer
 from shared.control import AnyRequest, Reply, decode_request, encode_reply
 from shared.frames import PairView, SlotView, Status
 from shared.units import Ns
-from strategy import ctl_view
+from strategy import ctl_screen, ctl_view
 
 Answer = Callable[[AnyRequest], Reply | None]
 
@@ -113,6 +114,39 @@ def test_status_for_people_is_one_screen(tmp_path: Path) -> None:
         assert said in done.stdout
 
 
+@pytest.mark.parametrize(("levels", "pairs"), [(5, 1), (20, 1), (5, 2), (0, 1)])
+def test_status_fits_a_terminal_of_24_lines_of_80(levels: int, pairs: int) -> None:
+    names = [f"C{n}/EUR" for n in range(pairs)]
+    slots = [
+        {"slot": f"{side[0]}{n}", "pair": pair, "side": side, "state": "live",
+         "price": f"{85_000 + (n if side == 'sell' else -n) * 250}.5", "qty": "0.00588235",
+         "why": "a reason that is much longer than a line of the terminal is wide " * 3}
+        for pair in names for side in ("sell", "buy") for n in range(1, levels + 1)
+    ]  # fmt: skip
+    fill = {"time": "2026-05-28T20:01:40.1Z", "side": "buy", "qty": "1", "price": "2", "fee": "3"}
+    data = msgspec.structs.asdict(a_status()) | {
+        "pairs": [msgspec.structs.asdict(a_status().pairs[0]) | {"pair": pair} for pair in names],
+        "slots": slots,
+        "last_fills": [fill] * 50,
+        "waits_for": ["something"] * 9,
+        "balances": [("BTC", "0.7085373400"), ("EUR", "59992.8021"), ("USD", "1")],
+    }
+    console = Console(width=80, record=True, file=io.StringIO())
+    for part in ctl_screen.status(data):
+        console.print(part)
+    lines = console.export_text().splitlines()
+    assert len(lines) <= 23  # The last one is the prompt's.
+    assert max(map(len, lines)) <= 80
+    told = "\n".join(lines)
+    assert "BTC 0.70853734  EUR 59992.8021" in told
+    assert "and 7 more: --json" in told
+    assert told.count("fill ") >= 2
+    if levels:
+        assert told.index("s1 ") < told.index("85250.5") < told.index("84750.5")
+    if levels == 20:
+        assert "and 14 more rungs: strategy-ctl orders" in told
+
+
 @pytest.mark.parametrize(
     ("args", "tag"),
     [
@@ -180,7 +214,7 @@ def test_a_reason_of_a_page_is_refused_here(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "show", [ctl_view.status, ctl_view.orders, ctl_view.lots, ctl_view.explain]
+    "show", [ctl_screen.status, ctl_view.orders, ctl_view.lots, ctl_view.explain]
 )
 def test_an_answer_that_lacks_everything_is_shown_as_dashes(show: Callable[..., object]) -> None:
     console = Console(width=100, record=True)
