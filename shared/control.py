@@ -119,6 +119,13 @@ class TakeRates(Request, frozen=True, forbid_unknown_fields=True, tag="rates-tak
     data: Annotated[bytes, Meta(min_length=1, max_length=RATES_LIMIT)]
 
 
+class ResetPeak(Request, frozen=True, forbid_unknown_fields=True, tag="reset-peak"):
+    """Measure the drawdown from the present equity on: ends a pause, and forgets what was lost."""
+
+    reason: Reason
+    word: Annotated[str, Meta(max_length=16)]  # "reset-peak", typed again
+
+
 class Shutdown(Request, frozen=True, forbid_unknown_fields=True, tag="shutdown"):
     """Drain and stop."""
 
@@ -140,6 +147,7 @@ AnyRequest = (
     | AskRates
     | TakeRates
     | SwitchAdvice
+    | ResetPeak
     | Shutdown
 )
 

@@ -33,6 +33,7 @@ from shared.control import (
     Kill,
     Reason,
     Reply,
+    ResetPeak,
     Resume,
     Shutdown,
     SwitchAdvice,
@@ -238,6 +239,26 @@ def advice(
         _end(USAGE, f"advice: say on or off, not {switch!r}", json=json)
     short = _short(reason, LONGEST_REASON, "REASON")
     _ask(context, home, SwitchAdvice(*_head(), on=switch == "on", reason=short), json=json)
+
+
+@app.command("reset-peak")
+def reset_peak(
+    context: typer.Context,
+    reason: ReasonArgument,
+    home: HomeOption = None,
+    json: JsonOption = False,
+    word: Annotated[
+        str | None, typer.Option("--yes", metavar="reset-peak", help="The word, for scripts.")
+    ] = None,
+) -> None:
+    """Measure the drawdown from the present equity on: ends a risk pause; survives a restart.
+
+    The word `reset-peak` must be typed again.
+    """
+    short = _short(reason, LONGEST_REASON, "REASON")
+    warning = "What was lost so far no longer counts for any pause."
+    word = _typed("reset-peak", word, warning, json=json)
+    _ask(context, home, ResetPeak(*_head(), reason=short, word=word), json=json)
 
 
 @app.command()

@@ -23,6 +23,7 @@ from shared.control import (
     Hold,
     Kill,
     Reply,
+    ResetPeak,
     Resume,
     Shutdown,
     SwitchAdvice,
@@ -30,12 +31,14 @@ from shared.control import (
 )
 from shared.units import Ns
 from strategy.core import audit, killing, published, taxview, view
+from strategy.core.account import worth
 from strategy.core.advice import NEUTRAL, weigh_advice
 from strategy.core.explain import explain
 from strategy.core.lifecycle import Phase, Turn, turn
 from strategy.core.memory import Day, Memory
 from strategy.core.memory import Kill as Killed
 from strategy.core.out import Answer, Out, Tell, Unflag
+from strategy.core.risk import Risk
 from strategy.ledger.entries import AuditEntry, Remember
 from strategy.ledger.rates import RatesError
 
@@ -198,6 +201,26 @@ def _take_rates(memory: Memory, request: TakeRates, now: Ns) -> Handled:
     return True, text, data | published.describe(memory.published, memory.wall)[1], out
 
 
+def _reset_peak(memory: Memory, request: ResetPeak, now: Ns) -> Handled:
+    """The peak is the present equity: from here on the drawdown is counted anew."""
+    if request.word != "reset-peak":
+        return False, 'type the word "reset-peak" to confirm', {}, []
+    equity = worth(memory, memory.books.expected or memory.balances)
+    if equity <= 0.0:
+        return False, "the equity is not known now (a balance or a price is missing)", {}, []
+    was = memory.risk
+    memory.risk = Risk(equity, equity)
+    memory.peak_kept = (now, equity)
+    text = f"the peak was {was.peak:.2f}, is now {equity:.2f}; the drawdown was {was.drawdown:.1%}"
+    data: dict[str, object] = {"peak_was": round(was.peak, 2), "peak": round(equity, 2)}
+    out: list[Out] = [
+        Remember("peak", repr(equity)),
+        _audit(memory, "reset-peak", f"{request.reason}: {text}"),
+        Tell("warning", "peak", f"reset by the operator: {text}"),
+    ]
+    return True, text, data, out
+
+
 def _shutdown(memory: Memory, request: Shutdown, now: Ns) -> Handled:
     stop(memory, now)
     return True, "draining: own orders are cancelled, then the switch is disarmed", {}, []
@@ -233,6 +256,7 @@ HANDLERS: Final[dict[type[Any], Callable[[Memory, Any, Ns], Handled]]] = {
     Kill: _kill,
     Advise: _advise,
     SwitchAdvice: _switch_advice,
+    ResetPeak: _reset_peak,
     AskRates: _rates,
     TakeRates: _take_rates,
     Shutdown: _shutdown,

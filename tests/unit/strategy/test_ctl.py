@@ -157,6 +157,9 @@ def test_status_fits_a_terminal_of_24_lines_of_80(levels: int, pairs: int) -> No
         (("cancel-all",), "cancel-all"),
         (("flatten", "--yes", "flatten"), "flatten"),
         (("explain", "b1"), "explain"),
+        (("advice", "off", "no trust"), "advice"),
+        (("advice", "on", "trust"), "advice"),
+        (("reset-peak", "accepted", "--yes", "reset-peak"), "reset-peak"),
         (("shutdown",), "shutdown"),
     ],
 )
@@ -200,7 +203,18 @@ def test_silence_is_4_and_no_hang(tmp_path: Path) -> None:
     assert "did not answer" in done.stderr
 
 
-@pytest.mark.parametrize("args", [("flatten",), ("flatten", "--yes", "yes"), ("hold",), ("fly",)])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("flatten",),
+        ("flatten", "--yes", "yes"),
+        ("hold",),
+        ("fly",),
+        ("advice", "maybe", "x"),
+        ("reset-peak", "x"),
+        ("reset-peak", "x", "--yes", "yes"),
+    ],
+)
 def test_what_was_not_said_right_is_2_and_asks_nothing(
     tmp_path: Path, args: tuple[str, ...]
 ) -> None:
