@@ -6,7 +6,7 @@ Rule: what writes takes the strategy's lock; what reads needs no running strateg
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -23,13 +23,20 @@ HomeOption = Annotated[
 def bring_in(
     context: typer.Context,
     files: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            help="Kraken's ledgers.csv and trades.csv, a table of manual lots, or with --json one "
-            "document that `ledger export` wrote."
+            help="Kraken's ledgers.csv and trades.csv, what --rest has kept, a table of manual "
+            "lots, or with --json one document that `ledger export` wrote."
         ),
-    ],
+    ] = None,
     home: HomeOption = None,
+    rest: Annotated[
+        bool, typer.Option("--rest", help="Ask the account's exchange for its whole past.")
+    ] = False,
+    tier: Annotated[
+        Literal["starter", "intermediate", "pro"],
+        typer.Option(help="The account's verification level: how fast --rest may ask."),
+    ] = "intermediate",
     apply: Annotated[bool, typer.Option("--apply", help="Write; else only say.")] = False,
     why: Annotated[str, typer.Option(help="A reason for the record.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Restore a whole ledger.")] = False,
@@ -39,11 +46,19 @@ def bring_in(
     Everything of one call is written together or not at all. Exit code 1 where it is refused.
     """
     place = home_of(context, home)
+    named = files or []
     if json:
-        raise typer.Exit(_restore(place, files))
+        raise typer.Exit(_restore(place, named))
     from icryptotrader.ledger_import import import_history
 
-    raise typer.Exit(import_history(place, files, apply=apply, tell=typer.echo, why=why))
+    fetched = _fetched(place, tier) if rest else []
+    if not (named or fetched):
+        raise typer.BadParameter("name a file, or say --rest")
+    code = import_history(place, [*named, *fetched], apply=apply, tell=typer.echo, why=why)
+    if fetched and (code or not apply):
+        kept = " ".join(str(path) for path in fetched)
+        typer.echo(f"to write what was fetched: icryptotrader ledger import --apply {kept}")
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -149,6 +164,17 @@ def verify(
     if found:
         raise typer.Exit(1)
     typer.echo("The ledger is sound.")
+
+
+def _fetched(home: Home, tier: str) -> list[Path]:
+    from icryptotrader.ledger_fetch import FetchError, fetch
+    from shared.config import load
+    from strategy.ledger.kraken_csv import CsvError
+
+    try:
+        return fetch(home, load(home), tier, typer.echo)
+    except (FetchError, CsvError, OSError) as error:
+        _refuse(f"nothing was read in: {error}")
 
 
 def home_of(context: typer.Context, given: str | None) -> Home:

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from icryptotrader.lots import LEDGER, house_wall
 from shared.config import Home
 from shared.orders import Filled
 from shared.process import LockHeld, lock
-from shared.units import Ns, plain
+from shared.units import SECOND, Ns, plain
 from strategy.ledger.book import BookError, keep
 from strategy.ledger.entries import (
     AuditEntry,
@@ -26,8 +28,8 @@ from strategy.ledger.entries import (
 )
 from strategy.ledger.events import KRAKEN, TaxEvent, of_trade, quantity_of
 from strategy.ledger.evidence import Evidence, read_evidence
-from strategy.ledger.history import History, read_history
-from strategy.ledger.kraken_csv import CsvError, kind_of
+from strategy.ledger.history import History, read_history, table_kind
+from strategy.ledger.kraken_csv import CsvError
 from strategy.ledger.lots import trade_of
 from strategy.ledger.rates import fingerprint
 from strategy.ledger.records import LedgerError
@@ -65,7 +67,7 @@ def import_history(
         tell("dry run: nothing was written; the same with --apply writes it")
         return 0
     wall = house_wall(home)
-    added = write(home, _entries(history, raw, tables, wall, why), tell)
+    added = write(home, _entries(history, known, raw, tables, (wall, why)), tell)
     if added is None:
         return 1
     tell(f"written: {added} fills and {_new_events(history, known)} other events")
@@ -111,7 +113,7 @@ def _told(history: History, known: Evidence, tell: Tell) -> list[str]:
     faults += [
         f"{event.id}: booked with other values"
         for event in history.events
-        if event.id in moved and moved[event.id] != event
+        if event.id in moved and not _is_same(moved[event.id], event)
     ]
     faults += [
         f"fill {fill.exec_id}: has values that cannot be booked"
@@ -170,12 +172,22 @@ def _tell_balances(history: History, known: Evidence, tell: Tell) -> None:
         )
 
 
+def _is_same(booked: TaxEvent, told: TaxEvent) -> bool:
+    """One event told twice: exports cut its moment to the second, answers to requests do not."""
+    return abs(booked.wall - told.wall) < SECOND and replace(told, wall=booked.wall) == booked
+
+
 def _entries(
-    history: History, raw: dict[str, bytes], tables: dict[str, str], wall: Ns, why: str
+    history: History,
+    known: Evidence,
+    raw: dict[str, bytes],
+    tables: dict[str, str],
+    said: tuple[Ns, str],
 ) -> list[Entry | Imported]:
+    (wall, why), booked = said, {entry.event.id for entry in known.movements}
     hashes = {name: fingerprint(data) for name, data in raw.items()}
     found: list[Entry | Imported] = [
-        EvidenceEntry(hashes[name], Path(name).name, kind_of(tables[name]), wall, data)
+        EvidenceEntry(hashes[name], Path(name).name, table_kind(tables[name]), wall, data)
         for name, data in raw.items()
     ]
     reason = why or "imported"
@@ -183,6 +195,7 @@ def _entries(
     found += [
         MovementEntry(event, hashes[history.named[event.id]], reason, wall)
         for event in history.events
+        if event.id not in booked
     ]
     told = ", ".join(f"{Path(name).name} {sha256}" for name, sha256 in hashes.items())
     found.append(AuditEntry(wall, "operator", "ledger import", f"{reason}: {told}"))

@@ -30,7 +30,6 @@ from strategy.ledger.events import (
 )
 from strategy.ledger.kraken_csv import (
     LEDGERS,
-    MANUAL,
     TRADES,
     CsvError,
     LedgerRow,
@@ -40,6 +39,16 @@ from strategy.ledger.kraken_csv import (
     ledger_rows,
     manual_rows,
     trade_rows,
+)
+from strategy.ledger.kraken_rest import (
+    REST_BALANCES,
+    REST_LEDGERS,
+    REST_TRADES,
+    is_rest,
+    kind_of_rest,
+    rest_balances,
+    rest_ledger_rows,
+    rest_trade_rows,
 )
 from strategy.ledger.lots import SATS_DECIMALS
 from strategy.ledger.rates import CURRENCIES, EURO
@@ -95,43 +104,31 @@ def read_history(tables: Mapping[str, str]) -> History:
     ledger: dict[str, LedgerRow] = {}
     trades: dict[str, TradeRow] = {}
     manual: dict[str, ManualRow] = {}
+    held: dict[str, Decimal] | None = None
     named: dict[str, str] = {}
     for name, text in tables.items():
         try:
-            match kind_of(text):
-                case kind if kind == LEDGERS:
-                    for row in ledger_rows(text):
-                        ledger[row.txid] = row
-                        named.setdefault(row.txid, name)
-                        named.setdefault(row.refid, name)
-                case kind if kind == TRADES:
-                    for trade in trade_rows(text):
-                        trades[trade.txid] = trade
-                        named.setdefault(trade.txid, name)
-                case kind if kind == MANUAL:
-                    for lot in manual_rows(text):
-                        manual[lot.id] = lot
-                        named.setdefault(lot.id, name)
+            kind = table_kind(text)
+            if kind in (LEDGERS, REST_LEDGERS):
+                for row in (ledger_rows if kind == LEDGERS else rest_ledger_rows)(text):
+                    ledger[row.txid] = row
+                    named.setdefault(row.txid, name)
+                    named.setdefault(row.refid, name)
+            elif kind in (TRADES, REST_TRADES):
+                for trade in (trade_rows if kind == TRADES else rest_trade_rows)(text):
+                    trades[trade.txid] = trade
+                    named.setdefault(trade.txid, name)
+            elif kind == REST_BALANCES:
+                held = rest_balances(text)
+            else:
+                for lot in manual_rows(text):
+                    manual[lot.id] = lot
+                    named.setdefault(lot.id, name)
         except CsvError as error:
             raise CsvError(f"{name}: {error}") from error
     notes: list[str] = []
-    groups: dict[str, list[LedgerRow]] = {}
-    alone: list[LedgerRow] = []
-    for row in ledger.values():
-        if row.kind in _TRADING:
-            groups.setdefault(row.refid, []).append(row)
-        else:
-            alone.append(row)
-    exchanged = [
-        found
-        for name, rows in groups.items()
-        if (found := _of_rows(name, rows, trades.get(name), notes)) is not None
-    ]
-    exchanged += [
-        found
-        for name, trade in trades.items()
-        if name not in groups and (found := _of_trade(trade, notes)) is not None
-    ]
+    exchanged = _exchanged(ledger.values(), trades, notes)
+    alone = [row for row in ledger.values() if row.kind not in _TRADING]
     events: list[TaxEvent] = [event for event in exchanged if event.asset != COIN]
     events += [event for row in alone if (event := _of_row(row, notes)) is not None]
     events += [_of_manual(row) for row in manual.values()]
@@ -145,13 +142,31 @@ def read_history(tables: Mapping[str, str]) -> History:
         ),
         events=tuple(in_order(events)),
         notes=tuple(notes),
-        balances=tuple(_balances(ledger.values())),
+        balances=tuple(_balances(ledger.values(), held)),
         rows=len(ledger) + len(trades) + len(manual),
         named=named,
     )
 
 
+def table_kind(text: str) -> str:
+    """Which kind of file this is; CsvError where it is none that is known."""
+    return kind_of_rest(text) if is_rest(text) else kind_of(text)
+
+
 # Trades.
+
+
+def _exchanged(
+    rows: Iterable[LedgerRow], trades: Mapping[str, TradeRow], notes: list[str]
+) -> list[Exchanged]:
+    """Every trade that can be booked: from its ledger rows where there are any."""
+    groups: dict[str, list[LedgerRow]] = {}
+    for row in rows:
+        if row.kind in _TRADING:
+            groups.setdefault(row.refid, []).append(row)
+    told = [_of_rows(name, found, trades.get(name), notes) for name, found in groups.items()]
+    told += [_of_trade(trade, notes) for name, trade in trades.items() if name not in groups]
+    return [each for each in told if each is not None]
 
 
 def _of_rows(
@@ -290,8 +305,8 @@ def _of_manual(row: ManualRow) -> Arrived:
     )  # fmt: skip
 
 
-def _balances(rows: Iterable[LedgerRow]) -> list[Balance]:
-    """The exchange's last balance of each asset beside the sum of its rows."""
+def _balances(rows: Iterable[LedgerRow], held: Mapping[str, Decimal] | None) -> list[Balance]:
+    """The exchange's balance of each asset, asked for or its rows' last, beside the rows' sum."""
     told: dict[tuple[str, str], Decimal] = {}
     summed: dict[str, Decimal] = {}
     names: dict[tuple[str, str], str] = {}
@@ -301,6 +316,12 @@ def _balances(rows: Iterable[LedgerRow]) -> list[Balance]:
         if row.balance is not None:
             told[key] = row.balance
         summed[row.asset] = summed.get(row.asset, _NOTHING) + row.amount - row.fee
+    if held is not None:
+        names_of_all = dict.fromkeys((*summed, *(name for name, each in held.items() if each)))
+        return [
+            Balance(asset, held.get(asset, _NOTHING), summed.get(asset, _NOTHING))
+            for asset in names_of_all
+        ]
     found: dict[str, Decimal] = {}
     for key, balance in told.items():
         found[names[key]] = found.get(names[key], _NOTHING) + balance

@@ -72,6 +72,7 @@ WORLD: Final = {
         "sim/server.py",
         "sim/paper.py",
         "icryptotrader/record.py",
+        "icryptotrader/ledger_fetch.py",
         "icryptotrader/replay.py",
     },
     "os.environ": {"shared/config.py", "shared/process.py"},
