@@ -34,7 +34,9 @@ def preview(
     context: typer.Context,
     home: HomeOption = None,
     config: ConfigOption = None,
-    price: Annotated[float | None, typer.Option(min=0.01, help="Of the market.")] = None,
+    price: Annotated[
+        float | None, typer.Option(min=0.01, help="Of the market, each pair in its own.")
+    ] = None,
     maker: Annotated[float | None, typer.Option(min=0, max=5, help="Fee in percent.")] = None,
     taker: Annotated[float | None, typer.Option(min=0, max=5, help="Fee in percent.")] = None,
     money: Annotated[float | None, typer.Option(min=0, help="Quote currency at hand.")] = None,
@@ -58,8 +60,13 @@ def preview(
         (float(demo.taker_pct) if taker is None else taker) / 100,
     )
     known = money is not None and coins is not None
-    account = (Decimal(str(money)), Decimal(str(coins))) if known else None
-    typer.echo(page(settings, LISTINGS[settings.pair].pair, at, rates, account))
+    weights = {pair.symbol: Decimal(str(pair.weight)) for pair in settings.pairs}
+    for place, symbol in enumerate(settings.symbols):
+        part = weights.get(symbol, Decimal(1))
+        account = (Decimal(str(money)) * part, Decimal(str(coins)) * part) if known else None
+        if weights:
+            typer.echo(("\n" if place else "") + f"{symbol}: {part:.0%} of the account")
+        typer.echo(page(settings, LISTINGS[symbol].pair, at, rates, account))
 
 
 @app.command()

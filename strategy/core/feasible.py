@@ -46,6 +46,7 @@ def ladder(
     wide = max(floor, float(cfg.grid.min_spacing_bps))
     step = wide / BPS
     plan = propose(view, cfg.regime.range_bound, step, (ENOUGH, ENOUGH), cfg.grid)
+    plan = plan.collared(mid, cfg.limits.collar_pct)
     laid = lay(plan, first_anchor(view, step, cfg.grid), pair, touch, [], {})
     money = sum(wish.price * wish.qty for wish in laid.buys)
     coins = sum(wish.qty for wish in laid.sells)
@@ -65,6 +66,12 @@ def shortfalls(
 ) -> list[str]:
     """What keeps the ladder from standing whole, as sentences; empty where nothing does."""
     said = []
+    quoted = cfg.regime.range_bound.grid_levels
+    if cfg.grid.levels > quoted:
+        said.append(
+            f"grid.levels is {cfg.grid.levels}, but regime.range_bound.grid_levels quotes "
+            f"{quoted}: raise that too (and in [regime.trending_up], [regime.trending_down])"
+        )
     levels = min(cfg.grid.levels, cfg.regime.range_bound.grid_levels)
     for side, wishes in (("buys", found.laid.buys), ("sells", found.laid.sells)):
         if len(wishes) < levels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 from typer.testing import CliRunner
 
@@ -41,6 +42,29 @@ def test_an_account_that_is_too_small_is_told_what_is_missing() -> None:
 def test_a_grid_without_levels_has_a_page_too() -> None:
     page = preview(make_config(grid={"levels": 0}), BTC_EUR, PRICE, RATES)
     assert "capital needed   0.00 EUR" in page
+
+
+def test_rungs_that_can_never_stand_are_told() -> None:
+    """More levels than the regime quotes, or beyond the collar of the gate."""
+    page = preview(make_config(grid={"levels": 8}), BTC_EUR, PRICE, RATES)
+    assert "! grid.levels is 8, but regime.range_bound.grid_levels quotes 5" in page
+    wide = make_config(grid={"min_spacing_bps": "300"})
+    assert "! only 3 of 5 buys can stand: outside the price collar" in preview(
+        wide, BTC_EUR, PRICE, RATES
+    )
+
+
+def test_several_pairs_have_a_page_each(tmp_path: Path) -> None:
+    file = tmp_path / "two.toml"
+    file.write_text(
+        '[[pairs]]\nsymbol = "BTC/EUR"\nweight = 0.7\n[[pairs]]\nsymbol = "BTC/USD"\nweight = 0.3\n'
+    )
+    arguments = ["preview", "--config", str(file), "--money", "10000", "--coins", "0.02"]
+    found = CliRunner().invoke(app, arguments)
+    assert found.exit_code == 0, found.output
+    assert "BTC/EUR: 70% of the account" in found.output
+    assert "BTC/USD at 85000.0 USD" in found.output
+    assert "free of tax, there are 0.00600000" in found.output
 
 
 def test_the_command_asks_nobody_and_prints_it() -> None:
