@@ -1,4 +1,4 @@
-"""What the watchdog sees from outside of a process: tick rate, tick length, sockets, memory, bot.
+"""What the watchdog sees from outside of a process: ticks, sockets, memory, bot, advisor.
 
 Rule 1: it tells, it ends nothing: a loop that stands still ends itself (shared/watchdog), and a
 process that is gone is started again by the supervisor.
@@ -51,6 +51,9 @@ def concerns(view: View, around: Around, now: Ns, say: Say) -> list[Concern]:
             found += _pace(view.pace.per_s, say)
     if around.telegram:
         found.append(Concern("telegram", "warning", f"Telegram: {say(around.telegram)}"))
+    if view.advisor is not None and view.advisor.state == "paused":
+        text = f"{say('Advice of a model')}: {say(view.advisor.last_fault)}"
+        found.append(Concern("advice", "warning", text))
     return found
 
 

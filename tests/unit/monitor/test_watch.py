@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from monitor.advisor.seen import AdvisorSeen
 from monitor.answers import doing, open_gain, safe, switch_left
 from monitor.around import Around, ProcessSeen
 from monitor.summary import todo
@@ -17,6 +18,7 @@ from shared.frames import AnyFrame
 from shared.units import SECOND, Ns
 from tests.unit.monitor.frames import BOOT, NOW, TAX, WALL, beat, book, instrument, status
 
+PAUSED = AdvisorSeen("gemini", "a-model", "paused", last_fault="the key is refused (HTTP 401)")
 FED = (instrument(), book(), beat())
 
 
@@ -51,6 +53,8 @@ def test_a_house_that_is_well_gives_no_concern() -> None:
         (paced(2.0), Around(processes=(ProcessSeen("feed", 1, 800.0),)), ["memory:feed"]),
         (paced(2.0), Around(processes=(ProcessSeen("feed", 1, 9.0, 201),)), ["sockets:feed"]),
         (paced(2.0), Around(telegram="cannot be reached"), ["telegram"]),
+        (replace(paced(2.0), advisor=PAUSED), Around(), ["advice"]),
+        (replace(paced(2.0), advisor=replace(PAUSED, state="waits")), Around(), []),
     ],
 )
 def test_each_bound_has_its_concern(view: View, around: Around, found: list[str]) -> None:
