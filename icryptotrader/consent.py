@@ -29,7 +29,7 @@ def permit(home: Home, config: Config, options: Options) -> str:
         mark = fingerprint(account_key(home, config))
     except ConfigError as error:
         faults += error.faults
-    typed = (options.fingerprint or "").strip().lower()
+    typed = (options.fingerprint or "").strip().lower().replace("-", "")
     if not typed:
         faults.append("--fingerprint: missing; type the key's, which `icryptotrader doctor` shows")
     elif mark and typed != mark:

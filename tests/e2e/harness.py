@@ -38,6 +38,7 @@ private_port = {ports[1]}
 [web]
 port = {ports[2]}
 [metrics]
+enabled = true
 port = {ports[3]}
 """
 

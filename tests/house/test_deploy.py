@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import configparser
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Final
@@ -87,6 +89,54 @@ def test_what_a_program_prints_goes_to_a_file_of_bounded_size() -> None:
 
 def test_files_are_the_owners_alone() -> None:
     assert read_conf()["supervisord"]["umask"] == "077"
+
+
+@pytest.mark.parametrize("name", ["icryptotrader.service", "icryptotrader-backup.service"])
+def test_a_service_is_locked_in(name: str) -> None:
+    """systemd's own judgement, of ten: 2.0 at most."""
+    judge = shutil.which("systemd-analyze")
+    if judge is None:
+        pytest.skip("systemd-analyze is not on this machine")
+    unit = ROOT / "deploy" / name
+    command = [judge, "security", "--offline=true", "--threshold=20", "--no-pager", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout[-300:] + done.stderr
+
+
+def test_a_faulty_configuration_is_not_tried_again_and_the_rest_not_too_often() -> None:
+    """A refused `run --live` (78) stays down; a doctor without a network (1) may try again."""
+    unit = (ROOT / "deploy" / "icryptotrader.service").read_text(encoding="utf-8")
+    assert "RestartPreventExitStatus=78" in unit
+    pause = re.search(r"^RestartSec=(\d+)$", unit, re.MULTILINE)
+    assert pause
+    assert int(pause[1]) >= 30
+
+
+def test_every_alert_is_tried() -> None:
+    folder = ROOT / "deploy"
+    rules = re.findall(r"- alert: (\w+)", (folder / "alerts.yml").read_text(encoding="utf-8"))
+    tried = (folder / "alerts_test.yml").read_text(encoding="utf-8")
+    for name in rules:
+        assert f"  - name: {name}\n" in tried, f"{name} never rings in alerts_test.yml"
+        assert f"alertname: {name}, exp_alerts: []" in tried, f"{name} is never quiet there"
+    tool = shutil.which("promtool")
+    if tool is None:
+        pytest.skip("promtool is not on this machine: the rules were not tried")
+    command = [tool, "test", "rules", str(folder / "alerts_test.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_container_runs_as_nobody_special_and_has_time_to_drain() -> None:
+    image = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"^USER icryptotrader$", image, re.MULTILINE)
+    assert "--require-hashes" in image
+    compose = (ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8")
+    grace = re.search(r"stop_grace_period: (\d+)s", compose)
+    assert grace
+    assert int(grace[1]) > run.STOP_LIMIT_S
+    for line in ("cap_drop: [ALL]", "read_only: true", "no-new-privileges:true"):
+        assert line in compose
 
 
 def systemd_limit() -> int:

@@ -132,6 +132,7 @@ def test_two_servers_are_never_given_one_port(home: Home) -> None:
 
 
 def test_no_free_port_at_all_is_a_fault(home: Home) -> None:
+    (home.path / "user.toml").write_text("[metrics]\nenabled = true\n")
     config = startup.prepare(home, Options()).config
     _, _, faults = startup.find_ports(config, lambda _host, _port: False)
     assert len(faults) == 4
@@ -201,6 +202,7 @@ def test_any_path_survives_the_session_file(home: Home, name: str) -> None:
 
 
 def test_the_banner_says_what_trades_and_where_to_look(home: Home) -> None:
+    (home.path / "user.toml").write_text("[metrics]\nenabled = true\n")
     ready = startup.prepare(home, Options(seed=42))
     text = "\n".join(banner(ready.config, home, ready.tape, ["a note"]))
     for said in ("seed 42", "volatility 250 %", "maker 0.12 %", "400 days", "39 bps", "BTC/EUR"):

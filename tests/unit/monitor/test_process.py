@@ -37,7 +37,7 @@ class House:
         self.home.make()
         self.web, self.metrics = free_port(), free_port()
         self.home.session_file.write_text(
-            f"[web]\nport = {self.web}\n[metrics]\nport = {self.metrics}\n"
+            f"[web]\nport = {self.web}\n[metrics]\nenabled = true\nport = {self.metrics}\n"
         )
         self.process: subprocess.Popen[str] | None = None
         self.publishers: list[Publisher] = []
