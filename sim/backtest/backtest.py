@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, Protocol, cast
 
+from msgspec.structs import replace
+
 from shared import control, frames, orders
 from shared.config import Config
 from shared.kraken.values import verdict_of
 from shared.units import SECOND, Ns, Pair, Sats, Ticks
-from sim.backtest.parts import Path, Still, Terms, Told, adapted, request_of, resting
-from sim.backtest.quiet import Quiet
+from sim.backtest.parts import Point, Still, Terms, Told, adapted, request_of, resting
 from sim.backtest.words import balances_of, event_of, fill_of
 from sim.engine.account import Account
 from sim.engine.exchange import Exchange
@@ -34,15 +35,12 @@ from sim.sources import Hit, Quote, Tick
 from strategy.core.memory import Memory, Start, stamp_of
 from strategy.core.out import In
 from strategy.core.pipeline import Core
+from strategy.core.quiet import Band
 from strategy.ledger.lots import Lots
 
 BEGIN: Final = Ns(1_000 * SECOND)
 """House time at which the data begins."""
 
-OFFSETS: Final = (5, 35, 65, 95)
-"""Per cent of a bar's time at which its open, its two extremes and its close are told."""
-
-_FAR: Final = 1 << 62
 _ALL: Final = 1 << 60  # Sats: whoever stands at the price is filled
 
 
@@ -50,6 +48,10 @@ class Watcher(Protocol):
     """Who keeps what a report needs (sim/backtest/course.py)."""
 
     def filled(self, fill: orders.Filled) -> None: ...
+
+    def passed(self, points: Sequence[Point], lead: int, coins: int, money: int) -> None:
+        """`priced` for each of these points, whose wall is `lead` later."""
+        ...
 
     def stepped(self, wall: Ns, memory: Memory) -> None: ...
 
@@ -74,7 +76,7 @@ class House:
     ) -> None:
         """wall, price: of the first row. interval: length of the bars, ns; 0 for trades.
 
-        skip: leave out steps that provably change nothing (sim/backtest/quiet.py).
+        skip: leave out steps that provably change nothing (strategy/core/quiet.py).
         """
         self.config = adapted(config, interval)
         self.terms = terms
@@ -97,9 +99,7 @@ class House:
         open_account(self.exchange, config.pair, config.demo.quote_balance, lots, wall)
         self.market.open_tape(FIRST_TRADE)
         start = Start(BEGIN, wall, stamp_of(wall, ""))
-        self.core = Core(Memory(self.config, start, Lots(self.pair.base)))
-        # Nobody watches: the view for people, a third of a step, is due in a far future.
-        self.core._reported_at = Ns(1 << 62)
+        self.core = Core(Memory(self.config, start, Lots(self.pair.base)), watched=False)
         self.now = BEGIN
         self.steps = 0
         self._mail: list[tuple[int, int, orders.Command | None, tuple[In, ...]]] = []
@@ -108,9 +108,9 @@ class House:
         self._digest = hashlib.blake2b(digest_size=8)
         self._halted_at = Ns(0)
         self.halts = 0
-        self.quiet = Quiet(self.core) if interval and skip else None
+        self.band: Band | None = None  # inside it ticks are learned from, not run
+        self.skips = skip
         self._fees = (-1, -1)
-        self._rising = True
         self._open_line()
 
     @property
@@ -124,74 +124,51 @@ class House:
 
     # What the market does.
 
-    def bar(self, bar: Sequence[int], path: Path) -> None:
-        """Walk one bar (wall, open, high, low, close, volume), all of it on one path."""
-        wall, opened, high, low, close, _ = bar
-        turns = (low, high) if path == "low_first" else (high, low)
-        begin = wall - self.lead
-        interval = self.interval
-        for price, part in zip((opened, *turns, close), OFFSETS, strict=True):
-            self.price(Ns(begin + interval * part // 100), price)
-
-    def price(self, now: Ns, price: int) -> None:
-        """The market is at this price; what it went through on the way is filled."""
-        book = self.market.liquidity
-        last = book.bid if self._rising else book.ask
-        if price != last:
-            self._rising = price > last
-        bid = price if self._rising else price - 1
-        if self.quiet is not None and self._skip(now, price, bid):
-            return
-        at = now - BEGIN
-        ticks: list[Tick] = [Quote(at, bid, bid + 1)]
-        if self.terms.fill == "touch":
-            side = "buy" if self._rising else "sell"
-            ticks.append(Hit(at, side, price, _ALL, "market"))
-        self._tell(now, price, ticks)
-
-    def _skip(self, now: Ns, price: int, bid: int) -> bool:
-        """Whether this price was dealt with by learning alone."""
-        quiet, late = self.quiet, Ns(now + self.terms.latency)
-        assert quiet is not None
-        if self._mail:
-            self.run_until(now)
-        band = quiet.band
-        if band is None or self._mail or not band.low <= bid <= band.high:
-            return False
-        if late + self.lead >= band.until or now > self.core.wake_at():
-            return False
-        self.market.liquidity.move(bid, bid + 1)
-        self.now = now
-        self._watch.priced(self.wall, price, self.coins, self.money)
-        self.now = late
-        if not quiet.learn(late, self.wall, self._book(bid, bid + 1)):
-            self._step([])
-        return True
-
-    def deal(self, now: Ns, price: int, qty: int, bought: bool) -> None:
-        """Somebody traded: the touch goes there first, then what `fill` says."""
-        at = now - BEGIN
-        match self.terms.fill:
-            case "queue":
-                bid = price - 1 if bought else price
-                hit = [Hit(at, "buy" if bought else "sell", price, qty, "market")]
-            case "touch":
-                bid = price if bought else price - 1
-                hit = [Hit(at, "buy" if bought else "sell", price, _ALL, "market")]
-            case "through":
-                bid, hit = (price if bought else price - 1), []
-        self._tell(now, price, [Quote(at, max(1, bid), max(1, bid) + 1), *hit])
+    def tell(self, point: Point) -> None:
+        """The market is at this price: the exchange fills, and the core will hear of it."""
+        at, price, bid, bought, qty = point
+        now, fill = Ns(at), self.terms.fill
+        when = now - BEGIN
+        ticks: list[Tick] = [Quote(when, bid, bid + 1)]
+        if fill == "touch" or (fill == "queue" and qty):
+            side = "buy" if bought else "sell"
+            ticks.append(Hit(when, side, price, qty if fill == "queue" else _ALL, "market"))
+        self._tell_ticks(now, price, ticks)
 
     def quote(self, now: Ns, bid: int, ask: int) -> None:
         """The touch moved, as a book told it."""
-        self._tell(now, (bid + ask) // 2, [Quote(now - BEGIN, bid, ask)])
+        self._tell_ticks(now, (bid + ask) // 2, [Quote(now - BEGIN, bid, ask)])
 
-    def _tell(self, now: Ns, price: int, ticks: list[Tick]) -> None:
+    def _tell_ticks(self, now: Ns, price: int, ticks: list[Tick]) -> None:
         self.run_until(now)
         self._told.tell(*ticks)
         self._advance(now)
         self._watch.priced(self.wall, price, self.coins, self.money)
         self._post(now + self.terms.latency, None)
+
+    @property
+    def waits(self) -> bool:
+        """Whether mail is on its way."""
+        return bool(self._mail)
+
+    def learn(self, nows: Sequence[Ns], mids: Sequence[float]) -> int:
+        """Let the core learn from the first of these ticks; how many it were."""
+
+        def book(place: int) -> frames.Book:
+            bid = int(mids[place])
+            return self._book(bid, bid + 1, nows[place])
+
+        return self.core.learn(nows, mids, book)
+
+    def passed(self, points: Sequence[Point], now: Ns) -> None:
+        """The market went through these, the core has learned until now, nothing else happened."""
+        if points:
+            bid = points[-1][2]
+            self.market.liquidity.move(bid, bid + 1)
+            self._watch.passed(points, self.lead, self.coins, self.money)
+            if self.terms.fill != "through":
+                self.market.trade_count += len(points)  # the tape numbers what was traded
+        self.now = now
 
     # Time.
 
@@ -237,7 +214,7 @@ class House:
         second = orders.SecondPrice(self.pair.symbol, Ticks(bid), Ticks(ask), now)
         memory = self.core.memory
         memory.wall = wall
-        book = self._book(bid, ask)
+        book = self._book(bid, ask, now)
         out = self.core.step(now, [orders.Clock(wall), *inbox, book, second])
         self.steps += 1
         asked = False
@@ -248,18 +225,19 @@ class House:
         self._watch.stepped(wall, memory)
         if memory.halt:
             self._await_resume(now)
-        if self.quiet is not None:
-            self.quiet.band = None
-            if not asked and not self._mail:
-                resumes = self._halted_at + self.terms.resume_after + self.lead
-                self.quiet.seek(now, resumes if memory.halt else _FAR)
+        self.band = None
+        if self.skips and not asked and not self._mail:
+            band = self.core.quiet_band()
+            if band is not None and memory.halt:
+                resumes = Ns(self._halted_at + self.terms.resume_after)
+                band = replace(band, until=min(band.until, resumes))
+            self.band = band
 
-    def _book(self, bid: int, ask: int) -> frames.Book:
+    def _book(self, bid: int, ask: int, now: Ns) -> frames.Book:
         self._seq += 1
-        now = self.now
         return frames.Book(
             BEGIN, self._seq, now, now, self.pair.symbol, True, "",
-            (bid,), (_ALL,), (ask,), (_ALL,), self.wall,
+            (bid,), (_ALL,), (ask,), (_ALL,), Ns(now + self.lead),
         )  # fmt: skip
 
     def _await_resume(self, now: Ns) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -9,6 +10,7 @@ from msgspec import Struct
 
 from shared.orders import Filled
 from shared.units import DAY, SECOND, Ns
+from sim.backtest import parts
 from strategy.core.memory import Memory
 
 MOST_POINTS: Final = 2_000
@@ -80,6 +82,18 @@ class Course:
             self.drawdown, self.drawdown_at = 1.0 - equity / self.peak, wall
         if wall >= self._due:
             self._keep(wall, equity, price, coins)
+
+    def passed(self, points: Sequence[parts.Point], lead: int, coins: int, money: int) -> None:
+        """`priced` for each: (time, price, ...), whose wall is `lead` later."""
+        prices = [point[1] for point in points]
+        most, least = coins * max(prices) + money, coins * min(prices) + money
+        edge = most > self.peak or least < self.peak * (1.0 - self.drawdown)
+        if edge or points[-1][0] + lead >= self._due:
+            for point in points:
+                self.priced(Ns(point[0] + lead), point[1], coins, money)
+            return
+        price = prices[-1]
+        self._now = (Ns(points[-1][0] + lead), coins * price + money, price, coins)
 
     def stepped(self, wall: Ns, memory: Memory) -> None:
         pair = next(iter(memory.pairs.values()))

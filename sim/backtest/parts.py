@@ -21,6 +21,11 @@ PATHS: Final[tuple[Path, Path]] = ("low_first", "high_first")
 _NEVER: Final = 1_000_000_000.0  # seconds
 
 
+Point = tuple[int, int, int, bool, int]
+"""House time, price (Ticks), best bid after it, whether the taker bought, quantity (0 = a bar's).
+"""
+
+
 class Terms(Struct, frozen=True):
     """What a backtest assumes. maker, taker: rates in 10⁻⁶ of the cost, or None: Kraken's tiers by
     the account's own volume. ahead: Sats before us in the queue when our order arrives.

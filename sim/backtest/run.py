@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from itertools import dropwhile, islice, takewhile
+from typing import Final, cast
 
 from msgspec import Struct
 
@@ -13,9 +14,12 @@ from sim.backtest.backtest import House
 from sim.backtest.course import Course
 from sim.backtest.data import Bar, DataError, Deal, History
 from sim.backtest.parts import PATHS, Path, Terms
+from sim.backtest.walk import Walk
 
-LOOK_EACH: Final = 64
+AT_ONCE: Final = 256
 """Rows between two questions whether to go on."""
+
+Row = Bar | Deal
 
 GoOn = Callable[[int, Ns], bool]
 """(rows, wall) -> whether to go on; asked now and then, for a progress bar and Ctrl-C."""
@@ -27,6 +31,7 @@ class Run(Struct, frozen=True):
     path: str
     house: House
     course: Course
+    walk: Walk
 
 
 class Played(Struct, frozen=True):
@@ -56,26 +61,21 @@ def play(
     names: tuple[str, ...] = paths if history.is_bars else ("",)
     runs: list[Run] = []
     rows, first, last, whole = 0, 0, 0, True
-    for row in history.bars() if history.is_bars else history.deals():
-        wall = row[0]
-        if wall < span[0]:
-            continue
-        if wall >= span[1]:
-            break
+    for chunk in _chunks(history, span):
         if not runs:
-            first = wall
-            runs = [_run(name, config, terms, history, row) for name in names]
+            first = chunk[0][0]
+            runs = [_run(name, config, terms, history, chunk[0]) for name in names]
         for run in runs:
-            _feed(run, row)
-        last = wall
-        rows += 1
-        if rows % LOOK_EACH == 0 and not go_on(rows, Ns(wall)):
+            _feed(run, chunk)
+        last = chunk[-1][0]
+        rows += len(chunk)
+        if not go_on(rows, Ns(last)):
             whole = False
             break
     if not runs:
         raise DataError("no row lies within --from and --to")
     for run in runs:
-        run.house.finish()
+        run.walk.finish()
         run.course.close()
     go_on(rows, Ns(last))
     return Played(tuple(runs), rows, whole, Ns(first), Ns(last))
@@ -84,15 +84,25 @@ def play(
 def _run(name: str, config: Config, terms: Terms, history: History, row: Bar | Deal) -> Run:
     course = Course()
     wall, price = Ns(row[0]), row[1]
-    return Run(name, House(config, terms, wall, price, history.interval, course), course)
+    house = House(config, terms, wall, price, history.interval, course)
+    return Run(name, house, course, Walk(house))
 
 
-def _feed(run: Run, row: Bar | Deal) -> None:
-    house = run.house
-    if len(row) == 6:
-        house.bar(row, "low_first" if run.path == "low_first" else "high_first")
+def _chunks(history: History, span: tuple[int, int]) -> Iterator[Sequence[Row]]:
+    """The rows of a span, some at a time."""
+    rows: Iterator[Row] = history.bars() if history.is_bars else history.deals()
+    begun = dropwhile(lambda row: row[0] < span[0], rows)
+    wanted = takewhile(lambda row: row[0] < span[1], begun)
+    while chunk := list(islice(wanted, AT_ONCE)):
+        yield chunk
+
+
+def _feed(run: Run, rows: Sequence[Row]) -> None:
+    if run.path:
+        path: Path = "low_first" if run.path == "low_first" else "high_first"
+        run.walk.bars(cast(Sequence[Bar], rows), path)
     else:
-        house.deal(Ns(row[0] - house.lead), row[1], row[2], row[3])
+        run.walk.deals(cast(Sequence[Deal], rows))
 
 
 def headline(played: Played) -> Run:

@@ -53,7 +53,11 @@ def currency(memory: Memory) -> str:
 
 def worth(memory: Memory, totals: Mapping[str, Decimal]) -> float:
     """What these totals are worth; 0.0 while something of it is unknown."""
-    price = coin_price(memory)
+    return worth_at(memory, totals, coin_price(memory))
+
+
+def worth_at(memory: Memory, totals: Mapping[str, Decimal], price: float) -> float:
+    """The same with the coin at this price."""
     if not totals or price <= 0.0 or memory.coin not in totals:
         return 0.0
     value = float(totals[memory.coin]) * price

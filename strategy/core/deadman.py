@@ -37,10 +37,15 @@ class Deadman(Struct, frozen=True):
 
 def due(switch: Deadman, now: Ns, cfg: Ws) -> bool:
     """Whether to (re-)arm now: each interval, or RETRY after a request that brought nothing."""
+    return now >= due_at(switch, cfg)
+
+
+def due_at(switch: Deadman, cfg: Ws) -> Ns:
+    """When that is."""
     armed_at = switch.until - cfg.cancel_after_timeout_sec * SECOND if switch.until else 0
     unanswered = switch.asked_at > armed_at
     wait = RETRY if unanswered else Ns(cfg.heartbeat_interval_sec * SECOND)
-    return not switch.asked_at or now - switch.asked_at >= wait
+    return Ns(switch.asked_at + wait) if switch.asked_at else Ns(0)
 
 
 def asked(switch: Deadman, now: Ns) -> Deadman:

@@ -5,9 +5,23 @@ Worst case: all resting buys fill, or all resting sells. A target never sells by
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from shared.config import RegimeValues
 from strategy.core.market import View
 from strategy.core.plan import Plan
+
+
+class Rooms(Struct, frozen=True):
+    """What may still be bought (units) and sold (Sats).
+
+    With a rising mid `buy` and `sell_cap` never grow, `sell` and `buy_cap` never shrink.
+    """
+
+    buy: int
+    sell: int
+    buy_cap: int
+    sell_cap: int
 
 
 def confine(
@@ -27,19 +41,30 @@ def confine(
     equity = held + quote
     if equity <= 0:
         return plan.budgeted("nothing in the account", buy_units=0, sell_sats=0)
-    buy_room = int(values.btc_max_pct * equity - held)
-    sell_room = int(base - values.btc_min_pct * equity / view.mid)
-    if buy_room < plan.buy_units:
+    room = rooms(view.mid, account, cap_pct, values)
+    if room.buy < plan.buy_units:
         why = f"coins at most {values.btc_max_pct:.0%} of the account"
-        plan = plan.budgeted(why, buy_units=buy_room)
-    if sell_room < plan.sell_sats:
+        plan = plan.budgeted(why, buy_units=room.buy)
+    if room.sell < plan.sell_sats:
         why = f"coins at least {values.btc_min_pct:.0%} of the account"
-        plan = plan.budgeted(why, sell_sats=sell_room)
-    buy_most, sell_most = int(cap_pct * equity), int(cap_pct * equity / view.mid)
-    if buy_most < plan.buy_units or sell_most < plan.sell_sats:
+        plan = plan.budgeted(why, sell_sats=room.sell)
+    if room.buy_cap < plan.buy_units or room.sell_cap < plan.sell_sats:
         why = f"at most {cap_pct:.0%} of the account at a time"
-        plan = plan.budgeted(why, buy_units=buy_most, sell_sats=sell_most)
+        plan = plan.budgeted(why, buy_units=room.buy_cap, sell_sats=room.sell_cap)
     return plan
+
+
+def rooms(mid: float, account: tuple[int, int], cap_pct: float, values: RegimeValues) -> Rooms:
+    """What the account leaves at this mid; its equity must be above 0."""
+    base, quote = account
+    held = base * mid
+    equity = held + quote
+    return Rooms(
+        buy=int(values.btc_max_pct * equity - held),
+        sell=int(base - values.btc_min_pct * equity / mid),
+        buy_cap=int(cap_pct * equity),
+        sell_cap=int(cap_pct * equity / mid),
+    )
 
 
 def share(base: int, quote: int, mid: float) -> float:

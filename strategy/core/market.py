@@ -7,7 +7,9 @@ a quiet market is young, a feed that republishes an old book is not.
 from __future__ import annotations
 
 import enum
+from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -134,6 +136,20 @@ class Tape:
         if self._valid_since is None:
             self._valid_since = now
         self._moves.add(now, (frame.bids[0] + frame.asks[0]) / 2)
+
+    def hear_run(self, book: Book, nows: Sequence[Ns], mids: Sequence[float]) -> None:
+        """As if a book had been heard at each of these moments, `book` at the last of them.
+
+        All are of the present boot, tradable, and none came late.
+        """
+        self.book = book
+        begin = bisect_left(nows, nows[-1] - MOVE_WINDOW)
+        for now, mid in zip(nows[begin:], mids[begin:], strict=True):
+            self._moves.add(now, mid)
+
+    def extremes(self, now: Ns) -> tuple[float, float] | None:
+        """The least and the largest mid of the window that the breaker looks at."""
+        return self._moves.of(now)
 
     def age(self, now: Ns) -> Ns:
         return Ns(now - (self.book.heard_at if self.book else self._born))

@@ -5,16 +5,18 @@ Each stage is one verb from one file; every write to memory by a stage stands he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
+from shared.frames import Book
 from shared.orders import AddOrder, AmendOrder, ArmDeadman
 from shared.units import BPS, MINUTE, SECOND, Ns, Sats, Side, Ticks
 from strategy.core import byrest, deadman, exits, hear, killing, reconcile
 from strategy.core.account import (
     assess_account,
+    first,
     judge,
     money_units,
     neighbours,
@@ -24,11 +26,12 @@ from strategy.core.advice import advise, standing_bps
 from strategy.core.allocation import allot, fence, fenced
 from strategy.core.audit import audit
 from strategy.core.breaker import guard
+from strategy.core.bulk import learn
 from strategy.core.daily import turn_day
 from strategy.core.draining import drain, switch_wanted
 from strategy.core.fees import PATIENCE, floor_bps, scheduled
 from strategy.core.gate import refuse, throttle
-from strategy.core.grid import floors, hang, propose
+from strategy.core.grid import Hung, floors, hang, propose
 from strategy.core.hedge import hedge
 from strategy.core.imbalance import weigh
 from strategy.core.inbox import hear_item
@@ -39,7 +42,8 @@ from strategy.core.market import View, observe
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.out import In, Out, Report, Tell
 from strategy.core.permit import permit
-from strategy.core.plan import Laid, lay
+from strategy.core.plan import Laid, Plan, lay
+from strategy.core.quiet import Band, find
 from strategy.core.reference import follow
 from strategy.core.regime import classify, values_of
 from strategy.core.samples import sample
@@ -72,12 +76,12 @@ ALERTS_KEPT: Final = 20
 class Core:
     """The strategy as a Machine: events and frames in; commands, entries and reports out."""
 
-    def __init__(self, memory: Memory) -> None:
-        """A new life's memory, or one restored from a journal."""
+    def __init__(self, memory: Memory, *, watched: bool = True) -> None:
+        """A new life's memory, or one restored from a journal. watched: reports are wanted."""
         self.memory = memory
         self._next_tick = memory.now
         self._anchor_moved = False
-        self._reported_at = Ns(0)
+        self._reported_at = Ns(0) if watched else Ns(1 << 62)
         self._reported_digest: tuple[object, ...] = ()
 
     # The Machine.
@@ -109,6 +113,23 @@ class Core:
     def wake_at(self) -> Ns:
         """The next tick: the switch, deadlines and patience are all looked at once a tick."""
         return self._next_tick
+
+    # Quiet stretches, for whoever knows what the market did next (sim/backtest).
+
+    def quiet_band(self) -> Band | None:
+        """Where ticks ask for nothing, after one that did; None where each has to be run."""
+        return find(self.memory, _Asking(self, first(self.memory)))
+
+    def learn(self, nows: Sequence[Ns], mids: Sequence[float], frame: Callable[[int], Book]) -> int:
+        """Learn from the first of these ticks inside a band; how many. The next is run whole.
+
+        nows: their moments. mids: of a book of one Tick's spread that weighs the same on both
+        sides. frame: the book of one of them, by its place.
+        """
+        count = learn(self.memory, nows, mids, frame)
+        if count:
+            self._next_tick = Ns(nows[count - 1] + int(self.memory.config.time.tick_sec * SECOND))
+        return count
 
     # What concerns the whole account, once a step.
 
@@ -181,15 +202,22 @@ class Core:
         """What we would like of one pair, and what we do."""
         memory, cfg, view = self.memory, self.memory.config, pair.view
         pair.permit = permit(memory, pair, now)
-        laid = self._wish(pair, view, now) if view is not None else None  #        6 to 9
-        pair.laid = laid or pair.laid
+        wished = self._wish(pair, view, now) if view is not None else None  #      6 to 9
+        if wished is not None:
+            self._anchor_moved = wished[1].anchor != pair.hung.anchor
+            pair.plan, pair.hung, pair.laid = wished
+        laid = wished[2] if wished is not None else None
         told = judge(memory, pair)
+        pair.notes = {}
         intents = self._decide(pair, view, laid, now)  #                          10 order decisions
         admitted = admit(pair.limiter, intents, now, cfg.rate_limit)  #           11 rate limit
         return told + self._dispatch(pair, admitted, now)  #                      12 dispatch
 
-    def _wish(self, pair: PairMemory, view: View, now: Ns) -> Laid | None:
-        """Stages 6 to 9: the Plan goes from hand to hand; then it is laid as prices."""
+    def _wish(self, pair: PairMemory, view: View, now: Ns) -> tuple[Plan, Hung, Laid] | None:
+        """Stages 6 to 9: the Plan goes from hand to hand; then it is laid as prices.
+
+        It changes nothing: what a quiet stretch is sought with must leave no trace (quiet.py).
+        """
         memory, cfg = self.memory, self.memory.config
         if not pair.permit.change or not view.fresh or pair.maker is None:
             return None
@@ -225,9 +253,12 @@ class Core:
         follow_up = plan.sell_levels > 0 and plan.sell_sats > 0
         hung = hang(pair.hung, view, step, (follow_down, follow_up), now, cfg.grid)
         hung = replace(hung, lean=leaned(pair.hung.lean, plan.lean_bps, step))
-        self._anchor_moved = hung.anchor != pair.hung.anchor
-        pair.hung, pair.plan = hung, plan
-        bound = self._floors(pair) if cfg.grid.sell_floor == "paired" else []
+        return plan, hung, self._lay(pair, view, plan, hung)
+
+    def _lay(self, pair: PairMemory, view: View, plan: Plan, hung: Hung) -> Laid:
+        """The plan as prices on this lattice."""
+        cfg = self.memory.config.grid
+        bound = self._floors(pair) if cfg.sell_floor == "paired" else []
         filled = {
             (slot.side, int(slot.price)): int(slot.filled) for slot in pair.slots if slot.filled
         }
@@ -238,7 +269,6 @@ class Core:
     ) -> list[Intent]:
         """Stage 10: wishes against slots; nothing but cancels where nothing may be added."""
         memory = self.memory
-        pair.notes = {}
         if memory.kill.stage == "cancelling":
             return []  # CancelAll has asked for all of it
         if memory.clear_once or not (pair.permit.buy or pair.permit.sell):
@@ -355,6 +385,22 @@ class Core:
             return []
         self._reported_at, self._reported_digest = now, seen
         return [Report(status(memory))]
+
+
+class _Asking:
+    """What a tick would do (quiet.py)."""
+
+    def __init__(self, core: Core, pair: PairMemory) -> None:
+        self._core, self._pair = core, pair
+
+    def wish(self, view: View) -> tuple[Plan, Hung, Laid] | None:
+        return self._core._wish(self._pair, view, self._core.memory.now)
+
+    def lay(self, view: View, plan: Plan) -> Laid:
+        return self._core._lay(self._pair, view, plan, self._pair.hung)
+
+    def ask(self, view: View, laid: Laid, now: Ns) -> Sequence[Intent]:
+        return self._core._decide(self._pair, view, laid, now)
 
 
 def _first(why: tuple[str, ...]) -> str:

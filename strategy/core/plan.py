@@ -21,6 +21,12 @@ from strategy.core.slots import Wish
 
 COLLAR_MARGIN: Final = 1.05
 OUTSIDE: Final = "outside the price collar"
+NO_FUNDS: Final = "no funds left for it"
+NO_COINS: Final = "no coins left that may be sold"
+AT_ASK: Final = "at or through the ask"
+AT_BID: Final = "at or through the bid"
+PRICE_WORDS: Final = {OUTSIDE, AT_ASK, AT_BID}
+"""Why a rung is missing at some prices of the market and not at others."""
 
 
 class Plan(Struct, frozen=True):
@@ -183,7 +189,7 @@ def _lay_buys(
     for rung, price, qty, why in rungs.each:
         units = price * (qty - filled.get(price, 0))
         if price >= ask:
-            why = "at or through the ask"
+            why = AT_ASK
         elif price >= below:
             why = "would reach our own sell on another pair"
         elif price < nearest:
@@ -191,7 +197,7 @@ def _lay_buys(
         elif price < lowest:
             why = "below grid.lowest"
         elif not why and units > left:
-            why = "no funds left for it"
+            why = NO_FUNDS
         if why:
             missing.append((Side.BUY, rung, why))
             continue
@@ -228,7 +234,7 @@ def _lay_sells(
             whole = left - left % pair.qty_step
             qty, open_qty = qty + whole - open_qty, whole
         if price <= bid:
-            why = "at or through the bid"
+            why = AT_BID
         elif price <= above:
             why = "would be reached by our own buy on another pair"
         elif price > farthest:
@@ -236,7 +242,7 @@ def _lay_sells(
         elif 0 < highest < price:
             why = "above grid.highest"
         elif not why and open_qty > left:
-            why = "no coins left that may be sold"
+            why = NO_COINS
         elif not why and bound:
             least = _floor_of(bound, open_qty)
             if price < least <= price * (1.0 + anchor.step / 2.0):

@@ -8,6 +8,7 @@ Rule 2: a second price that is old decides nothing: REST is allowed to be down.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -39,6 +40,19 @@ def follow(known: Reference, view: View, now: Ns) -> Reference:
     kept = math.exp2(-(now - known.at) / HALF_LIFE)
     slow = view.mid + (known.slow - view.mid) * kept
     return Reference(slow, now, known.second, known.second_at)
+
+
+def follow_all(known: Reference, nows: Sequence[Ns], mids: Sequence[float]) -> Reference:
+    """`follow` for a run of fresh mids; a slow mean must be known."""
+    slow, at = known.slow, known.at
+    weights: dict[int, float] = {}  # ticks come at few distances
+    for now, mid in zip(nows, mids, strict=True):
+        apart = now - at
+        kept = weights.get(apart)
+        if kept is None:
+            kept = weights[apart] = math.exp2(-apart / HALF_LIFE)
+        slow, at = mid + (slow - mid) * kept, now
+    return replace(known, slow=slow, at=at)
 
 
 def told(known: Reference, event: SecondPrice) -> Reference:

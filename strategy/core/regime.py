@@ -56,7 +56,12 @@ def classify(regime: Regime, view: View, now: Ns, edges: Thresholds, cfg: Regime
     """The regime after this tick; nothing changes between two samples."""
     if not view.fresh or now < regime.next_sample:
         return regime
-    price = math.log(view.mid)
+    return sampled(regime, view.mid, now, edges, cfg)
+
+
+def sampled(regime: Regime, mid: float, now: Ns, edges: Thresholds, cfg: RegimeConfig) -> Regime:
+    """The regime after the sample that is due now."""
+    price = math.log(mid)
     next_sample = Ns(int(now + cfg.sample_sec * SECOND))
     if not regime.samples:
         return Regime(since=now, slow=price, last=price, next_sample=next_sample, samples=1)

@@ -16,6 +16,7 @@ from shared.config import Risk as RiskConfig
 from shared.units import Ns
 
 LATCH: Final = 0.03
+_ROUNDING: Final = 1e-9
 WARNING: Final = 0.05
 PROBLEM: Final = 0.10
 
@@ -65,6 +66,24 @@ def assess(risk: Risk, equity: float, now: Ns, cfg: RiskConfig) -> Risk:
     drawdown = (peak - equity) / peak
     since = risk.emergency_since or now if drawdown >= cfg.emergency_drawdown_pct else Ns(0)
     return Risk(equity, peak, drawdown, _classify(risk.severity, drawdown, cfg), since)
+
+
+def assess_range(
+    risk: Risk, least: float, most: float, last: float, cfg: RiskConfig
+) -> Risk | None:
+    """The risk after any run of equities from least to most that ends with last.
+
+    None where its band might change on the way: then each has to be assessed by itself.
+    """
+    if least <= 0.0 or risk.peak <= 0.0 or risk.emergency_since:
+        return None
+    peak = max(risk.peak, most)
+    worst, best = (peak - least) / peak + _ROUNDING, (risk.peak - most) / risk.peak - _ROUNDING
+    kept = risk.severity
+    bands = _classify(kept, worst, cfg), _classify(kept, best, cfg)
+    if bands != (kept, kept) or worst >= cfg.emergency_drawdown_pct:
+        return None
+    return Risk(last, peak, (peak - last) / peak, kept)
 
 
 def moved(risk: Risk, before: float, after: float) -> Risk:

@@ -37,9 +37,12 @@ class Samples(Struct, frozen=True):
 
 def sample(samples: Samples, view: View, now: Ns, sample_sec: float) -> Samples:
     """The samples after this tick; a view that is not fresh adds nothing."""
-    if not view.fresh:
-        return samples
-    mid, length = view.mid, Ns(int(sample_sec * SECOND))
+    return grown(samples, view.mid, now, sample_sec) if view.fresh else samples
+
+
+def grown(samples: Samples, mid: float, now: Ns, sample_sec: float) -> Samples:
+    """The samples after a fresh mid."""
+    length = Ns(int(sample_sec * SECOND))
     if now < samples.ends_at:
         if mid == samples.close:
             return samples

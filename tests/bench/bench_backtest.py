@@ -1,9 +1,10 @@
 """Bars a second of the whole pipeline on a year of real minutes, beside the peers where installed.
 
-Run as `python tests/bench/bench_backtest.py [ROWS]`; without ROWS the first
-60,000 of the year, with 600000 all of it. Every engine is
-given the same rows and a grid of ten levels; the peers' grids know no tax, no fees' floor, no rate
-limit and no regime. Versions are printed; an absent peer is 'not measured'.
+Run as `python tests/bench/bench_backtest.py [ROWS]`; without ROWS the first 60,000 of the year,
+with 600000 all of it. Every engine is given the same rows, read before, and a ladder of ten rungs
+on each side with the same distance between them, once for 39 bps and once for 100 bps. The peers'
+ladders know no tax, no fees' floor, no rate limit and no regime. Seconds are those of the
+processor, so that what else runs on the machine does not count. An absent peer is 'not measured'.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import platform
 import resource
 import sys
 import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from importlib import import_module
 from importlib.metadata import version
 from itertools import islice
@@ -26,68 +29,89 @@ from sim.backtest.backtest import House
 from sim.backtest.course import Course
 from sim.backtest.data import Bar, History
 from sim.backtest.parts import Terms
+from sim.backtest.walk import Walk
 from sim.engine.instruments import LISTINGS
 
 YEAR = (
     Path(__file__).resolve().parents[2].parent / "shared/data/market/bitfinex_btcusd_1m_2018.csv.gz"
 )
-UNSKIPPED = 20_000
+UNSKIPPED = 10_000
+AT_ONCE = 256
 PAIR = LISTINGS["BTC/USD"].pair
-STEP = 0.0039
+SPACINGS = (39, 100)
+"""Basis points between two rungs."""
 
 
-def config() -> Config:
-    """Twenty slots, and an account so large that tax, funds and shares never stop the grid."""
+def config(bps: int = 39) -> Config:
+    """Twenty slots, and an account so large that tax, funds, shares and risk never stop the grid.
+
+    The models of spacing are off: every engine's rungs stand the same distance apart.
+    """
     found = load(Home(Path("nowhere")))
+    regime = found.regime
+    values = {
+        name: replace(getattr(regime, name), grid_levels=10)
+        for name in ("range_bound", "trending_up", "trending_down")
+    }
     return replace(
         found,
         pair="BTC/USD",
-        grid=replace(found.grid, levels=10),
-        limits=replace(found.limits, daily_loss_quote=found.limits.daily_loss_quote * 10_000),
+        grid=replace(found.grid, levels=10, min_spacing_bps=Decimal(bps)),
+        bollinger=replace(found.bollinger, enabled=False),
+        regime=replace(regime, **values),
+        limits=replace(
+            found.limits,
+            daily_loss_quote=found.limits.daily_loss_quote * 10_000,
+            collar_pct=0.5,
+        ),
+        risk=replace(
+            found.risk, max_portfolio_drawdown_pct=0.97, emergency_drawdown_pct=0.98
+        ),
         demo=replace(
             found.demo,
             quote_balance=found.demo.quote_balance * 1_000,
             opening_lots=("400:60000000",),
         ),
-    )
+    )  # fmt: skip
 
 
-def ours(rows: int, *, skip: bool) -> float:
-    """Bars a second, reading the file included; prints a line."""
-    history = History([YEAR], PAIR)
-    bars = islice(history.bars(), rows)
-    first: Bar = next(bars)
-    course = Course()
-    terms = Terms(maker=1_200, taker=2_500)
-    house = House(config(), terms, Ns(first[0]), first[1], history.interval, course, skip=skip)
-    begin = time.perf_counter()
-    count = 1
-    house.bar(first, "low_first")
-    for bar in bars:
-        house.bar(bar, "low_first")
-        count += 1
-    house.finish()
-    rate = count / (time.perf_counter() - begin)
-    skipped = house.quiet.skipped if house.quiet is not None else 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{'ours' if skip else 'ours, no step left out':34}{rate:>12,.0f} bars/s   {count:,} bars, "
-        f"{house.steps:,} whole steps, {skipped:,} light ones, {len(course.fills):,} fills, "
-        f"peak {peak:.0f} MB"
-    )
+def rated(name: str, rows: int, work: Callable[[], str]) -> float:
+    """Bars a second of processor time; prints a line."""
+    begin = time.process_time()
+    told = work()
+    rate = rows / (time.process_time() - begin)
+    print(f"{name:42}{rate:>12,.0f} bars/s   {told}")
     return rate
 
 
-def backtesting(rows: int) -> float | None:
-    """backtesting.py with a ladder of ten limit orders; None where it is not installed."""
+def ours(bars: Sequence[Bar], interval: int, bps: int, *, skip: bool) -> float:
+    """The production core before the simulated exchange's matching."""
+
+    def work() -> str:
+        course, terms = Course(), Terms(maker=1_200, taker=2_500)
+        first = bars[0]
+        house = House(config(bps), terms, Ns(first[0]), first[1], interval, course, skip=skip)
+        walk = Walk(house)
+        for begin in range(0, len(bars), AT_ONCE):
+            walk.bars(bars[begin : begin + AT_ONCE], "low_first")
+        walk.finish()
+        return (
+            f"{house.steps:,} whole ticks, {walk.learned:,} learned from, "
+            f"{len(course.fills):,} fills"
+        )
+
+    return rated("ours" if skip else "ours, every tick whole", len(bars), work)
+
+
+def backtesting(bars: Sequence[Bar], bps: int) -> float | None:
+    """backtesting.py with a ladder of ten buys, each with its sell a rung above."""
     try:
         module: Any = import_module("backtesting")
         pandas: Any = import_module("pandas")
     except ImportError:
-        print(f"{'backtesting.py':34}{'not measured':>12}   (not installed)")
+        absent("backtesting.py")
         return None
-    bars = list(islice(History([YEAR], PAIR).bars(), rows))
-    scale = float(10**PAIR.price_decimals)
+    scale, step = float(10**PAIR.price_decimals), bps / 10_000
     frame = pandas.DataFrame(
         [(b[1] / scale, b[2] / scale, b[3] / scale, b[4] / scale, b[5] / 1e8) for b in bars],
         columns=["Open", "High", "Low", "Close", "Volume"],
@@ -95,27 +119,46 @@ def backtesting(rows: int) -> float | None:
     )
 
     def init(self: Any) -> None:
-        self.anchor = self.data.Close[-1]
+        self.anchor = 0.0
 
     def follow(self: Any) -> None:
         price = self.data.Close[-1]
-        if abs(price / self.anchor - 1) < STEP and self.orders:
+        if self.anchor and abs(price / self.anchor - 1) < step:
             return
-        for order in self.orders:
+        for order in [order for order in self.orders if not order.is_contingent]:
             order.cancel()
         self.anchor = price
         for rung in range(1, 11):
-            self.buy(
-                size=0.0005, limit=price * (1 - STEP * rung), tp=price * (1 - STEP * rung) * 1.01
-            )
+            limit = price * (1 - step * rung)
+            self.buy(size=0.0001, limit=limit, tp=limit * (1 + step))
 
-    ladder = type("Ladder", (module.Strategy,), {"init": init, "next": follow})
-    test = module.Backtest(frame, ladder, cash=1e9, commission=0.0012, finalize_trades=True)
-    begin = time.perf_counter()
-    test.run()
-    rate = len(bars) / (time.perf_counter() - begin)
-    print(f"{'backtesting.py ' + version('backtesting'):34}{rate:>12,.0f} bars/s")
-    return rate
+    def work() -> str:
+        ladder = type("Ladder", (module.Strategy,), {"init": init, "next": follow})
+        test = module.Backtest(frame, ladder, cash=1e9, commission=0.0012, finalize_trades=True)
+        result = test.run()
+        return f"{result['# Trades']:,} round trips"
+
+    return rated(f"backtesting.py {version('backtesting')}", len(bars), work)
+
+
+def nautilus(bars: Sequence[Bar], bps: int) -> float | None:
+    """nautilus_trader's BacktestEngine with a ladder of ten limit orders on each side."""
+    try:
+        ladder: Any = import_module("tests.bench.nautilus_ladder")
+    except ImportError:
+        absent("nautilus_trader")
+        return None
+    engine = ladder.engine(bars, PAIR, bps)
+
+    def work() -> str:
+        engine.run()
+        return f"{ladder.fills(engine):,} fills"
+
+    return rated(f"nautilus_trader {version('nautilus_trader')}", len(bars), work)
+
+
+def absent(name: str) -> None:
+    print(f"{name:42}{'not measured':>12}   (not installed: pip install .[bench])")
 
 
 def main() -> None:
@@ -123,17 +166,22 @@ def main() -> None:
         print(f"not measured: {YEAR.name} is absent")
         return
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 60_000
-    print(f"backtest   Python {platform.python_version()}, {min(rows, 520_499):,} rows of 2018")
-    rate = ours(rows, skip=True)
-    ours(min(rows, UNSKIPPED), skip=False)
-    peer = backtesting(rows)
-    if peer is not None:
-        print(f"{'ratio to backtesting.py':34}{rate / peer:>12.2f}")
-    try:
-        import_module("nautilus_trader")
-        print(f"{'nautilus_trader':34}{'not measured':>12}   (installed, no adapter for its data)")
-    except ImportError:
-        print(f"{'nautilus_trader':34}{'not measured':>12}   (not installed)")
+    history = History([YEAR], PAIR)
+    begin = time.process_time()
+    bars = list(islice(history.bars(), rows))
+    reading = len(bars) / (time.process_time() - begin)
+    print(f"backtest   Python {platform.python_version()}, {len(bars):,} minutes of 2018")
+    print(f"{'reading and checking the rows':42}{reading:>12,.0f} bars/s")
+    for bps in SPACINGS:
+        print(f"\nrungs {bps} bps apart")
+        rate = ours(bars, history.interval, bps, skip=True)
+        ours(bars[:UNSKIPPED], history.interval, bps, skip=False)
+        for name, measured in (("backtesting.py", backtesting), ("nautilus_trader", nautilus)):
+            peer = measured(bars, bps)
+            if peer is not None:
+                print(f"{'ratio to ' + name:42}{rate / peer:>12.2f}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"\npeak memory, all rows of the year and every engine in it: {peak:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ class Taped:
         own = house.market.own["sell" if bought else "buy"]
         if own and abs(own[0].price - price) < NEAR:
             price = own[0].price
-        house.deal(at, price, qty, bought)
+        house.tell((at, price, max(1, price - 1 if bought else price), bought, qty))
         return at, price, qty, bought
 
     def _record(self, tape: Sequence[Deal], latency: Ns) -> None:

@@ -14,7 +14,7 @@ from shared.config import ConfigError, Home, load
 from shared.units import MILLISECOND, SECOND
 from sim.backtest.data import History
 from sim.backtest.parts import Terms
-from sim.backtest.run import headline, play
+from sim.backtest.run import AT_ONCE, headline, play
 from sim.engine.instruments import LISTINGS
 
 T0 = 1_700_000_040
@@ -74,6 +74,7 @@ def test_the_same_run_has_the_same_digest_and_another_one_has_not(
 
 
 def test_the_headline_is_the_path_with_less_in_the_end(tape: Path, tmp_path: Path) -> None:
+    tape.write_text(zigzag(300))
     history = History([tape], PAIR)
     played = play(
         history, load(Home(tmp_path)), Terms(maker=1200, taker=2500), (0, 1 << 62),
@@ -95,11 +96,12 @@ def test_only_rows_between_from_and_to_are_played(tape: Path, tmp_path: Path) ->
 
 
 def test_an_interrupted_run_tells_what_it_has(tape: Path, tmp_path: Path) -> None:
+    tape.write_text(zigzag(300))
     history = History([tape], PAIR)
     played = play(
-        history, load(Home(tmp_path)), Terms(), (0, 1 << 62), lambda rows, wall: rows < 64
+        history, load(Home(tmp_path)), Terms(), (0, 1 << 62), lambda rows, wall: rows < AT_ONCE
     )
-    assert (played.rows, played.whole) == (64, False)
+    assert (played.rows, played.whole) == (AT_ONCE, False)
     assert all(run.course.last for run in played.runs)
 
 
