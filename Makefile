@@ -6,7 +6,7 @@ RUN_LOCK := requirements/run.txt
 DEV_LOCK := requirements/dev.txt
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run setup test check bench sim teeth strategy-report format lock clean
+.PHONY: run setup test check bench sim teeth strategy-report pictures format lock clean
 
 run: setup  ## trade on paper: the whole house in the foreground, Ctrl-C ends it
 	@exec $(BIN)/icryptotrader run
@@ -34,6 +34,9 @@ teeth: $(VENV)/.dev  ## which seed notices each bug that is put in; rewrites tes
 
 strategy-report: $(VENV)/.run  ## the strategy over real histories, DAYS=n for a part of each half
 	$(BIN)/icryptotrader strategy-report ../shared/data/market --out var/strategy-report $(if $(DAYS),--days $(DAYS))
+
+pictures: $(VENV)/.dev  ## the README's pictures, of a real paper house in a real browser
+	$(BIN)/python -m tests.e2e.pictures docs/img
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -16,6 +16,8 @@ from icryptotrader.cli import app as front_door
 from icryptotrader.foresight import app as foresight
 from shared import wiredoc
 from shared.config import Anchors, Config, Settled
+from strategy.core.regime import Kind
+from strategy.core.risk import Pause
 from strategy.ctl import app as ctl
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -125,3 +127,60 @@ def test_no_page_names_a_file_that_is_not_there(page: Path) -> None:
     for name in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
         if "://" not in name:
             assert (page.parent / name).exists(), f"{page.name} links to {name}"
+
+
+def words_of(app: typer.Typer) -> Iterator[str]:
+    """All commands of a program, a group's as `group command`."""
+
+    def under(command: object, at: str) -> Iterator[str]:
+        for name, inner in getattr(command, "commands", {}).items():
+            yield f"{at}{name}"
+            yield from under(inner, f"{at}{name} ")
+
+    yield from under(typer.main.get_command(app), "")
+
+
+def code_of(page: Path) -> Iterator[str]:
+    """What stands in backticks or in a fenced block."""
+    text = page.read_text(encoding="utf-8")
+    for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL):
+        yield from block.splitlines()
+    yield from re.findall(r"`([^`\n]+)`", text)
+
+
+@pytest.mark.parametrize("name", sorted(words_of(front_door)))
+def test_every_command_of_icryptotrader_is_documented(name: str) -> None:
+    pages = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    asked = re.compile(rf"(^|icryptotrader( --home [~/\w]+)? ){name}( |$)")
+    assert any(asked.search(code) for page in pages for code in code_of(page)), name
+
+
+def test_no_command_is_documented_that_does_not_exist() -> None:
+    known = {name.partition(" ")[0] for name in words_of(front_door)}
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for code in code_of(page):
+            found = re.match(r"(?:\S*/)?icryptotrader (?:--home \S+ )?([a-z][a-z-]+)", code)
+            assert not found or found[1] in known, f"{page.name}: {code}"
+            found = re.match(r"(?:\S*/)?strategy-ctl (?:--home \S+ )?([a-z][a-z-]+)", code)
+            assert not found or found[1] in commands(ctl), f"{page.name}: {code}"
+
+
+def test_every_setting_stands_on_its_page() -> None:
+    page = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
+    for name in fields_of(Config):
+        assert f"`{name.rpartition('.')[2]}`" in page, name
+
+
+def test_the_pictures_are_few_small_and_looked_at() -> None:
+    door = (ROOT / "README.md").read_text(encoding="utf-8")
+    pictures = sorted((ROOT / "docs" / "img").glob("*"))
+    assert [path.name for path in pictures] == ["dashboard.png", "lots.png", "phone.png"]
+    for path in pictures:
+        assert f"docs/img/{path.name}" in door
+        assert path.stat().st_size < 150_000
+
+
+def test_the_states_and_regimes_a_person_sees_are_in_the_glossary() -> None:
+    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    for word in (*Pause, *Kind):
+        assert f"`{word}`" in page, word
