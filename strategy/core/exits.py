@@ -69,8 +69,10 @@ def _wanted(memory: Memory, pair: PairMemory, now: Ns) -> tuple[int, str]:
     free = max(0, min(memory.free(), memory.base_total(pair) - reserve))
     if memory.flatten:
         return free, "flatten: sells what is free of tax"
-    if memory.pause is not Pause.EMERGENCY_SELL or not pair.permit.exits:
+    if memory.pause is not Pause.EMERGENCY_SELL:
         return 0, ""
+    if not pair.permit.exits:
+        return 0, f"emergency: waits for the end of: {', '.join(pair.permit.why)}"
     since = memory.risk.emergency_since
     if not since or now - since < BAND_FOR:
         return 0, "emergency: waits until the drawdown has stood for 30 s"
@@ -82,6 +84,8 @@ def _wanted(memory: Memory, pair: PairMemory, now: Ns) -> tuple[int, str]:
     values = values_of(pair.regime, memory.config.regime)
     held = memory.base_total(pair)
     allowed = int(values.btc_max_pct * (held + money_units(memory, pair) / view.mid))
+    if held - allowed < view.pair.qty_min:
+        return 0, f"emergency: coins are within {values.btc_max_pct:.0%}, which the regime allows"
     return min(free, max(0, held - allowed)), f"emergency: sells down to {values.btc_max_pct:.0%}"
 
 

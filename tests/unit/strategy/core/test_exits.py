@@ -9,7 +9,7 @@ import pytest
 from shared import orders
 from shared.units import SECOND, Ns, Sats, Side, Ticks
 from strategy.core import exits
-from strategy.core.exits import EXIT_DEPTH
+from strategy.core.exits import EXIT_DEPTH, why_not
 from strategy.core.inventory import share
 from strategy.core.market import Freshness
 from strategy.core.memory import EXIT_SLOT, Memory
@@ -164,6 +164,17 @@ def test_on_hold_an_emergency_sells_nothing() -> None:
     desk.memory.hold = "I look after it myself"
     tell(desk, CRASHED, 300)
     assert not exits_of(desk)
+
+
+def test_what_an_emergency_waits_for_is_told() -> None:
+    desk = crash(seconds=20)
+    desk.memory.hold = "I look after it myself"
+    tell(desk, CRASHED, 60)
+    (pair,) = desk.memory.pairs.values()
+    assert "on hold: I look after it myself" in why_not(desk.memory, pair, desk.now)
+    desk = crash()
+    (pair,) = desk.memory.pairs.values()
+    assert "which the regime allows" in why_not(desk.memory, pair, desk.now)
 
 
 def test_a_wick_sells_nothing() -> None:
