@@ -19,6 +19,7 @@ from typing import Final
 from icryptotrader import family, housetime, startup
 from icryptotrader.banner import banner
 from icryptotrader.consent import permit
+from icryptotrader.errand import Errand
 from icryptotrader.screen import Screen
 from icryptotrader.startup import NotReadyError, Options
 from icryptotrader.supervision import (
@@ -36,6 +37,7 @@ from shared.config import ROOT, Config, Home, program_environment
 from shared.console import Follower
 from shared.process import harden
 from shared.units import SECOND, Ns
+from strategy.ledger.tax import berlin_day
 
 STOP_SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
@@ -76,6 +78,10 @@ BACKUP_EACH: Final = Ns(3_600 * SECOND)
 BACKUP_FIRST: Final = Ns(300 * SECOND)
 """Of this machine's time: the first one soon after the start, then each hour."""
 
+REPORT_EACH: Final = Ns(6 * 3_600 * SECOND)
+REPORT_FIRST: Final = Ns(180 * SECOND)
+"""Likewise; and at the very turn of the German year of house time."""
+
 SPAWN_PAUSE: Final = SECOND
 LONGEST_SPAWN_PAUSE: Final = 5 * SECOND
 
@@ -107,8 +113,12 @@ class _House:
         self._events = Follower(home.log, "supervisord.log")
         self._lines = Follower(home.log)
         self._raw = Follower(home.log, "*.out")
-        self._backup: subprocess.Popen[bytes] | None = None
+        self._backup = Errand(home, "backup", "ledger", "backup")
         self._backup_at = Ns(Clock().now() + BACKUP_FIRST)
+        self._report = Errand(home, "year-end", "tax", "year-end")
+        self._report_at = Ns(Clock().now() + REPORT_FIRST)
+        self._house_clock = config.make_clock()
+        self._year = berlin_day(self._house_clock.wall()).year
         self._faults: list[str] = []
         self._exchange_failed: deque[Ns] = deque(maxlen=EXCHANGE_FAILURES)
 
@@ -126,6 +136,7 @@ class _House:
         """One look at everything; False when the house has ended."""
         self._note_time()
         self._back_up()
+        self._close_the_year()
         self._follow()
         assert self._supervisord is not None
         code = self._supervisord.poll()
@@ -260,35 +271,38 @@ class _House:
 
     def _back_up(self) -> None:
         """A copy of the ledger each hour, by a process of its own: no tick waits for it."""
-        self._hear_backup()
+        self._hear_errands()
         now = Clock().now()
-        if self._backup is not None or self._stop_asked_at is not None or now < self._backup_at:
+        if self._backup.under_way or self._stop_asked_at is not None or now < self._backup_at:
             return
         self._backup_at = Ns(now + BACKUP_EACH)
-        command = [sys.executable, "-P", "-m", "icryptotrader", "--home", str(self._home.path)]
-        with (self._home.log / "backup.log").open("wb") as said:
-            self._backup = subprocess.Popen(
-                [*command, "ledger", "backup"],
-                env=program_environment(self._home, sys.executable),
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._backup.begin()
 
-    def _hear_backup(self) -> None:
-        if self._backup is None or (code := self._backup.poll()) is None:
+    def _close_the_year(self) -> None:
+        """The report of the year that has ended, likewise: at its turn, and while it is a draft."""
+        now, year = Clock().now(), berlin_day(self._house_clock.wall()).year
+        if year != self._year:
+            self._year, self._report_at = year, now
+        if self._report.under_way or self._stop_asked_at is not None or now < self._report_at:
             return
-        self._backup = None
-        if code:
+        self._report_at = Ns(now + REPORT_EACH)
+        self._noted_at = Ns(0)
+        self._note_time()  # The report is made as of the house's time, which must have turned.
+        self._report.begin()
+
+    def _hear_errands(self) -> None:
+        if self._backup.ended():
             self._screen.show("The backup failed: see log/backup.log", level="ERROR")
+        if (code := self._report.ended()) is not None:
+            level = "ERROR" if code else "INFO"
+            self._screen.show(*self._report.said(), level=level)
 
     def _clear_orphans(self) -> None:
         """Wait for what supervisord left behind, then end it by force."""
         deadline = Clock().now() + Ns(int(ORPHAN_LIMIT_S * SECOND))
         while (left := family.children()) and Clock().now() < deadline:
             self._note_time()
-            self._hear_backup()
+            self._hear_errands()
             self._follow()
             if signal.sigtimedwait(STOP_SIGNALS, LOOK_EACH_S) is not None:
                 self._ask_stop("asked to")

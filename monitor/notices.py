@@ -20,6 +20,8 @@ from shared.frames import FillView, Status
 from shared.units import SECOND, Ns
 
 FILLS_TOLD: Final = 10
+REPORT: Final = "report"
+"""The key of what is told of the year's tax report: no alarm, but not to be missed."""
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     "buy": ("Bought", "Gekauft"),
@@ -165,7 +167,9 @@ def _fills(memory: Memory, fills: tuple[FillView, ...], say: Speak) -> Iterator[
 
 def _alarms(memory: Memory, view: View, say: Speak) -> Iterator[Notice]:
     for told in reversed(view.alerts):
-        if told.wall > memory.alerts and told.level != "info":
+        if told.wall > memory.alerts and told.key == REPORT:
+            yield Notice(f"alert:{told.key}", told.level, t(told.text))
+        elif told.wall > memory.alerts and told.level != "info":
             yield Notice(f"alert:{told.key}", told.level, f"<b>{t(told.level)}</b>: {t(told.text)}")
 
 

@@ -126,6 +126,13 @@ class ResetPeak(Request, frozen=True, forbid_unknown_fields=True, tag="reset-pea
     word: Annotated[str, Meta(max_length=16)]  # "reset-peak", typed again
 
 
+class Announce(Request, frozen=True, forbid_unknown_fields=True, tag="announce"):
+    """Something a program of the roof has done: for the log, the dashboard and the telephone."""
+
+    key: Literal["report"]
+    text: Reason
+
+
 class Shutdown(Request, frozen=True, forbid_unknown_fields=True, tag="shutdown"):
     """Drain and stop."""
 
@@ -144,6 +151,7 @@ AnyRequest = (
     | Flatten
     | Kill
     | Advise
+    | Announce
     | AskRates
     | TakeRates
     | SwitchAdvice

@@ -97,6 +97,19 @@ def verify_report(
     raise typer.Exit(verify_pack(folder, typer.echo))
 
 
+@app.command("year-end")
+def year_end(context: typer.Context, home: HomeOption = None) -> None:
+    """Make or renew the pack of the year that has ended, in the home's reports/.
+
+    `icryptotrader run` does so at the turn of the German year and while the pack is a draft.
+    """
+    from icryptotrader.tax.yearend import year_end as make
+    from shared.config import load
+
+    place = home_of(context, home)
+    raise typer.Exit(make(place, load(place), typer.echo))
+
+
 @app.command("rates")
 def read_rates(
     context: typer.Context,

@@ -7,6 +7,7 @@ every byte.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from importlib.metadata import version
@@ -180,12 +181,8 @@ def write_pack(home: Home, settings: Settings, year: int, folder: Path, tell: Te
         packed, evidence = read_pack(home, year, settings)
         made = report_of(packed, bar=True)
         part = folder.with_name(folder.name + ".part")
-        (part / RAW).mkdir(parents=True, mode=0o700)
-        for file in evidence.files:
-            write_whole(part / RAW / file.sha256, file.data)
-        write_whole(part / EVIDENCE, _encoded(packed))
-        for name, form, language in PACK:
-            write_whole(part / name, FORMATS[form](made, _language(language)))
+        shutil.rmtree(part, ignore_errors=True)
+        pack_into(part, packed, evidence, made)
         part.rename(folder)
     except (LedgerError, BookError, OSError) as error:
         tell(str(error))
@@ -193,6 +190,16 @@ def write_pack(home: Home, settings: Settings, year: int, folder: Path, tell: Te
     status = ", ".join(made.not_final)
     tell(f"{folder}: {'draft (' + status + ')' if status else 'final'}, {len(PACK)} files")
     return 0
+
+
+def pack_into(folder: Path, packed: Packed, evidence: Evidence, made: Report) -> None:
+    """Every file of a pack into a folder that is not there yet."""
+    (folder / RAW).mkdir(parents=True, mode=0o700)
+    for file in evidence.files:
+        write_whole(folder / RAW / file.sha256, file.data)
+    write_whole(folder / EVIDENCE, _encoded(packed))
+    for name, form, language in PACK:
+        write_whole(folder / name, FORMATS[form](made, _language(language)))
 
 
 def verify_pack(folder: Path, tell: Tell) -> int:

@@ -10,6 +10,7 @@ import msgspec
 from shared.control import (
     AcceptDrift,
     Advise,
+    Announce,
     AnyRequest,
     AskLots,
     AskOrderList,
@@ -186,6 +187,10 @@ def _switch_advice(memory: Memory, request: SwitchAdvice, now: Ns) -> Handled:
     return True, said, {}, [Remember("deaf", memory.deaf), _audit(memory, word, request.reason)]
 
 
+def _announce(memory: Memory, request: Announce, now: Ns) -> Handled:
+    return True, "told", {}, [Tell("info", request.key, request.text)]
+
+
 def _rates(memory: Memory, request: AskRates, now: Ns) -> Handled:
     text, data = published.describe(memory.published, memory.wall)
     return True, text, data, []
@@ -257,6 +262,7 @@ HANDLERS: Final[dict[type[Any], Callable[[Memory, Any, Ns], Handled]]] = {
     Advise: _advise,
     SwitchAdvice: _switch_advice,
     ResetPeak: _reset_peak,
+    Announce: _announce,
     AskRates: _rates,
     TakeRates: _take_rates,
     Shutdown: _shutdown,

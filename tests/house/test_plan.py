@@ -49,7 +49,7 @@ WORLD: Final = {
         "strategy/ledger/store.py",
         "sim/engine/store.py",
     },
-    "subprocess": {"icryptotrader/run.py"},
+    "subprocess": {"icryptotrader/run.py", "icryptotrader/errand.py"},
     "threading": {"shared/log.py"},
     "socket": {
         "shared/bus.py",
