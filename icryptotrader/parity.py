@@ -20,9 +20,12 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
+from monitor.around import FIDELITY_FILE
 from shared import frames, orders
 from shared.chunks import BadFileError
+from shared.clock import Clock
 from shared.config import Config, Home
 from shared.journal import read_journal
 from shared.recording import read_recording
@@ -36,7 +39,6 @@ from strategy.core.snapshot import restore
 from strategy.journaling import unpack
 
 EXIT_DATA: Final = 2
-FIDELITY_FILE: Final = "sim_fidelity.json"
 USUAL_ROUND_TRIP: Final = Ns(SECOND // 10)
 """Where nothing was acknowledged in the journal."""
 
@@ -75,6 +77,7 @@ class Parity(Struct, frozen=True):
     ahead: int
     real_fee: str
     sim_fee: str
+    at_wall: Ns = Ns(0)  # when it was measured
 
 
 def parity(capture: Path, journals: Sequence[Path], home: Home, say: Say) -> int:
@@ -97,6 +100,7 @@ def parity(capture: Path, journals: Sequence[Path], home: Home, say: Say) -> int
     for line in told(found):
         say(line)
     if home.data.is_dir():
+        found = replace(found, at_wall=Clock().wall())
         (home.data / FIDELITY_FILE).write_bytes(msgspec.json.encode(found))
     return 0
 

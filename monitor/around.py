@@ -17,6 +17,7 @@ from shared.process import holder
 from shared.units import Ns
 
 LOG_LINES: Final = 60
+FIDELITY_FILE: Final = "sim_fidelity.json"
 NOT_SHOWN: Final = (" DEBUG ",)
 
 
@@ -54,6 +55,13 @@ class TaxSeen(Struct, frozen=True):
     unlocks: tuple[tuple[str, str], ...] = ()
     oldest: tuple[LotRow, ...] = ()
     cost: str = ""  # of the coins held, as they were bought
+    net: str = ""  # of the year, with the person's other results
+    room_after_resting: str | None = None  # once the resting sells fill in the worst order
+    worst_resting: str = ""
+    pace_left: str | None = None  # coins that may still be sold today
+    pace_per_day: str | None = None
+    days_until_locked: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class ProcessSeen(Struct, frozen=True):
@@ -65,6 +73,19 @@ class ProcessSeen(Struct, frozen=True):
     sockets: int = 0
 
 
+class Fidelity(Struct, frozen=True):
+    """How near a backtest came to what really happened (icryptotrader parity): 1 is alike.
+
+    Coins in Sats: really filled, missed by the simulation, made up by it.
+    """
+
+    fidelity: float
+    real_qty: int
+    missed: int
+    extra: int
+    at_wall: Ns = Ns(0)  # when it was measured
+
+
 class Around(Struct, frozen=True):
     """All of it."""
 
@@ -73,6 +94,7 @@ class Around(Struct, frozen=True):
     processes: tuple[ProcessSeen, ...] = ()
     log: tuple[str, ...] = ()
     rates: RatesSeen | None = None
+    fidelity: Fidelity | None = None
     telegram: str = ""  # what is the matter with the bot; English, the key of `words`
 
 
@@ -81,6 +103,14 @@ def read_tax(data: Mapping[str, Any]) -> TaxSeen | None:
     try:
         return msgspec.convert(data, TaxSeen)
     except msgspec.ValidationError:
+        return None
+
+
+def read_fidelity(path: Path) -> Fidelity | None:
+    """The figure that `icryptotrader parity` left; None where there is none that can be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Fidelity)
+    except (OSError, msgspec.MsgspecError):
         return None
 
 

@@ -85,6 +85,11 @@ def _watched(make: _Maker, around: Around) -> Iterator[Metric]:
     yield make.gauges("process_memory_bytes", "Resident memory", "process", sizes)
     counts = [(seen.name, float(seen.sockets)) for seen in around.processes]
     yield make.gauges("process_sockets", "Sockets open", "process", counts)
+    if (found := around.fidelity) is not None:
+        text = "Of what a backtest or the market filled, the part that both did (parity)"
+        yield make.gauge("sim_fidelity", text, found.fidelity)
+        at_s = found.at_wall / SECOND
+        yield make.gauge("sim_fidelity_timestamp_seconds", "When that was measured", at_s)
     text = "1 while the Telegram bot cannot be reached or is not ours alone"
     yield make.gauge("telegram_trouble", text, float(bool(around.telegram)))
 

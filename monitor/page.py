@@ -12,7 +12,7 @@ from typing import Final
 
 from monitor import advicecard, cards, taxcards
 from monitor.actions import forms
-from monitor.around import Around, ProcessSeen
+from monitor.around import Around, Fidelity, ProcessSeen
 from monitor.chart import equity_chart, price_chart
 from monitor.markup import card, mark, moment, mood_of, seconds, t, table
 from monitor.style import SCRIPT, STYLE
@@ -25,6 +25,9 @@ from shared.units import Ns
 Parts = dict[str, str]
 
 REFRESH_S: Final = 10
+NEAR: Final = 0.9
+"""A simulation that saw as much of what happened is near enough to be believed."""
+COIN: Final = 10**8
 
 
 def page(view: View, around: Around, now: Ns, wall: Ns, csrf: str, language: Language) -> str:
@@ -168,7 +171,23 @@ def _health(view: View, around: Around, now: Ns, say: Say) -> str:
     rows = "".join(_process(say, name, heard.get(name), seen.get(name), now) for name in names)
     inside = table(say("Processes"), heads, rows)
     listed = f"<section><h2>{t(say('Processes'))}</h2>{inside}</section>"
-    return f'<div class="cards">{listed}{_feed(view, now, say)}</div>'
+    near = _fidelity(around.fidelity, say)
+    return f'<div class="cards">{listed}{_feed(view, now, say)}{near}</div>'
+
+
+def _fidelity(found: Fidelity | None, say: Say) -> str:
+    """How far a backtest may be believed; nothing where that was never measured."""
+    if found is None:
+        return ""
+    mood = "good" if found.fidelity >= NEAR else "warn"
+    rows = (
+        (say("both filled"), mark(f"{found.fidelity:.1%}", mood)),
+        (say("really filled"), f"{found.real_qty / COIN:.8f}"),
+        (say("missed"), f"{found.missed / COIN:.8f}"),
+        (say("made up"), f"{found.extra / COIN:.8f}"),
+        (say("measured"), moment(found.at_wall)),
+    )
+    return card(say("Simulation against the market"), rows)
 
 
 def _process(say: Say, name: str, heard: Heard | None, seen: ProcessSeen | None, now: Ns) -> str:

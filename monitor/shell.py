@@ -18,7 +18,14 @@ from monitor.access import PASSWORD_LEAST, TOKEN_FILE, Access, TokenError, read_
 from monitor.advisor.advisor import Advisor
 from monitor.advisor.providers import is_key
 from monitor.advisor.seen import AdvisorSeen
-from monitor.around import Around, LogFollower, keep_log, read_processes
+from monitor.around import (
+    FIDELITY_FILE,
+    Around,
+    LogFollower,
+    keep_log,
+    read_fidelity,
+    read_processes,
+)
 from monitor.control import Control, new_id
 from monitor.door import Door
 from monitor.metrics import Metrics
@@ -169,7 +176,10 @@ async def _look_around(
         while not stop.done():
             around = ears.around
             log_lines = keep_log(around.log, follower.poll())
-            around = replace(around, log=log_lines, processes=read_processes(home.run))
+            measured = read_fidelity(home.data / FIDELITY_FILE)
+            around = replace(
+                around, log=log_lines, processes=read_processes(home.run), fidelity=measured
+            )
             fills = ears.view.status.fills if ears.view.status else -1
             waited = clock.now() - asked_at
             if fills >= 0 and waited >= (TAX_SOON if fills != asked_fills else TAX_LATE):

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.advisor.pace import Usage
 from monitor.advisor.seen import AdvisorSeen
-from monitor.around import Around, ProcessSeen
+from monitor.around import Around, Fidelity, ProcessSeen
 from monitor.metrics import Metrics, families
 from monitor.view import Pace, RatesSeen, View, hear
 from shared.frames import AnyFrame
@@ -24,7 +24,9 @@ Samples = dict[str, float]
 
 
 AROUND = Around(
-    tax=TAX, processes=(ProcessSeen("feed", 7, 64.0, 5), ProcessSeen("monitor", 8, 32.0, 9))
+    tax=TAX,
+    processes=(ProcessSeen("feed", 7, 64.0, 5), ProcessSeen("monitor", 8, 32.0, 9)),
+    fidelity=Fidelity(0.97, 100_000_000, 2_000_000, 1_000_000, Ns(90 * SECOND)),
 )
 TICKING = View(pace=Pace(known=True, per_s=4.5))
 
@@ -121,6 +123,14 @@ def test_the_advisor_is_measured_whatever_the_strategy_does() -> None:
     assert samples["bot_advisor_cost_usd_total",] == 0.25
     assert samples["bot_advisor_cost_today_usd",] == 0.05
     assert not [name for name in scrape() if name.startswith("advisor")]
+
+
+def test_how_far_a_backtest_may_be_believed_is_measured_where_it_was_found_out() -> None:
+    samples = scrape()
+    assert samples["sim_fidelity"] == 0.97
+    assert samples["sim_fidelity_timestamp_seconds"] == 90.0
+    unmeasured = families(View(), replace(AROUND, fidelity=None), NOW, "bot")
+    assert not [family for family in unmeasured if "fidelity" in family.name]
 
 
 def test_text_that_is_no_number_is_left_out() -> None:

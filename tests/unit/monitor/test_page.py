@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.around import Around, keep_log, read_processes, read_tax
+from monitor.around import Around, Fidelity, keep_log, read_fidelity, read_processes, read_tax
 from monitor.page import login_page, page, parts
 from monitor.summary import summary, todo, verdict
 from monitor.view import SAMPLE_EACH, SAMPLES_KEPT, View, hear
@@ -75,7 +75,11 @@ def after(*frames: AnyFrame) -> View:
 
 FED = (instrument(), book(), beat())
 
-AROUND = Around(tax=TAX, log=("a line of the log",))
+AROUND = Around(
+    tax=TAX,
+    log=("a line of the log",),
+    fidelity=Fidelity(0.971, 150_000_000, 3_000_000, 1_000_000, WALL),
+)
 
 
 def body(view: View, now: Ns, wall: Ns, language: Language = "en") -> str:
@@ -218,6 +222,17 @@ def test_before_anything_is_heard_the_data_says_so() -> None:
     data = json.loads(msgspec.json.encode(summary(View(), Around(), NOW, WALL)))
     assert data["strategy"] == {"up": False, "silent_s": None, "lives": 0, "status": None}
     assert data["prices"] == []
+
+
+def test_how_far_a_backtest_may_be_believed_stands_among_the_processes(tmp_path: Path) -> None:
+    shown = read(body(View(), NOW, WALL))
+    assert "Simulation against the market" in shown
+    assert "97.1%" in shown
+    assert "1.50000000" in shown
+    path = tmp_path / "sim_fidelity.json"
+    assert read_fidelity(path) is None
+    path.write_text("{")
+    assert read_fidelity(path) is None
 
 
 def test_german_says_everything_that_english_says() -> None:
