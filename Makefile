@@ -33,7 +33,7 @@ teeth: $(VENV)/.dev  ## which seed notices each bug that is put in; rewrites tes
 	$(BIN)/python -m tests.simulation.hunt
 
 strategy-report: $(VENV)/.run  ## the strategy over real histories, DAYS=n for a part of each half
-	$(BIN)/icryptotrader strategy-report ../shared/data/market --out var/strategy-report $(if $(DAYS),--days $(DAYS))
+	$(BIN)/icryptotrader strategy-report ../shared/data/market --out var/strategy-report --jobs 2 $(if $(DAYS),--days $(DAYS))
 
 pictures: $(VENV)/.dev  ## the README's pictures, of a real paper house in a real browser
 	$(BIN)/python -m tests.e2e.pictures docs/img

@@ -20,13 +20,16 @@ def strategy_report(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pages go.")],
     home: HomeOption = None,
     config: ConfigOption = None,
-    days: Annotated[int | None, typer.Option(min=1, help="At most of each half.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Of minutes, at most of each half.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
 ) -> None:
     """Play known histories through the strategy and its alternatives: one page, both halves."""
     from icryptotrader.strategy_report import report
 
     settings = load(home_of(context, home), config)
-    raise typer.Exit(report(data, settings, out, days, typer.echo))
+    raise typer.Exit(report(data, settings, out, days, typer.echo, jobs))
 
 
 @app.command()

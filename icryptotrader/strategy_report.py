@@ -8,9 +8,11 @@ brought; the worse of a bar's two walks is shown where both are played.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
 from html import escape
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -20,13 +22,14 @@ from msgspec.structs import replace
 from icryptotrader.backtest.charts import Line, chart
 from icryptotrader.backtest.figures import Figures, figures_of
 from shared.config import Config
-from shared.units import DAY, MILLISECOND, Ns
+from shared.units import DAY, MILLISECOND, MINUTE, Ns
 from sim.backtest.data import DataError, History
 from sim.backtest.parts import Path as Walk
 from sim.backtest.parts import Terms
 from sim.backtest.run import play
 from sim.engine.instruments import LISTINGS
 
+HOUR: Final = 60 * MINUTE
 LATENCY: Final = Ns(50 * MILLISECOND)
 ONE_WALK: Final[tuple[Walk, ...]] = ("high_first",)
 TAX: Final = (Decimal("0.42"), None)
@@ -77,22 +80,41 @@ class Result(Struct, frozen=True):
     largest: float  # the coins' part of the account at its largest
 
 
-def report(folder: Path, config: Config, out: Path, days: int | None, say: Say) -> int:
-    """Play all that is there and write report.html and report.txt; 0, or 2 where nothing is."""
-    results: list[Result] = []
+class Task(Struct, frozen=True):
+    """One variant over one half: what a process of its own is given. span: wall, ns."""
+
+    case: Case
+    path: str
+    half: str
+    variant: str
+    config: Config
+    span: tuple[int, int]
+
+
+def report(
+    folder: Path, config: Config, out: Path, days: int | None, say: Say, jobs: int = 1
+) -> int:
+    """Play all that is there and write report.html and report.txt; 0, or 2 where nothing is.
+
+    days: of minutes, at most so many of each half. jobs: processes; they change no result.
+    """
+    tasks: list[Task] = []
     for case in CASES:
         path = folder / case.file
         if not path.exists():
             say(f"{case.name}: {path.name} is not there, left out")
             continue
         try:
-            for result in _case(case, path, config, days):
-                results.append(result)
-                say(_line(result))
+            tasks += _tasks(case, path, config, days)
         except DataError as error:
             say(f"{case.name}: {error}")
-    if not results:
+    if not tasks:
         return 2
+    results: list[Result] = []
+    say(_HEAD)
+    for result in _results(tasks, jobs):
+        results.append(result)
+        say(_line(result))
     out.mkdir(parents=True, exist_ok=True)
     text = "\n".join([_HEAD, *(_line(result) for result in results), "", *_ASSUMED])
     (out / "report.txt").write_text(text + "\n", encoding="utf-8")
@@ -101,37 +123,46 @@ def report(folder: Path, config: Config, out: Path, days: int | None, say: Say) 
     return 0
 
 
-def _case(case: Case, path: Path, config: Config, days: int | None) -> Iterable[Result]:
-    """Both halves of one history through every variant. days: at most so many of each half."""
+def _results(tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
+    if jobs == 1:
+        yield from map(_play, tasks)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_play, tasks)
+
+
+def _tasks(case: Case, path: Path, config: Config, days: int | None) -> Iterable[Task]:
+    """Both halves of one history, every variant."""
     base = replace(config, pair=case.pair, pairs=())
-    begin, end = _span(path, base)
+    begin, end, interval = _span(path, base)
+    days = days if interval < HOUR else None
     middle = (begin + end) // 2
     for half, first, last in (("chosen on", begin, middle), ("judged by", middle, end + 1)):
         until = last if days is None else min(last, first + days * DAY)
         for name, change in VARIANTS.items():
-            yield _play(case, path, (half, name), change(base), (first, until))
+            yield Task(case, str(path), half, name, change(base), (first, until))
 
 
-def _span(path: Path, config: Config) -> tuple[int, int]:
-    """Wall of the first and the last row."""
+def _span(path: Path, config: Config) -> tuple[int, int, int]:
+    """Wall of the first and the last row, and the length of a bar."""
     history = History((path,), LISTINGS[config.pair].pair)
     last = history.begins
     for bar in history.bars():
         last = bar[0]
-    return history.begins, last
+    return history.begins, last, history.interval
 
 
-def _play(
-    case: Case, path: Path, names: tuple[str, str], config: Config, span: tuple[int, int]
-) -> Result:
-    history = History((path,), LISTINGS[config.pair].pair)
+def _play(task: Task) -> Result:
+    config = task.config
+    history = History((Path(task.path),), LISTINGS[config.pair].pair)
     # Fees by the exchange's own tiers, from the first one on.
     terms = Terms("through", LATENCY, None, None, 0)
-    played = play(history, config, terms, span, lambda _rows, _wall: True, ONE_WALK)
+    played = play(history, config, terms, task.span, lambda _rows, _wall: True, ONE_WALK)
     figures = figures_of(played, history, config, terms, TAX)
     return Result(
-        case.name,
-        *names,
+        task.case.name,
+        task.half,
+        task.variant,
         replace(figures, fill_rows=(), lots=()),
         _shares(figures, int(played.last)),
         max((p.coins * p.price / p.equity for p in figures.points if p.equity > 0), default=0.0),
@@ -200,7 +231,8 @@ _ASSUMED: Final = (
     "coins held have gained or lost); hold, 50/50 and weekly buying begin with the same account.",
     "An order fills, whole, once the market has traded through its price; each bar is walked",
     "high first. Fees are those of the exchange's tiers. A halt by limits.* stays until a person",
-    "resumes, and nobody does here.",
+    "resumes, a day later. The fixed thresholds of the regimes stand in both variants until a day",
+    "of record is there (regime.adaptive.warm_up_hours).",
 )
 
 
