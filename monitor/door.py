@@ -41,6 +41,8 @@ class Door(H11Protocol):
         super().on_response_complete()
         if self.conn.their_state is h11.IDLE:
             self._wait()
+        elif self.conn.their_state is h11.SEND_BODY:
+            self.transport.close()  # Refused before all was sent: the rest is not waited for.
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave_queue()
