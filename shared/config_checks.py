@@ -32,6 +32,17 @@ def _check_order(config: Config) -> list[str]:
         found.append(f'pair: "{config.pair}" is not traded; use "BTC/EUR" or "BTC/USD"')
     if risk.max_portfolio_drawdown_pct >= risk.emergency_drawdown_pct:
         found.append("risk: max_portfolio_drawdown_pct must be below emergency_drawdown_pct")
+    hedge = config.hedge
+    if hedge.enabled and hedge.trigger_drawdown_pct >= risk.max_portfolio_drawdown_pct:
+        found.append(
+            "hedge.trigger_drawdown_pct: must be below risk.max_portfolio_drawdown_pct, where the "
+            "risk pause ends all buys"
+        )
+    if risk.price_velocity_freeze_pct <= 0 or risk.max_portfolio_drawdown_pct <= 0:
+        found.append(
+            "risk: price_velocity_freeze_pct and max_portfolio_drawdown_pct must be above 0: "
+            "else nothing would ever be quoted"
+        )
     if ws.heartbeat_interval_sec * 2 > ws.cancel_after_timeout_sec:
         found.append("ws: heartbeat_interval_sec must be at most half of cancel_after_timeout_sec")
     if time.deadline_sec >= time.ack_sec:

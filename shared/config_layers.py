@@ -8,12 +8,13 @@ Rule 2: a secret never gets past this file: it is replaced by SET_ASIDE, and its
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import stat
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -315,6 +316,9 @@ def _leaf(kind: Any, value: object) -> Any:
     try:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, ArithmeticError) as error:
+        known = get_args(kind) if get_origin(kind) is Literal else ()
+        if known:
+            return _Fault(f"must be one of {', '.join(json.dumps(one) for one in known)}")
         return _Fault(_say(error))
 
 

@@ -61,6 +61,28 @@ def test_a_key_of_a_section_at_the_top_is_sent_home(home: Home) -> None:
     assert '"grid.levels"' in faults(home)[0]
 
 
+def test_a_word_that_is_none_of_the_known_ones_is_told_them(home: Home) -> None:
+    say(home, '[grid]\nanchor = "middle"\n[feed]\ndepth = 7\n')
+    told = "\n".join(faults(home))
+    assert """grid.anchor: must be one of "vwap", "mid", "blend", found 'middle'""" in told
+    assert "feed.depth: must be one of 10, 25, 100, 500, 1000, found 7" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[hedge]\nenabled = true\ntrigger_drawdown_pct = 0.15\n", "hedge.trigger_drawdown_pct"),
+        ("[risk]\nprice_velocity_freeze_pct = 0\n", "must be above 0"),
+        ("[risk]\nmax_portfolio_drawdown_pct = 0\n", "must be above 0"),
+    ],
+)
+def test_settings_that_would_never_trade_or_never_act_are_refused(
+    home: Home, text: str, fault: str
+) -> None:
+    say(home, text)
+    assert fault in faults(home)[0]
+
+
 def test_a_section_that_is_a_value_is_a_fault(home: Home) -> None:
     say(home, "grid = 3\n")
     assert "write [grid] above it" in faults(home)[0]
