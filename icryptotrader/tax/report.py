@@ -27,6 +27,8 @@ from strategy.ledger.book import BookError, keep
 from strategy.ledger.entries import FillEntry, MovementEntry, RateEntry
 from strategy.ledger.events import Exchanged, in_order
 from strategy.ledger.evidence import Evidence, movement_head_of, read_evidence
+from strategy.ledger.history import TABLES, read_history
+from strategy.ledger.kraken_csv import CsvError
 from strategy.ledger.parts import Row
 from strategy.ledger.records import LedgerError, head_of
 from strategy.ledger.render import Language, cointracking_csv, json, schedule_csv, text
@@ -66,6 +68,7 @@ class Packed(Struct, frozen=True):
     files: tuple[tuple[str, str, str, Ns], ...]  # sha256, name, kind, when it was read in
     head: str
     movement_head: str
+    unbooked: tuple[str, ...] = ()  # what the raw files say and was not booked
 
 
 def settings_of(
@@ -109,8 +112,20 @@ def read_pack(home: Home, year: int, settings: Settings) -> tuple[Packed, Eviden
         files=tuple((each.sha256, each.name, each.kind, each.wall) for each in evidence.files),
         head=evidence.head,
         movement_head=evidence.movement_head,
+        unbooked=_unbooked(evidence),
     )
     return packed, evidence
+
+
+def _unbooked(evidence: Evidence) -> tuple[str, ...]:
+    """What an import has told of rows it did not book: a reader of the report must know, too."""
+    tables = {
+        file.sha256: file.data.decode("utf-8-sig") for file in evidence.files if file.kind in TABLES
+    }
+    try:
+        return read_history(tables).notes
+    except CsvError as error:
+        raise LedgerError(f"a raw file cannot be read any more: {error}") from error
 
 
 def report_of(packed: Packed, *, bar: bool = False) -> Report:
@@ -136,7 +151,8 @@ def report_of(packed: Packed, *, bar: bool = False) -> Report:
         rate_sources=tuple(dict.fromkeys(entry.source for entry in packed.rates)),
         files=tuple((name, kind, sha256) for sha256, name, kind, _ in packed.files),
     )
-    return build(packed.year, book, events, settings, made, _bar if bar else iter)
+    watch = _bar if bar else iter
+    return build(packed.year, book, events, settings, made, packed.unbooked, watch)
 
 
 def report(

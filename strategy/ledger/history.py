@@ -30,6 +30,7 @@ from strategy.ledger.events import (
 )
 from strategy.ledger.kraken_csv import (
     LEDGERS,
+    MANUAL,
     TRADES,
     CsvError,
     LedgerRow,
@@ -55,6 +56,9 @@ from strategy.ledger.rates import CURRENCIES, EURO
 
 COIN: Final = "BTC"
 """The coin the bot trades: its fills go where the bot's own fills are."""
+
+TABLES: Final = (LEDGERS, TRADES, MANUAL, REST_LEDGERS, REST_TRADES, REST_BALANCES)
+"""The kinds of raw files that `read_history` reads."""
 
 FUTURES: Final = "kraken-futures"
 PRICE_DECIMALS: Final = 1

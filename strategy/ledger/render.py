@@ -101,9 +101,13 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "currency": ("Fremdwährung", "foreign currency"),
     "external": ("andere Ergebnisse nach § 23", "other results under § 23"),
     "net": ("Gesamtgewinn", "total gain (Gesamtgewinn)"),
-    "other_total": (
-        "zum Vergleich: mit/ohne Fremdwährung umgekehrt",
-        "for comparison: foreign currency the other way",
+    "with_money": (
+        "zum Vergleich: Gesamtgewinn mit der Fremdwährung",
+        "for comparison: total gain with the foreign currency",
+    ),
+    "without_money": (
+        "zum Vergleich: Gesamtgewinn ohne die Fremdwährung",
+        "for comparison: total gain without the foreign currency",
     ),
     "limit": ("Freigrenze", "limit (Freigrenze)"),
     "exempt": ("unter der Freigrenze, steuerfrei", "below the limit, exempt"),
@@ -125,7 +129,14 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "parts": ("Teile", "parts"),
     "turnover": ("Umsätze (zum Abgleich mit Meldungen der Plattform)", "Turnover (to compare)"),
     "held": ("Bestände am 31.12. (Vorjahr, Jahr)", "Holdings on 31 December (year before, year)"),
-    "open": ("Offene Lots mit erstem steuerfreien Tag", "Open lots with their first free day"),
+    "open": (
+        "Offene Lots bei Erstellung, mit erstem steuerfreien Tag",
+        "Open lots when this was made, with their first free day",
+    ),
+    "unbooked": (
+        "In den Rohdateien, aber nicht gebucht",
+        "In the raw files, but not booked",
+    ),
     "notes": ("Hinweise", "Notes"),
     "manual": ("Von Hand eingetragen", "Entered by hand"),
     "files": ("Rohdateien (SHA-256)", "Raw files (SHA-256)"),
@@ -272,6 +283,9 @@ def _body(report: Report, language: Language) -> Iterator[str]:
     many = [word("gewerblich", language)] if len(report.schedule) >= MANY_TRADES else []
     for note in (*report.notes, *([warning] if warning else []), *many, word("advice", language)):
         yield f"  {note}"
+    if report.unbooked:
+        yield from _section("unbooked", language)
+        yield from (f"  {note}" for note in report.unbooked)
     if report.manual:
         yield from _section("manual", language)
         yield f"  {', '.join(report.manual)}"
@@ -289,7 +303,7 @@ def _result(report: Report, language: Language) -> Iterator[str]:
         ("currency", report.money.net),
         ("external", external),
         ("net", result.net),
-        ("other_total", report.other_total),
+        *_other_total(report),
         ("limit", result.limit),
         ("before_loss", result.before_loss),
         ("forward_in", result.forward_in),
@@ -303,6 +317,17 @@ def _result(report: Report, language: Language) -> Iterator[str]:
         yield f"  {word(name, language):52} {plain(cents(value)):>16} EUR"
     if result.exempt:
         yield f"  {word('exempt', language)}"
+
+
+def _other_total(report: Report) -> Iterator[tuple[str, Decimal]]:
+    """The other of the two totals (docs/tax.md), where foreign money was looked at."""
+    match report.settings.usd_leg:
+        case "section23":
+            yield "without_money", report.other_total
+        case "separate":
+            yield "with_money", report.other_total
+        case "off":
+            return
 
 
 def _section(name: str, language: Language) -> Iterator[str]:

@@ -120,6 +120,7 @@ class Report(Struct, frozen=True):
     held: tuple[Held, ...]
     open_lots: tuple[OpenRow, ...]
     notes: tuple[str, ...]
+    unbooked: tuple[str, ...]
     manual: tuple[str, ...]
     not_final: tuple[str, ...]
 
@@ -129,9 +130,13 @@ Watch = Callable[[list[Row]], Iterable[Row]]
 
 def build(
     year: int, book: Book, events: list[TaxEvent], settings: Settings, made: Made,
-    watch: Watch = iter,
+    unbooked: tuple[str, ...] = (), watch: Watch = iter,
 ) -> Report:  # fmt: skip
-    """The report of one tax year. watch: passes the rows on, and may count them (a bar)."""
+    """The report of one tax year.
+
+    unbooked: what the raw files say and no event does, as sentences. watch: passes the rows on,
+    and may count them (a bar).
+    """
     rows = [row for row in book.rows if row.year == year]
     shown = [row for row in rows if settings.usd_leg != "off" or not row.currency_leg]
     old = [row for row in shown if not row.new_stock]
@@ -154,6 +159,7 @@ def build(
         held=tuple(_held(events, year)),
         open_lots=tuple(_open_rows(book)),
         notes=tuple(dict.fromkeys(book.notes)),
+        unbooked=unbooked,
         manual=tuple(event.id for event in events if event.manual),
         not_final=tuple(_not_final(year, shown, made)),
     )
@@ -195,7 +201,9 @@ def _schedule_row(number: int, row: Row) -> dict[str, str]:
     last = last_taxable_day(bought)
     money, done, to, whole = row.money
     notes = []
-    if basis is None:
+    if basis is None and row.currency_leg:
+        notes.append("origin not known: valued without gain or loss")
+    elif basis is None:
         notes.append("no acquisition known: cost 0, taxable")
     elif basis.doubtful:
         notes.append(f"{basis.origin} without proof")

@@ -416,3 +416,36 @@ def test_what_the_person_says_is_kept_by_year(desk: Desk) -> None:
         (desk.home.path / "user.toml").write_text(f"[[tax.years]]\nyear = 2024\n{faulty}\n")
         with pytest.raises(ConfigError, match=r"tax\.years"):
             load(desk.home)
+
+
+def test_what_was_not_booked_stands_in_the_report(desk: Desk) -> None:
+    rows = '"L22","X2","2024-08-02 12:00:00","margin","","currency","XXBT",-0.01,0,0.1\n'
+    desk.run("ledger", "import", desk.file("l.csv", LEDGERS + rows), "--apply")
+    said = desk.run("tax", "report", "2024", "--lang", "en")
+    assert "In the raw files, but not booked\n  L22: margin  of -0.01 BTC is not booked" in said
+
+
+def test_both_totals_are_told_with_and_without_the_dollars(desk: Desk) -> None:
+    sold = (
+        '"L40","TU","2024-07-09 12:00:00","trade","","currency","ZUSD",570,0,570\n'
+        '"L41","TU","2024-07-09 12:00:00","trade","","currency","XXBT",-0.01,0,0\n'
+        '"L42","TV","2024-08-09 12:00:00","trade","","currency","ZUSD",-500,0,70\n'
+        '"L43","TV","2024-08-09 12:00:00","trade","","currency","ZEUR",440,0,70\n'
+    )
+    rates = RATES + "2024-07-09,1.0814\n2024-08-09,1.0917\n"
+    desk.run("tax", "rates", desk.file("r.csv", rates))
+    desk.run("ledger", "import", desk.file("l.csv", LEDGERS + sold), "--apply")
+
+    def told(leg: str) -> tuple[str, str]:
+        (desk.home.path / "user.toml").write_text(f'[tax]\nusd_leg = "{leg}"\n')
+        report = json.loads(desk.run("tax", "report", "2024", "--format", "json"))
+        return report["result"]["net"], report["other_total"]
+
+    coins, both = told("separate")
+    assert told("section23") == (both, coins)
+    # 500 of the 570 dollars cost 527.09 / 570 * 500 EUR, and were changed for 440.
+    assert Decimal(both) - Decimal(coins) == Decimal("440.00") - Decimal("462.36")
+    assert told("off")[0] == coins
+    said = desk.run("tax", "report", "2024", "--lang", "en")
+    assert "for comparison" not in said
+    assert "not looked at" in said
