@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.clock import Clock
-from shared.config_checks import CROSS_CHECKS, place_of, say_unbuilt
+from shared.config_checks import CROSS_CHECKS, place_of
 from shared.config_layers import (
     ConfigError,
     Layer,
@@ -339,7 +339,7 @@ def check_layers(layers: Sequence[Layer], session: Layer | None = None) -> Loade
         faults += [_placed(fault, merged) for rule in CROSS_CHECKS for fault in rule(found)]
     if found is None or faults:
         raise ConfigError(faults)
-    notes = (*merged.notes, *say_unbuilt(merged))
+    notes = tuple(merged.notes)
     return Loaded(_lengthen(found), merged.origins, notes)
 
 

@@ -1,8 +1,7 @@
-"""What must hold between settings, and which of them this version does not act on.
+"""What must hold between settings.
 
 Rule 1: a check returns sentences that begin with the setting they speak about.
-Rule 2: no setting is silently ignored: what is not acted on is said at the start, and what would
-promise too much is refused.
+Rule 2: no setting is silently ignored: what would promise too much is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from shared.config_layers import Merged, value_at
 from shared.settings import check_adaptive, check_models, check_pairs, check_signal
 from shared.settings_watch import check_watch
 
@@ -155,10 +153,7 @@ def _check_models(config: Config) -> list[str]:
 
 
 def _check_watch(config: Config) -> list[str]:
-    found = check_watch(config.tax, config.telegram, config.web)
-    if config.tax.harvest_enabled:
-        found.append("tax.harvest_enabled: harvesting is not offered by this version; use false")
-    return found
+    return check_watch(config.tax, config.telegram, config.web)
 
 
 CROSS_CHECKS: Final = (
@@ -169,26 +164,6 @@ CROSS_CHECKS: Final = (
     _check_models,
     _check_watch,
 )
-
-UNBUILT: Final = {
-    "tax.near_threshold_days": "sales of coins that are nearly free are not held back further",
-    "tax.annual_exemption_eur": "only coins that are free of tax are sold",
-    "tax.emergency_dd_override_pct": "an emergency sells what is free of tax, nothing else",
-    "tax.harvest_min_loss_eur": "harvesting is not offered",
-    "tax.harvest_max_per_day": "harvesting is not offered",
-    "tax.harvest_target_net_eur": "harvesting is not offered",
-}
-"""Settings that are read and kept, and what the strategy of this version does instead."""
-
-
-def say_unbuilt(merged: Merged) -> list[str]:
-    """A sentence for each of these that somebody has set."""
-    return [
-        f"{merged.origins[key]}: {key} = {value_at(merged.values, key)} is kept, "
-        f"but not acted on by this version: {instead}"
-        for key, instead in UNBUILT.items()
-        if not merged.origins.get(key, "config/default.toml").startswith("config/default.toml")
-    ]
 
 
 def place_of(fault: str, origins: dict[str, str]) -> str:

@@ -16,7 +16,6 @@ import msgspec
 from msgspec import Struct
 
 from shared.config import DEFAULTS, Config
-from shared.config_checks import UNBUILT
 from shared.config_layers import SECRET_KEYS
 
 INTRO: Final = """# Settings
@@ -73,8 +72,6 @@ def _sections(
             text = comments.get(key, "") or _sister(key, comments)
             if key in SECRET_KEYS:
                 text = f"*secret*; {text}"
-            if key in UNBUILT:
-                text = f"{text}; *not acted on yet: {UNBUILT[key]}*"
             default = _toml(values[field.name])
             rows.append(Setting(field.name, say_type(field.type), default, text.strip("; ")))
     if rows:

@@ -48,6 +48,9 @@ class Tax(Struct, frozen=True, forbid_unknown_fields=True):
     marginal_rate: Annotated[float, Meta(ge=0.0, le=0.6)]
     usd_leg: Literal["separate", "section23", "off"]
     reform_enacted: bool
+    beyond_limit: bool
+    pace_days: Annotated[int, Meta(ge=0, le=365)]
+    fx_buffer_eur: Decimal
     rates_fetch: Literal["auto", "on", "off"]
     rates_each_sec: Annotated[float, Meta(ge=0.1, le=86_400.0)]
     rates_url: Annotated[str, Meta(pattern="^https://|^http://127\\.0\\.0\\.1:")]
@@ -56,6 +59,7 @@ class Tax(Struct, frozen=True, forbid_unknown_fields=True):
     harvest_min_loss_eur: Decimal
     harvest_max_per_day: Annotated[int, Meta(ge=0, le=100)]
     harvest_target_net_eur: Decimal
+    harvest_for_next_year: bool
 
     def of_year(self, year: int) -> SaidOfYear:
         """What holds for one tax year: its own entry, and where that is silent, [tax]."""

@@ -11,6 +11,7 @@ from typing import Final, TextIO
 
 import msgspec
 import uvloop
+from msgspec.structs import replace
 
 from shared import caps, log
 from shared.belonging import MODE_FACT, stranger
@@ -34,8 +35,10 @@ from shared.watchdog import Watchdog
 from strategy.core.memory import Memory, Start, stamp_of
 from strategy.core.pipeline import Core
 from strategy.core.snapshot import take
+from strategy.core.taxdesk import needed, others_in
 from strategy.journaling import JournalRecorder
 from strategy.ledger.entries import Remember
+from strategy.ledger.lots import Lots
 from strategy.ledger.records import LedgerError
 from strategy.ledger.store import Ending, Store
 from strategy.session.mail import settings_of
@@ -158,6 +161,7 @@ def _assemble(config: Config, store: Store, signer: Signer, watchdog: Watchdog) 
     start = Start(
         boot, wall, stamp, loaded.intents, loaded.facts, loaded.fills, halted, store.published()
     )
+    start = _taxed(start, config, store, loaded.lots)
     core = Core(Memory(config, start, loaded.lots))
     journal = JournalWriter(
         JOURNAL, PRODUCT, msgspec.msgpack.encode(config), lambda: take(core.memory)
@@ -173,6 +177,14 @@ def _assemble(config: Config, store: Store, signer: Signer, watchdog: Watchdog) 
         halted=halted,
     )
     return Shell(config, trader, store, log.get(), watchdog)
+
+
+def _taxed(start: Start, config: Config, store: Store, lots: Lots) -> Start:
+    """With all that the tax book knows besides these lots' fills."""
+    evidence = store.evidence()
+    others = others_in(evidence.events(), lots)
+    rates = (entry.rate for entry in evidence.rates)
+    return replace(start, others=others, ecb=tuple(needed(rates, config, others)))
 
 
 def _signer(config: Config) -> Signer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -11,19 +12,17 @@ from msgspec import Struct
 from icryptotrader.lots import LEDGER, house_wall
 from shared.config import Config, Home
 from shared.units import Ns, plain
-from strategy.ledger.desk import Desk, DeskSettings
-from strategy.ledger.events import UNITS_DECIMALS, quantity_of
-from strategy.ledger.evidence import read_evidence
-from strategy.ledger.plans import Pace, cliff, pace
+from strategy.core.taxdesk import settings_of
+from strategy.core.taxview import facts
+from strategy.ledger.desk import INFINITE, Desk
+from strategy.ledger.events import quantity_of
+from strategy.ledger.evidence import Evidence, read_evidence
+from strategy.ledger.plans import pace
 from strategy.ledger.records import LedgerError
-from strategy.ledger.room import near_threshold
-from strategy.ledger.tax import berlin_day, utc_day
-from strategy.ledger.year import reform_warning
+from strategy.ledger.tax import berlin_day
 
-EVERYTHING = 10**9 * 10**UNITS_DECIMALS
-"""Units: more than any account holds."""
-
-HORIZON_DAYS = 365
+HORIZON_DAYS: Final = 365
+LATELY_DAYS: Final = 14
 
 
 class Room(Struct, frozen=True):
@@ -32,43 +31,44 @@ class Room(Struct, frozen=True):
     year: int
     net: str
     room: str
+    taxed: str
+    tax: str
     from_again: str
     free: str
     per_day: str
+    days_until_locked: str
     next_unlock: str
     notes: tuple[str, ...]
 
 
+def desk_in(evidence: Evidence, config: Config) -> Desk:
+    """The desk that the strategy would have with this ledger."""
+    return Desk(evidence.events(), evidence.known_rates(), settings_of(config))
+
+
 def room_of(desk: Desk, config: Config, wall: Ns, price: Decimal) -> Room:
-    """What the desk says at a moment. price: EUR a coin, 0 if not known."""
-    tax, gate = config.tax, desk.gate(wall, EVERYTHING)
-    year, rate = berlin_day(wall).year, Decimal(str(tax.marginal_rate))
-    said = tax.of_year(year)
-    net = gate.net + said.external_s23_net_eur
-    edge = cliff(year, net, rate, said.loss_carryforward_eur, beyond=False)
-    days = max(0, HORIZON_DAYS - tax.near_threshold_days)
-    today, safety = utc_day(wall), tax.holding_safety_days
-    guarded = near_threshold(gate.stock, today, price, days, safety, rate)
-    spread: Pace = pace(gate.stock, today, HORIZON_DAYS, safety, 0)
-    coming = gate.free.next_unlock
-    notes = [edge.why]
-    if gate.room is None:
-        notes.append("a rate is missing: only free coins may be sold until it is read in")
-    if guarded is not None:
-        notes.append(f"{guarded.why}; waiting saves about {guarded.saves} EUR")
-    if warning := reform_warning(berlin_day(wall), enacted=tax.reform_enacted):
-        notes.append(warning)
+    """What the desk says at a moment, no sell resting. price: EUR a coin, 0 if not known."""
+    found, tax = facts(desk, config, wall, price or None), config.tax
+    today, safety, stock = berlin_day(wall), tax.holding_safety_days, desk.queue()
+    lately = desk.sold(today, LATELY_DAYS) // LATELY_DAYS
+    lasts = pace(stock, today, HORIZON_DAYS, safety, lately, desk.sold(today)).days_left
+    days = tax.pace_days or HORIZON_DAYS
+    coming = found.next_unlock
+    room = "" if found.room is None else plain(found.room)
     return Room(
-        year=year,
-        net=plain(net),
-        room="" if gate.room is None else plain(gate.room),
-        from_again=plain(edge.from_again),
-        free=plain(quantity_of(gate.free.qty)),
-        per_day=plain(quantity_of(spread.per_day)),
+        year=found.year,
+        net=plain(found.net),
+        room="unbounded" if found.room == INFINITE else room,
+        taxed=plain(found.taxed),
+        tax=plain(found.tax),
+        from_again=plain(found.from_again),
+        free=plain(quantity_of(found.free)),
+        per_day=plain(quantity_of(pace(stock, today, days, safety, 0, desk.sold(today)).per_day)),
+        days_until_locked="" if lasts is None else str(lasts),
         next_unlock=f"{coming.day} {plain(quantity_of(coming.qty))} ({coming.lot})"
         if coming
         else "",
-        notes=tuple(notes),
+        notes=found.notes,
     )
 
 
@@ -81,23 +81,13 @@ def show_room(
     except LedgerError as error:
         tell(str(error))
         return 1
-    tax, wall = config.tax, house_wall(home)
-    settings = DeskSettings(
-        coin=config.pair.partition("/")[0],
-        safety_days=tax.holding_safety_days,
-        own_limit=tax.annual_exemption_eur,
-        external=tax.of_year(berlin_day(wall).year).external_s23_net_eur,
-        buffer=Decimal(0),
-        track_currencies=tax.usd_leg != "off",
-    )
-    desk = Desk(evidence.events(), evidence.known_rates(), settings)
-    room = room_of(desk, config, wall, price)
+    room = room_of(desk_in(evidence, config), config, house_wall(home), price)
     if json:
         tell(msgspec.json.format(msgspec.json.encode(room), indent=2).decode())
         return 0
     for name, value in msgspec.structs.asdict(room).items():
         if name != "notes":
-            tell(f"{name.replace('_', ' '):12} {value}")
+            tell(f"{name.replace('_', ' '):18} {value}")
     for note in room.notes:
         tell(note)
     return 0

@@ -19,17 +19,18 @@ from msgspec import Struct
 from shared import frames
 from shared.kraken.checksum import book_checksum
 from shared.orders import Filled
-from shared.units import SECOND, Ns, Side
+from shared.units import SECOND, Ns, Side, price_of
 from sim.engine.desk import USER
 from sim.engine.instruments import ASSETS
 from sim.engine.values import Event, Exec, Trade
 from sim.lab.letters import Letters
+from sim.lab.taxes import TaxTruth
 from sim.world import World
 from strategy.core.audit import drift
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import is_ours
 from strategy.core.slots import State
-from strategy.ledger.lots import SATS_DECIMALS, Lots
+from strategy.ledger.lots import SATS_DECIMALS
 from strategy.trader import In, Out
 
 SWITCH_GRACE: Final = Ns(10 * SECOND)
@@ -77,7 +78,7 @@ class Checks:
         self._feed_good_at = world.now
         self._checksums: deque[int] = deque(maxlen=BOOKS_KEPT)
         self._held_since: Ns | None = None
-        self._truth = Lots(world.config.pair.partition("/")[0])
+        self._truth = TaxTruth(world.config.pair.partition("/")[0], world.config.tax)
         for trade in world.exchange.trades.values():
             self._book_truth(trade)
         world.watcher = self
@@ -216,21 +217,25 @@ class Checks:
             self._check_free()
 
     def _check_free(self) -> None:
-        """I8: all our resting sells together stay within the coins that are free of tax."""
+        """I8: our resting sells stay within the free coins and the room of the year."""
         if self.world.now - self.foreign_trade_at < SETTLED_AFTER * 3:
             return  # the owner sold coins under our orders: they are judged at rest
-        safety = self.world.config.tax.holding_safety_days
-        free = self._truth.free_prefix(self.world.wall, safety)
-        resting = sum(order.left for order in self.ours() if order.side == "sell")
-        if resting > free:
-            self.fail("I8", f"sells of {resting} sats rest, {free} are free of tax")
+        resting = [
+            (price_of(self.world.exchange.markets[order.pair].pair, order.price), order.left)
+            for order in self.ours()
+            if order.side == "sell"
+        ]
+        if why := self._truth.objection(resting, self.world.wall):
+            self.fail("I8", why)
 
     def _book_truth(self, trade: Trade) -> None:
         decimals = 4
+        spec = self.world.exchange.markets[trade.pair].pair
+        paid = Decimal(trade.cost).scaleb(-spec.price_decimals - spec.qty_decimals)
         self._truth.book(
             Filled(
                 trade.exec_id, trade.order_id, trade.cl_ord_id, trade.pair, Side(trade.side),
-                trade.price, trade.qty, Decimal(trade.cost),  # type: ignore[arg-type]
+                trade.price, trade.qty, paid,  # type: ignore[arg-type]
                 (("EUR", Decimal(trade.fee).scaleb(-decimals)),), trade.wall, trade.trade_id,
                 trade.maker,
             )

@@ -22,6 +22,7 @@ from sim.lab.checks import Checks, Violation
 from sim.lab.faults import Fates, seconds
 from sim.lab.lively import Lively
 from sim.lab.scene import Scene
+from sim.lab.taxes import tax_of
 from sim.lab.troubles import TROUBLES, goes_by_rest, troubles_of
 from sim.lab.troubles_house import accept_drift, resume
 from sim.world import World
@@ -93,6 +94,8 @@ class Trial:
         self.fates = fates = Fates(seed)
         tier = fates.random.choice(tuple(TIERS))
         config = config_of(self.profile, TIERS[tier], fates)
+        config = replace(config, tax=tax_of(config.tax, seed))
+        config = replace(config, tax=tax_of(config.tax, seed))
         if goes_by_rest(seed):
             config = replace(config, orders=replace(config.orders, rest_fallback="full"))
         listing = LISTINGS[config.pair]

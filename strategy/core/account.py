@@ -15,13 +15,13 @@ from typing import Final
 import msgspec
 
 from shared.units import MINUTE, Ns, float_price
-from strategy.core import books
+from strategy.core import books, harvesting
 from strategy.core.allocation import Neighbour, parts
 from strategy.core.feasible import ladder, shortfalls
 from strategy.core.memory import Memory, PairMemory
 from strategy.core.out import Out, Tell
 from strategy.core.risk import assess, moved, pause_of
-from strategy.core.taxgate import is_locked
+from strategy.core.taxgate import assess_taxes, is_locked
 from strategy.ledger.entries import AuditEntry, Remember
 
 DUST: Final = 1.0
@@ -38,7 +38,9 @@ def assess_account(memory: Memory, now: Ns) -> list[Out]:
     memory.risk = assess(memory.risk, equity, now, memory.config.risk)
     spec = first(memory).tape.pair
     if spec is not None:
-        memory.pause = pause_of(memory.risk.severity, is_locked(memory.free(), spec.qty_min))
+        assess_taxes(memory)
+        harvesting.consider(memory, now)
+        memory.pause = pause_of(memory.risk.severity, is_locked(memory, spec.qty_min))
     return out
 
 

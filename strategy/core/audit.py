@@ -59,7 +59,7 @@ def drift(memory: Memory) -> int | None:
     spec = pair.tape.pair
     if spec is None or spec.base not in memory.balances:
         return None
-    return memory.base_total(pair) - memory.lots.total() - memory.audit.external
+    return memory.base_total(pair) - memory.held() - memory.audit.external
 
 
 def accept(memory: Memory, why: str) -> tuple[str, list[Out]]:

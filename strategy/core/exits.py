@@ -5,24 +5,28 @@ on hold.
 Rule 2: an emergency sells what the regime does not allow to be held, after 30 s in the band and
 only while a second source agrees about the price: one wick sells nothing. A halt for the day's loss
 does not stop it, every other halt, a hold and a frozen breaker do.
-Rule 3: both sell coins of the free front of the queue alone, and none below `grid.base_reserve`.
+Rule 3: both sell coins of the free front of the queue alone, and none below `grid.base_reserve`;
+from tax.emergency_dd_override_pct on an emergency sells taxable ones too, and it is recorded.
+Rule 4: a harvest sells as many as it needs of the front of the queue (harvesting.py).
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final
 
-from shared.units import SECOND, Ns, Sats, Side, Ticks, cost_of, plain, price_text, qty_text
-from strategy.core.account import money_units
+from shared.units import SECOND, Ns, Sats, Side, Ticks, plain, price_text, qty_text
+from strategy.core import harvesting
+from strategy.core.account import first, money_units
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.out import Out, Tell
 from strategy.core.reference import SECOND_PRICE_AGE
 from strategy.core.regime import values_of
 from strategy.core.risk import Pause
 from strategy.core.slots import Add, Intent, State, Wish
+from strategy.core.taxgate import euro_price, overrides, units
 from strategy.ledger.entries import AuditEntry
-from strategy.ledger.lots import share as part_of
+from strategy.ledger.room import preview
+from strategy.ledger.tax import berlin_day
 
 EXIT_DEPTH: Final = 0.005
 """How far below the bid an exit may sell, a ratio; far inside the collar."""
@@ -66,9 +70,14 @@ def _wanted(memory: Memory, pair: PairMemory, now: Ns) -> tuple[int, str]:
     view = pair.view
     assert view is not None
     reserve = int(memory.config.grid.base_reserve.scaleb(view.pair.qty_decimals))
-    free = max(0, min(memory.free(), memory.base_total(pair) - reserve))
+    most = max(0, memory.base_total(pair) - reserve)
+    free = min(memory.free(), most)
     if memory.flatten:
         return free, "flatten: sells what is free of tax"
+    harvest = harvesting.under_way(memory)
+    if harvest is not None and memory.pause is not Pause.EMERGENCY_SELL:
+        ours = pair is first(memory) and pair.permit.change
+        return (min(most, harvesting.wanted_sats(harvest)) if ours else 0), harvest.why
     if memory.pause is not Pause.EMERGENCY_SELL:
         return 0, ""
     if not pair.permit.exits:
@@ -86,7 +95,8 @@ def _wanted(memory: Memory, pair: PairMemory, now: Ns) -> tuple[int, str]:
     allowed = int(values.btc_max_pct * (held + money_units(memory, pair) / view.mid))
     if held - allowed < view.pair.qty_min:
         return 0, f"emergency: coins are within {values.btc_max_pct:.0%}, which the regime allows"
-    return min(free, max(0, held - allowed)), f"emergency: sells down to {values.btc_max_pct:.0%}"
+    most = most if overrides(memory) else free
+    return min(most, max(0, held - allowed)), f"emergency: sells down to {values.btc_max_pct:.0%}"
 
 
 def announce(memory: Memory, pair: PairMemory, add: Add) -> list[Out]:
@@ -94,19 +104,21 @@ def announce(memory: Memory, pair: PairMemory, add: Add) -> list[Out]:
     view = pair.view
     assert view is not None
     wish, spec = add.wish, view.pair
+    harvest = None if memory.flatten else harvesting.under_way(memory)
     reason = "flatten" if memory.flatten else f"drawdown {memory.risk.drawdown:.1%}"
-    cost, taken, left = Decimal(0), 0, int(wish.qty)
-    for lot in memory.lots.open_lots():
-        if left <= 0:
-            break
-        used = min(left, int(lot.left))
-        if lot.currency == spec.quote:
-            cost += part_of(lot.cost_left, used, int(lot.left))
-        taken, left = taken + 1, left - used
-    gain = cost_of(spec, wish.price, wish.qty) - cost
+    if harvest is not None and memory.pause is not Pause.EMERGENCY_SELL:
+        reason = f"harvest: {harvest.why}"
+    price = euro_price(memory, pair, wish.price)
     text = (
         f"exit ({reason}): sells {qty_text(spec, wish.qty)} {spec.base} down to "
-        f"{price_text(spec, wish.price)}, from {taken} lots, gain about "
-        f"{plain(gain.quantize(Decimal('0.01')))} {spec.quote}"
+        f"{price_text(spec, wish.price)}"
     )
-    return [AuditEntry(memory.wall, "bot", "exit", text), Tell("critical", "exit", text)]
+    if price is not None:
+        sold = units(wish.qty)
+        taken = preview(memory.desk.front(sold), sold, price, berlin_day(memory.wall))
+        text += f", {taken.told()}; gain free of tax about {plain(taken.free_gain)} EUR"
+    told: list[Out] = [AuditEntry(memory.wall, "bot", "exit", text)]
+    told.append(Tell("critical", "exit", text))
+    if reason.startswith("harvest"):
+        told.append(harvesting.sent(memory))
+    return told

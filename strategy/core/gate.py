@@ -14,10 +14,11 @@ from strategy.core.account import money_units
 from strategy.core.audit import HELD
 from strategy.core.daily import overspent, spares_exits
 from strategy.core.lifecycle import Phase
-from strategy.core.memory import Memory, PairMemory
+from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.reference import doubt, slower
 from strategy.core.regime import values_of
 from strategy.core.slots import Add, Amend, Slot, State, Wish
+from strategy.core.taxgate import refuse_sale
 
 
 def refuse(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns) -> str:
@@ -102,8 +103,11 @@ def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> s
             return HELD
         resting = sum(slot.open_qty for slot in others)
         reserve = int(memory.config.grid.base_reserve.scaleb(8))
-        most = min(memory.free(), memory.base_total(pair) - reserve)
-        return "more than the coins that may be sold" if resting + grown > most else ""
+        if resting + grown > memory.base_total(pair) - reserve:
+            return "more than the coins that may be sold"
+        price = max(wish.price, intent.slot.high_price)
+        leaving = intent.slot.name == EXIT_SLOT
+        return refuse_sale(memory, pair, others, price, grown, leaving=leaving)
     bound = sum(slot.open_qty * slot.high_price for slot in others)
     price = max(wish.price, intent.slot.high_price)
     fee = 1.0 + (pair.maker or 0.0)

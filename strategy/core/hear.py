@@ -33,7 +33,8 @@ from strategy.core.out import Booked, Out, Tell
 from strategy.core.slots import Input, Slot, State, filled, move
 from strategy.core.view import fill_view
 from strategy.ledger.entries import FillEntry, IntentDone, Remember
-from strategy.ledger.lots import Disposal, Ignored, Reason
+from strategy.ledger.events import of_trade
+from strategy.ledger.lots import Disposal, Ignored, Reason, trade_of
 
 LONGEST_COOL_DOWN_S: Final = 60
 RECENT: Final = 500
@@ -198,6 +199,9 @@ def booked(memory: Memory, event: Filled, now: Ns) -> list[Out]:
         level = "error" if booking.reason is Reason.CONFLICT else "warning"
         text = f"fill {event.exec_id} of {event.pair} not booked: {booking.reason}"
         return [Tell(level, f"fill_{booking.reason}", text)]
+    trade = trade_of(event)
+    assert trade is not None, event.exec_id
+    memory.desk.hear(of_trade(trade, event.order_id))
     name = ""
     out: list[Out] = []
     found = memory.slot_of(event.cl_ord_id) if event.cl_ord_id else None

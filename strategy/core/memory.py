@@ -38,10 +38,12 @@ from strategy.core.risk import Pause, Risk
 from strategy.core.samples import Samples
 from strategy.core.slots import Slot, State
 from strategy.core.spacing import Asked, Spacing
+from strategy.core.taxdesk import PER_SAT, desk_of, taxes_from
 from strategy.core.thresholds import Record, Thresholds
 from strategy.ledger.entries import IntentEntry
+from strategy.ledger.events import TaxEvent
 from strategy.ledger.lots import Lots
-from strategy.ledger.rates import Newest
+from strategy.ledger.rates import Newest, Rate
 
 CURSOR_OVERLAP: Final = Ns(30 * SECOND)
 """The history is read again from this far behind: REST lags behind the stream (RELIABILITY F76)."""
@@ -80,6 +82,8 @@ class Start(Struct, frozen=True):
     fills: int = 0
     halted: str = ""  # why this life starts halted (crash guard); "" if it does not
     published: dict[str, Newest] = {}  # the last known ECB rate of each currency
+    others: tuple[TaxEvent, ...] = ()  # what the tax book knows besides the coin's fills
+    ecb: tuple[Rate, ...] = ()
 
 
 class PairMemory:
@@ -110,6 +114,7 @@ class PairMemory:
         self.permit = NOTHING
         self.plan: Plan | None = None
         self.laid: Laid | None = None
+        self.trimmed: tuple[object, Laid] | None = None  # what was laid so before, and its trim
         self.notes: dict[str, str] = {}  # slot name -> why it is as it is
         self.floor_bps = 0.0  # of the fees; 0.0 while they are not known
         self.maker: float | None = None  # ratios; None until the account's own rates are known
@@ -120,12 +125,12 @@ class PairMemory:
         names.append((EXIT_SLOT, Side.SELL))
         self.slots: list[Slot] = [Slot(slot, name, side) for slot, side in names]
 
-    def side(self, side: Side) -> list[Slot]:
-        return [s for s in self.slots if s.side is side and s.name != EXIT_SLOT]
-
     @property
     def spacing_bps(self) -> float:
         return self.spacing.bps
+
+    def side(self, side: Side) -> list[Slot]:
+        return [s for s in self.slots if s.side is side and s.name != EXIT_SLOT]
 
     def place(self, name: str) -> int:
         """Where the slot of this name stands in `slots`."""
@@ -192,7 +197,8 @@ class Memory:
         self.now = start.boot
         self.wall = start.wall
         self.stamp = start.stamp
-        self.lots = lots
+        self.lots, self.others = lots, start.others
+        self.desk, self.taxes = desk_of(config, lots, start), taxes_from(start.facts)
         self.pairs = {
             name: PairMemory(name, index, config, start.boot)
             for index, name in enumerate(config.symbols)
@@ -230,8 +236,7 @@ class Memory:
         self.foreign: tuple[str, ...] = ()
         self.orphans: dict[str, Ns] = {}  # cl_ord_id or order_id: when its cancel was last sent
         self.index: dict[str, tuple[str, int]] = {}  # cl_ord_id -> pair, place in its slots
-        self.ids = 0
-        self.fills = start.fills
+        self.ids, self.fills = 0, start.fills
         self.fill_times: deque[Ns] = deque(maxlen=max(2, config.limits.fills_per_hour + 1))
         self.last_fills: deque[FillView] = deque(maxlen=20)
         self.recent: dict[str, tuple[str, str]] = {}  # ended cl_ord_id -> pair, slot
@@ -304,7 +309,13 @@ class Memory:
 
     def free(self) -> Sats:
         """Coins at the front of the FIFO queue that are free of tax now."""
-        return self.lots.free_prefix(self.wall, self.config.tax.holding_safety_days)
+        # What was declared as gone has left with the oldest coins.
+        gone = max(0, -self.audit.external) * PER_SAT
+        return Sats(self.desk.free(self.wall, gone) // PER_SAT)
+
+    def held(self) -> Sats:
+        """Coins on the account, as far as the ledger knows."""
+        return Sats(self.desk.total() // PER_SAT)
 
     def base_total(self, pair: PairMemory) -> int:
         """The account's coins in Sats, as the exchange said last; 0 where it has not."""
@@ -327,7 +338,7 @@ class Memory:
             self.line, self.system, self.day, self.switch, self.asking, self.cursor, self.ids,
             self.deaf, self.risk, self.fills, self.books, self.rates,
             self.published,
-            self.lots.digest(), sorted(self.balances.items()), self.rejects_in_a_row,
+            self.lots.digest(), sorted(self.balances.items()), self.rejects_in_a_row, self.taxes,
         ]  # fmt: skip
         for pair in self.pairs.values():
             parts += [

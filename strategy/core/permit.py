@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from shared.units import SECOND, Ns
+from strategy.core import harvesting
 from strategy.core.audit import HELD
 from strategy.core.daily import spares_exits
 from strategy.core.lifecycle import Phase
@@ -38,6 +39,8 @@ def permit(memory: Memory, pair: PairMemory, now: Ns) -> Permit:
         return Permit(False, False, False, (halted or none,), exits)
     if wait:
         return Permit(True, True, False, (wait,))
+    if (harvest := harvesting.under_way(memory)) is not None:
+        return Permit(False, False, True, (f"harvest: {harvest.why}",))
     buy, sell = ALLOWED[memory.pause]
     why = () if buy and sell else (f"pause: {memory.pause}",)
     if memory.audit.held:

@@ -62,7 +62,7 @@ from strategy.core.slots import (
     decide,
 )
 from strategy.core.spacing import Asked, asked, space
-from strategy.core.taxgate import withhold
+from strategy.core.taxgate import trimmed, withhold
 from strategy.core.thresholds import note, thresholds
 from strategy.core.view import status, syncing_for
 from strategy.ledger.entries import AuditEntry, IntentEntry, Remember
@@ -222,7 +222,7 @@ class Core:
         if not pair.permit.change or not view.fresh or pair.maker is None:
             return None
         values = values_of(pair.regime, cfg.regime)
-        free, base, money = memory.free(), memory.base_total(pair), money_units(memory, pair)
+        base, money = memory.base_total(pair), money_units(memory, pair)
         reserve = int(cfg.grid.base_reserve.scaleb(view.pair.qty_decimals))
         step, quote = pair.spacing.bps / BPS, memory.quote_total(pair)
 
@@ -231,7 +231,7 @@ class Core:
         )
         plan = plan.collared(view.mid, cfg.limits.collar_pct)
         plan = confine(plan, view, (base, money), cfg.inventory.rebalance_cap_pct, values)
-        plan = withhold(plan, free, view.pair.qty_min)  #                         7 tax gating
+        plan = withhold(plan, memory, pair)  #                                     7 tax gating
         plan = fenced(allot(plan, part_of_account(memory, pair)), fence(neighbours(memory, pair)))
         if not pair.permit.buy:
             plan = plan.capped(_first(pair.permit.why), buy=0)
@@ -262,7 +262,8 @@ class Core:
         filled = {
             (slot.side, int(slot.price)): int(slot.filled) for slot in pair.slots if slot.filled
         }
-        return lay(plan, hung.leaning, view.pair, (view.bid, view.ask), bound, filled)
+        laid = lay(plan, hung.leaning, view.pair, (view.bid, view.ask), bound, filled)
+        return trimmed(laid, self.memory, pair, filled)
 
     def _decide(
         self, pair: PairMemory, view: View | None, laid: Laid | None, now: Ns

@@ -86,6 +86,10 @@ class Plan(Struct, frozen=True):
             why=(*self.why, why),
         )
 
+    def noted(self, why: str) -> Plan:
+        """The same plan, with a word for people."""
+        return msgspec.structs.replace(self, why=(*self.why, why))
+
     def boosted(self, why: str, sell: float) -> Plan:
         """Larger sells, inside the budget and the ceilings that stand."""
         if sell <= 1.0:

@@ -40,6 +40,7 @@ from strategy.core.memory import Day, Memory
 from strategy.core.memory import Kill as Killed
 from strategy.core.out import Answer, Out, Tell, Unflag
 from strategy.core.risk import Risk
+from strategy.core.taxdesk import needed
 from strategy.ledger.entries import AuditEntry, Remember
 from strategy.ledger.rates import RatesError
 
@@ -84,7 +85,7 @@ def _lots(memory: Memory, request: AskLots, now: Ns) -> Handled:
 
 def _tax(memory: Memory, request: AskTax, now: Ns) -> Handled:
     data = taxview.tax_data(memory)
-    return True, f"{data['lots']} lots, {data['free']} free of tax", data, []
+    return True, taxview.in_short(memory), data, []
 
 
 def _explain(memory: Memory, request: Explain, now: Ns) -> Handled:
@@ -202,6 +203,7 @@ def _take_rates(memory: Memory, request: TakeRates, now: Ns) -> Handled:
     except RatesError as error:
         return False, f"{request.name}: {error}", {}, []
     memory.published = published.with_fresh(memory.published, fresh)
+    memory.desk.learn(needed(fresh, memory.config, memory.others))
     data: dict[str, object] = {"new": len(fresh)}
     return True, text, data | published.describe(memory.published, memory.wall)[1], out
 

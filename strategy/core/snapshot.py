@@ -32,9 +32,11 @@ from strategy.core.risk import Pause, Risk
 from strategy.core.samples import Samples
 from strategy.core.slots import Slot
 from strategy.core.spacing import Spacing
+from strategy.core.taxdesk import Taxes
 from strategy.core.thresholds import Record, Thresholds
+from strategy.ledger.events import TaxEvent
 from strategy.ledger.lots import Lots, Trade
-from strategy.ledger.rates import Newest
+from strategy.ledger.rates import Newest, Rate
 
 
 class PairState(Struct, frozen=True):
@@ -67,8 +69,8 @@ class AccountState(Struct, frozen=True):
     phase: Phase
     hold: str
     halt: str
-    kill: Kill
     deaf: str
+    kill: Kill
     unwritten: tuple[str, Ns]
     flatten: bool
     stop_asked_at: Ns
@@ -105,6 +107,7 @@ class AccountState(Struct, frozen=True):
     counters: dict[str, int]
     alerts: dict[str, tuple[str, str]]
     feed_system: str
+    taxes: Taxes = Taxes()
     published: dict[str, Newest] = {}
     line_down_at: Ns = Ns(0)
 
@@ -113,6 +116,8 @@ class MemoryState(Struct, frozen=True):
     account: AccountState
     pairs: dict[str, PairState]
     trades: tuple[Trade, ...]
+    others: tuple[TaxEvent, ...] = ()
+    ecb: tuple[Rate, ...] = ()
 
 
 QUEUES: Final = ("fill_times", "last_fills")
@@ -128,6 +133,8 @@ def take(memory: Memory) -> bytes:
         AccountState(**values),
         {name: _take_pair(pair) for name, pair in memory.pairs.items()},
         memory.lots.trades(),
+        memory.others,
+        tuple(memory.desk.rates()),
     )
     return msgspec.msgpack.encode(state)
 

@@ -1,23 +1,272 @@
-"""Stage 7, withhold: only coins that are free of tax may be sold (§ 23 (1) Nr. 2 EStG).
+"""Stage 7, withhold: what may be sold free of tax, and within the room of the year (§ 23 EStG).
 
 A sale takes the oldest coins first (FIFO per account and coin), so what may be sold is the free
-*front* of the queue: a free lot behind a locked one cannot be reached.
+*front* of the queue: a free lot behind a locked one cannot be reached. Beyond the front a set of
+sells may rest only if its worst course, however it fills, stays below the Freigrenze.
+Rule 1: a lot that is nearly free, and at a gain, is not sold for the sake of a rung.
+Rule 2: the pace caps what is sold a day, so that the free coins last.
+Rule 3: only an emergency may break this, from tax.emergency_dd_override_pct on, and is recorded.
 """
 
 from __future__ import annotations
 
-from shared.units import Sats
-from strategy.core.plan import Plan
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from msgspec.structs import replace
+
+from shared.units import Sats, Side, fixed_text
+from strategy.core.memory import Memory, PairMemory
+from strategy.core.plan import Laid, Plan
+from strategy.core.risk import Pause
+from strategy.core.slots import Slot, State, Wish
+from strategy.core.taxdesk import PER_SAT, Taxes
+from strategy.ledger.desk import INFINITE, Gate
+from strategy.ledger.events import Units
+from strategy.ledger.plans import pace
+from strategy.ledger.room import Guarded, Resting, near_threshold
+from strategy.ledger.tax import berlin_day
+
+LATELY_DAYS: Final = 14
+"""Over how many days what was sold says how long the free coins last."""
+
+NO_FREE: Final = "tax: no free coins at the front of the queue"
+BEYOND_ROOM: Final = "tax: beyond the free coins its gain might pass the room of the year"
+_YEAR: Final = 365
+_COIN: Final = 10**8
+_STEP: Final = 5 * 10**6 * PER_SAT
+"""0.05 coins: how far one looks into the queue changes in such steps."""
 
 
-def withhold(plan: Plan, free: Sats, qty_min: Sats) -> Plan:
-    """The plan with sells inside the tax-free stock. free: Sats at the front of the queue."""
-    plan = plan.budgeted(f"free of tax today: {free / 1e8:.8f}", sell_sats=free)
-    if is_locked(free, qty_min):
-        plan = plan.capped("tax: no free coins at the front of the queue", sell=0)
+def withhold(plan: Plan, memory: Memory, pair: PairMemory) -> Plan:
+    """The plan with sells inside the free stock, or where there is room in reach of it."""
+    spec = pair.tape.pair
+    assert spec is not None
+    gate = look(memory)
+    free, left = Sats(gate.free // PER_SAT), paced(memory)
+    told = fixed_text(free, 8)
+    if left is not None and left < free:
+        per_day = fixed_text((memory.taxes.per_day or 0) // PER_SAT, 8)
+        plan = plan.budgeted(
+            f"free of tax today: {told}; the pace leaves {fixed_text(left, 8)} of {per_day} a day",
+            sell_sats=left,
+        )
+        return plan.capped("tax: the pace of the day is spent", sell=0) if left <= 0 else plan
+    if why := closed(gate):
+        plan = plan.budgeted(f"free of tax today: {told}; {why}", sell_sats=free)
+    elif plan.sell_sats > free:
+        room = "any" if gate.room == INFINITE else f"{gate.room} EUR of"
+        plan = plan.noted(f"free of tax today: {told}; beyond it there is room for {room} gain")
+    if is_locked(memory, spec.qty_min):
+        plan = plan.capped(NO_FREE, sell=0)
     return plan
 
 
-def is_locked(free: Sats, qty_min: Sats) -> bool:
-    """Tax-locked: what may be sold is below the least quantity of the pair."""
-    return free < qty_min
+def trimmed(
+    laid: Laid, memory: Memory, pair: PairMemory, filled: Mapping[tuple[Side, int], int]
+) -> Laid:
+    """The wishes that may all rest at once, nearest rung first; the last that fits is made smaller.
+
+    filled: as for `lay`.
+    """
+    spec = pair.tape.pair
+    assert spec is not None
+    gate = look(memory)
+    open_qtys = [max(0, wish.qty - filled.get((Side.SELL, wish.price), 0)) for wish in laid.sells]
+    others = [slot for name, each in memory.pairs.items() if name != pair.name
+              for slot in each.slots]  # fmt: skip
+    reserved = sells(memory, others)
+    if (sum(open_qtys) * PER_SAT + sum(order.qty for order in reserved)) <= gate.free:
+        return laid
+    key = (laid, open_qtys, reserved, gate)
+    if pair.trimmed is not None and pair.trimmed[0] == key:
+        return pair.trimmed[1]
+    kept: list[Wish] = []
+    missing = list(laid.missing)
+    for wish, open_qty in zip(laid.sells, open_qtys, strict=True):
+        price = euro_price(memory, pair, wish.price)
+        guard = guarded(memory, gate, price)
+        here = replace(gate, room=None) if guard is not None or price is None else gate
+        each = Decimal(0) if price is None else price
+        most = open_qty
+        if not here.fits([*reserved, Resting(each, units(open_qty))]):
+            coarse = max(1, open_qty // 64 // spec.qty_step) * spec.qty_step
+            most = here.most_at(each, units(open_qty), reserved, units(coarse)) // PER_SAT
+        if most < open_qty and most < spec.qty_min:
+            missing.append((Side.SELL, wish.rung, guard.why if guard else BEYOND_ROOM))
+            continue
+        if most:
+            reserved = [*reserved, Resting(each, units(most))]
+        kept.append(replace(wish, qty=Sats(wish.qty - open_qty + most)))
+    found = Laid(laid.buys, tuple(kept), tuple(missing))
+    pair.trimmed = (key, found)
+    return found
+
+
+def refuse_sale(
+    memory: Memory, pair: PairMemory, others: Iterable[Slot], price: int, qty: int, *, leaving: bool
+) -> str:
+    """Why a sell of so many Sats must not rest beside the others; "" if all may fill.
+
+    leaving: it is an exit, which an emergency and a harvest may send beyond the room.
+    """
+    if leaving and (overrides(memory) or _is_harvest(memory, qty)):
+        return ""
+    resting = sells(memory, others)
+    gate = look(memory)
+    if sum(order.qty for order in resting) + units(qty) <= gate.free:
+        return ""
+    each = euro_price(memory, pair, price)
+    if each is None or closed(gate):
+        return "more than the coins that may be sold free of tax"
+    if guard := guarded(memory, gate, each):
+        return guard.why
+    if not gate.fits([*resting, Resting(each, units(qty))]):
+        return "more than the coins that may be sold: the worst course passes the room of the year"
+    return ""
+
+
+def look(memory: Memory) -> Gate:
+    """The desk's gate of this moment."""
+    return memory.desk.gate(memory.wall, _reach(memory), pending(memory))
+
+
+def _reach(memory: Memory) -> int:
+    """As far as all sells of all pairs may reach; in coarse steps, so that it seldom changes."""
+    reach = int(sum(slot.open_qty for slot in memory.all_slots() if slot.side is Side.SELL))
+    for pair in memory.pairs.values():
+        if pair.laid is not None:
+            reach += sum(wish.qty for wish in pair.laid.sells)
+    return (reach * PER_SAT // _STEP + 2) * _STEP
+
+
+def pending(memory: Memory) -> int:
+    """Units that were declared as gone, of which the ledger does not know: the oldest coins."""
+    return int(max(0, -memory.audit.external)) * PER_SAT
+
+
+def closed(gate: Gate) -> str:
+    """Why nothing taxable may be sold, in a few words; "" where there is room."""
+    if gate.room is None:
+        return "a rate is missing: nothing taxable is sold until it is known"
+    if gate.room <= 0:
+        return "the year has no room left for taxable gains"
+    return ""
+
+
+def guarded(memory: Memory, gate: Gate, price: Decimal | None) -> Guarded | None:
+    """Rule 1: the first locked lot, where a sale at this price (EUR) is worth putting off."""
+    if price is None or not gate.locked:
+        return None
+    tax = memory.config.tax
+    return near_threshold(
+        gate.locked[:1],
+        berlin_day(memory.wall),
+        price,
+        max(0, 365 - tax.near_threshold_days),
+        tax.holding_safety_days,
+        Decimal(str(tax.marginal_rate)),
+    )
+
+
+def is_locked(memory: Memory, qty_min: Sats) -> bool:
+    """Tax-locked: free coins and what the room allows are below the least quantity of a pair."""
+    if memory.free() >= qty_min:
+        return False
+    gate = look(memory)
+    price = next(
+        (
+            price
+            for pair in memory.pairs.values()
+            if pair.view and (price := euro_price(memory, pair, pair.view.bid)) is not None
+        ),
+        None,
+    )
+    if price is None or closed(gate) or guarded(memory, gate, price):
+        return True
+    return not gate.fits([Resting(price, units(qty_min))])
+
+
+def paced(memory: Memory) -> Sats | None:
+    """What the pace leaves for the rest of the German day; None where nothing caps it."""
+    if memory.taxes.per_day is None:
+        return None
+    sold = memory.desk.sold(berlin_day(memory.wall))
+    return Sats(max(0, memory.taxes.per_day - sold) // PER_SAT)
+
+
+def overrides(memory: Memory) -> bool:
+    """Whether an emergency may sell taxable coins too (tax.emergency_dd_override_pct)."""
+    deep = memory.risk.drawdown >= memory.config.tax.emergency_dd_override_pct
+    return deep and memory.pause is Pause.EMERGENCY_SELL
+
+
+def _is_harvest(memory: Memory, qty: int) -> bool:
+    wanted = memory.taxes.harvest
+    return wanted is not None and units(qty) <= wanted.qty + units(1)
+
+
+# Prices and orders as the desk takes them.
+
+
+def units(sats: int) -> Units:
+    return Units(int(sats) * PER_SAT)
+
+
+def euro_price(memory: Memory, pair: PairMemory, ticks: int) -> Decimal | None:
+    """A price in EUR a coin, at the last published rate; None while there is none."""
+    spec = pair.tape.pair
+    if spec is None:
+        return None
+    price = Decimal(int(ticks)).scaleb(-spec.price_decimals)
+    if spec.quote == "EUR":
+        return price
+    rate = memory.desk.rate(spec.quote, memory.wall)
+    return None if rate is None else price / rate
+
+
+def sells(memory: Memory, slots: Iterable[Slot]) -> list[Resting]:
+    """What these orders may still sell, whichever amend stands; at any price if it is unknown."""
+    found = []
+    for slot in slots:
+        if slot.side is Side.SELL and slot.state is not State.EMPTY and slot.open_qty > 0:
+            price = euro_price(memory, memory.pairs[slot.pair], slot.high_price)
+            found.append(Resting(Decimal(10**12) if price is None else price, units(slot.open_qty)))
+    return found
+
+
+# Once a German day.
+
+
+def assess_taxes(memory: Memory) -> None:
+    """Set the pace of a new day."""
+    today = berlin_day(memory.wall)
+    if memory.taxes.day != today.isoformat():
+        memory.taxes = _set_pace(memory, memory.taxes, today)
+
+
+def mid_eur(memory: Memory) -> Decimal | None:
+    """EUR a coin, of the first pair with a fresh book; None while none is."""
+    for pair in memory.pairs.values():
+        if pair.view is not None and pair.view.fresh:
+            return euro_price(memory, pair, int(pair.view.mid))
+    return None
+
+
+def _set_pace(memory: Memory, taxes: Taxes, today: date) -> Taxes:
+    """Rule 2: the free stock and what unlocks, spread over the days of the horizon."""
+    tax, desk, price = memory.config.tax, memory.desk, mid_eur(memory)
+    if price is None:
+        return taxes  # a rung's quantity is not known yet
+    sold, stock, safety = desk.sold(today), desk.queue(), tax.holding_safety_days
+    lately = desk.sold(today, LATELY_DAYS) // LATELY_DAYS
+    lasts = pace(stock, today, _YEAR, safety, lately, sold).days_left
+    per_day: int | None = None
+    if tax.pace_days:
+        # Never less than a ladder: a pace too small for the grid would leave it one-sided for ever.
+        grid = memory.config.grid
+        ladder = int(grid.order_size_quote * grid.levels / price * units(_COIN))
+        per_day = max(int(pace(stock, today, tax.pace_days, safety, 0, sold).per_day), ladder)
+    return replace(taxes, day=today.isoformat(), per_day=per_day, lasts=lasts)

@@ -69,7 +69,7 @@ def status(memory: Memory, tick_us: float = 0.0) -> Status:
         fills=memory.fills,
         last_fills=tuple(reversed(memory.last_fills)),
         balances=tuple((asset, plain(total)) for asset, total in sorted(memory.balances.items())),
-        ledger_base=fixed_text(memory.lots.total(), COIN_DECIMALS),
+        ledger_base=fixed_text(memory.held(), COIN_DECIMALS),
         free_base=fixed_text(memory.free(), COIN_DECIMALS),
         drift=fixed_text(drift(memory) or 0, COIN_DECIMALS),
         equity=f"{memory.risk.equity:.2f}",
@@ -234,7 +234,7 @@ def reconcile_data(memory: Memory) -> dict[str, object]:
     return {
         "coin": memory.coin,
         "balance": plain(memory.balances.get(memory.coin, Decimal(0))),
-        "ledger": fixed_text(memory.lots.total(), COIN_DECIMALS),
+        "ledger": fixed_text(memory.held(), COIN_DECIMALS),
         "external": fixed_text(found.external, COIN_DECIMALS),
         "drift": fixed_text(drift(memory) or 0, COIN_DECIMALS),
         "drift_s": round((now - found.since) / SECOND, 1) if found.since else 0.0,

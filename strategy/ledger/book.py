@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from datetime import datetime, time
 from decimal import Context, Decimal
 from typing import Final
 
-from shared.units import Ns, Side
+from shared.units import SECOND, Ns, Side
 from strategy.ledger.events import (
     Arrived,
     Departed,
@@ -32,11 +33,17 @@ from strategy.ledger.events import (
     units_of,
     with_proofs,
 )
+from strategy.ledger.lots import LATEST
 from strategy.ledger.parts import Basis, OpenLot, Row, day_of, last_taxable_day
 from strategy.ledger.rates import CURRENCIES, EURO, Looked, Rates
-from strategy.ledger.year import is_new_stock
+from strategy.ledger.tax import BERLIN, free_from_wall
+from strategy.ledger.year import REFORM_FROM, is_new_stock
 
+REFORM_WALL: Final = Ns(
+    int(datetime.combine(REFORM_FROM, time(), BERLIN).timestamp()) * SECOND
+)  # by the German date
 _EXACT: Final = Context(prec=60)
+_HOUR: Final = 3600 * SECOND
 
 
 class BookError(Exception):
@@ -56,19 +63,31 @@ class _Lot:
 
 
 class _Queue:
-    """The lots of one account and asset: those before `head` are gone."""
+    """The lots of one account and asset: those before `head` are gone.
 
-    __slots__ = ("head", "lots")
+    total: what is left of all. ready: how many lots, gone ones included, were free at the wall
+    that was asked about last; of those `ready_left` is left.
+    """
+
+    __slots__ = ("asked", "head", "lots", "ready", "ready_left", "total")
 
     def __init__(self) -> None:
         self.lots: list[_Lot] = []
         self.head = 0
+        self.total = 0
+        self.ready = 0
+        self.ready_left = 0
+        self.asked = (0, 0)
 
     def put(self, lot: _Lot) -> None:
+        self.total += lot.qty
         if not self.lots or _key(self.lots[-1]) <= _key(lot):
             self.lots.append(lot)
         else:
-            self.lots.insert(bisect_right(self.lots, _key(lot), lo=self.head, key=_key), lot)
+            place = bisect_right(self.lots, _key(lot), lo=self.head, key=_key)
+            self.lots.insert(place, lot)
+            if place < self.ready:
+                self._ask_anew()
 
     def take(self, qty: int) -> Iterator[tuple[_Lot | None, int, int]]:
         """(lot, from, to) for each piece, in the lot's own units; no lot for what is not there."""
@@ -76,12 +95,46 @@ class _Queue:
             lot = self.lots[self.head]
             first = lot.taken
             lot.taken = min(lot.qty, first + qty)
+            gone = lot.taken - first
+            self.total -= gone
+            if self.head < self.ready:
+                self.ready_left -= gone
             if lot.taken == lot.qty:
                 self.head += 1
-            qty -= lot.taken - first
+            qty -= gone
             yield lot, first, lot.taken
         if qty > 0:
             yield None, 0, qty
+
+    def free(self, now_wall: Ns, safety_days: int, stop: Ns) -> int:
+        """Units at the front that are past their year; lots acquired from `stop` on never are.
+
+        Kept up from call to call: what is asked at each tick does not grow with the queue.
+        """
+        hour = now_wall // _HOUR
+        if hour < self.asked[0] or safety_days != self.asked[1]:
+            self._ask_anew()
+        self.asked = (hour, safety_days)
+        self.ready = max(self.ready, self.head)
+        while self.ready < len(self.lots):
+            lot = self.lots[self.ready]
+            if lot.basis.wall >= stop or free_from_wall(lot.basis.wall, safety_days) > now_wall:
+                break
+            self.ready_left += lot.qty - lot.taken
+            self.ready += 1
+        return self.ready_left
+
+    def _ask_anew(self) -> None:
+        self.ready, self.ready_left = self.head, 0
+
+
+def _stretch(account: str, queue: _Queue, place: int, qty: int) -> list[OpenLot]:
+    found: list[OpenLot] = []
+    while qty > 0 and place < len(queue.lots):
+        found.append(_open(account, queue.lots[place]))
+        qty -= found[-1].qty
+        place += 1
+    return found
 
 
 def _open(account: str, lot: _Lot) -> OpenLot:
@@ -104,6 +157,7 @@ class Book:
         self._rates = rates
         self._track = track_currencies
         self._reform = reform_enacted
+        self._stop = REFORM_WALL if reform_enacted else LATEST
         self._queues: dict[tuple[str, str], _Queue] = {}
 
     def feed(self, event: TaxEvent) -> None:
@@ -133,14 +187,25 @@ class Book:
 
     def front(self, account: str, asset: str, qty: int) -> list[OpenLot]:
         """The first open lots of a queue, as many as it takes to hold `qty`."""
-        found: list[OpenLot] = []
         queue = self._queues.get((account, asset), _Queue())
-        for place in range(queue.head, len(queue.lots)):
-            if qty <= 0:
-                break
-            found.append(_open(account, queue.lots[place]))
-            qty -= found[-1].qty
-        return found
+        return _stretch(account, queue, queue.head, qty)
+
+    def total(self, account: str, asset: str) -> int:
+        """Units held, as far as the book knows."""
+        return self._queues.get((account, asset), _Queue()).total
+
+    def free(self, account: str, asset: str, now_wall: Ns, safety_days: int) -> int:
+        """Units at the front of a queue that may be sold free of tax at a moment.
+
+        Under the reform, once enacted, coins acquired from its day on never are.
+        """
+        queue = self._queues.get((account, asset), _Queue())
+        return queue.free(now_wall, safety_days, self._stop)
+
+    def locked(self, account: str, asset: str, qty: int) -> list[OpenLot]:
+        """The lots behind what `free` counted last, as many as it takes to hold `qty`."""
+        queue = self._queues.get((account, asset), _Queue())
+        return _stretch(account, queue, max(queue.ready, queue.head), qty)
 
     def _queue(self, event: TaxEvent) -> _Queue:
         return self._queues.setdefault((event.account, event.asset), _Queue())

@@ -2,92 +2,142 @@
 
 Rule 1: what the desk says follows from the set of events; late ones are put where they belong.
 Rule 2: free is what is past its year by the German *and* the UTC calendar, and the safety days.
-Rule 3: the year's net is the worse of the totals with and without foreign money (TAX.md 5).
+Rule 3: the year's net is the worse of the totals with and without foreign money, unless the
+person has chosen one of them (TAX.md 5).
+Rule 4: what is asked at each tick does not grow with the number of lots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Final, Literal
 
 from msgspec import Struct
 
-from shared.units import Ns
+from shared.units import SECOND, Ns
 from strategy.ledger.book import Book, BookError, keep
 from strategy.ledger.events import KRAKEN, Arrived, TaxEvent, Units, euros
-from strategy.ledger.parts import day_of
-from strategy.ledger.rates import Rates
+from strategy.ledger.parts import OpenLot, Row, day_of
+from strategy.ledger.rates import EURO, Rate, Rates
 from strategy.ledger.room import (
-    Free,
     Resting,
     Stock,
+    Unlock,
     fits,
     most_at,
     stock_of,
-    tax_free,
     taxable_room,
 )
-from strategy.ledger.tax import utc_day
+from strategy.ledger.tax import free_from_wall
+from strategy.ledger.year import ZERO, is_new_stock
+
+UsdLeg = Literal["separate", "section23", "off"]
+INFINITE: Final = Decimal("Infinity")
+"""The room of a year whose limit is passed knowingly."""
+
+_HOUR: Final = 3600 * SECOND
 
 
 class DeskSettings(Struct, frozen=True):
-    """Money in EUR. own_limit: lowers the Freigrenze. external: the person's other results of the
-    year. buffer: held back for rates not yet published.
+    """Money in EUR. own_limit: lowers the Freigrenze. buffer: held back for rates not yet known.
+
+    external: the person's other results of a year, `each_year` where a year is not named. beyond:
+    the limit may be passed knowingly, so nothing bounds the taxable gain.
     """
 
     coin: str
-    safety_days: int
-    own_limit: Decimal | None
-    external: Decimal
-    buffer: Decimal
-    track_currencies: bool
+    safety_days: int = 0
+    own_limit: Decimal | None = None
+    each_year: Decimal = ZERO
+    external: Mapping[int, Decimal] = {}
+    buffer: Decimal = ZERO
+    usd_leg: UsdLeg = "separate"
+    reform_enacted: bool = False
+    beyond: bool = False
+
+    def other_results(self, year: int) -> Decimal:
+        return self.external.get(year, self.each_year)
+
+
+class YearSoFar(Struct, frozen=True):
+    """Of one German year, EUR. coins: net of the taxable parts of coins; money: of foreign money.
+
+    free: gains of parts past their year; new_stock: of coins under the reform, once enacted.
+    """
+
+    coins: Decimal = ZERO
+    money: Decimal = ZERO
+    free: Decimal = ZERO
+    new_stock: Decimal = ZERO
 
 
 class Gate(Struct, frozen=True):
-    """What the gate needs at one moment. stock: the front of the queue, as far as asked for.
+    """What the gate needs at one moment. free: units at the front, behind them `locked` lots.
 
-    net: of the year so far, the worse total; room: what may still be gained, EUR, None where a
-    rate is missing: then only free coins may be sold.
+    net: of the year so far, EUR; room: what may still be gained, None where only free coins may
+    be sold. most: units in front of coins that are never to be sold here, None where there are
+    none. next_unlock: what becomes free next.
     """
 
-    stock: tuple[Stock, ...]
-    free: Free
+    free: Units
+    locked: tuple[Stock, ...]
     net: Decimal
     room: Decimal | None
+    next_unlock: Unlock | None = None
+    most: Units | None = None
 
     def fits(self, resting: Sequence[Resting]) -> bool:
         """Whether all these sells may rest, in whatever order they fill."""
-        if self.room is None:
-            return sum(order.qty for order in resting) <= self.free.qty
-        return fits(resting, self.stock, self.free.qty, self.room)
+        reach = sum(order.qty for order in resting)
+        if reach <= self.free:
+            return True
+        if self.room is None or (self.most is not None and reach > self.most):
+            return False
+        return fits(resting, self._stock(), self.free, self.room)
 
     def most_at(
         self, price: Decimal, wanted: int, resting: Sequence[Resting], step: int = 1
     ) -> Units:
         """The most that one more sell at EUR `price` may have beside the resting ones, in steps."""
+        left = self.free - sum(order.qty for order in resting)
         if self.room is None:
-            left = self.free.qty - sum(order.qty for order in resting)
             return Units(max(0, min(wanted, left)) // step * step)
-        return most_at(price, wanted, resting, self.stock, self.free.qty, self.room, step)
+        if self.most is not None:
+            wanted = min(wanted, max(0, left + self.most - self.free))
+        return most_at(price, wanted, resting, self._stock(), self.free, self.room, step)
+
+    def _stock(self) -> tuple[Stock, ...]:
+        """The locked lots behind one that stands for all free coins."""
+        return (Stock("", self.free, date.min), *self.locked) if self.free else self.locked
 
 
 class Desk:
     """Holds the events of a person; `hear` each new one, `gate` whenever orders are laid."""
 
     def __init__(self, events: Iterable[TaxEvent], rates: Rates, settings: DeskSettings) -> None:
-        self._settings = settings
+        self.settings = settings
+        self.version = 0
+        """Grows with whatever is heard or learnt: what was found out before may be old."""
         self._rates = rates
         self._events = {event.id: event for event in events}
         heard = [(event.wall, event.seq, event.id) for event in self._events.values()]
         self._newest = max(heard, default=(Ns(0), 0, ""))
         self._book: Book | None = None
+        self._valued = True
         self._counted = 0
-        self._nets: dict[int, tuple[int, int]] = {}
+        self._years: dict[int, YearSoFar] = {}
+        self._sold: dict[date, int] = {}
+        self._gate: tuple[object, Gate] | None = None
+
+    # What happens.
 
     def hear(self, event: TaxEvent) -> None:
         """Book one event; known by its id, it changes nothing."""
         if event.id in self._events:
             return
+        self.version += 1
         self._events[event.id] = event
         key = (event.wall, event.seq, event.id)
         if self._book is None or key < self._newest or isinstance(event, Arrived):
@@ -96,51 +146,170 @@ class Desk:
             try:
                 self._book.feed(event)
             except BookError:
-                # Its rate is not known yet; `gate` tries again and says so.
+                # Its rate is not known yet; what can be said without it is said.
                 self._forget()
         self._newest = max(self._newest, key)
 
-    def learn(self, rates: Rates) -> None:
+    def learn(self, rates: Iterable[Rate]) -> None:
         """Value everything anew: rates were published."""
-        self._rates = rates
+        fresh = list(rates)
+        if not fresh:
+            return
+        self.version += 1
+        self._rates = self._rates.with_all(fresh)
         self._forget()
+
+    # What is asked.
+
+    def rate(self, currency: str, wall: Ns) -> Decimal | None:
+        """Units of a currency for one euro at a moment, as far as published; None if unknown."""
+        if currency == EURO:
+            return Decimal(1)
+        found = self._rates.look_up(currency, day_of(wall))
+        return None if found is None else found.value
+
+    def rates(self) -> list[Rate]:
+        return self._rates.all()
+
+    def total(self) -> Units:
+        """Coins on the account the bot trades on, as far as is known."""
+        return Units(self._kept().total(KRAKEN, self.settings.coin))
+
+    def free(self, now_wall: Ns, pending: int = 0) -> Units:
+        """Coins at the front of the queue that are free of tax now, less what is on its way out."""
+        settings = self.settings
+        free = self._kept().free(KRAKEN, settings.coin, now_wall, settings.safety_days)
+        return Units(max(0, free - pending))
+
+    def lots(self) -> list[OpenLot]:
+        """The open lots of the account, first to be sold first; grows with their number."""
+        return self._kept().open_lots(KRAKEN, self.settings.coin)
+
+    def queue(self, today: date = date.min) -> list[Stock]:
+        """The whole queue, first to be sold first; grows with the number of lots."""
+        return stock_of(self.lots(), today)
+
+    def front(self, reach: int) -> list[Stock]:
+        """The first lots of the queue, as many as it takes to hold `reach`."""
+        return stock_of(self._kept().front(KRAKEN, self.settings.coin, reach))
+
+    def next_free_wall(self, now_wall: Ns) -> Ns | None:
+        """When the first locked lot becomes free; None if all that is held is free."""
+        self.free(now_wall)
+        locked = self._kept().locked(KRAKEN, self.settings.coin, 1)
+        if not locked:
+            return None
+        return free_from_wall(locked[0].basis.wall, self.settings.safety_days)
+
+    def year(self, year: int) -> YearSoFar:
+        self._kept()
+        return self._years.get(year, YearSoFar())
+
+    def years(self) -> dict[int, YearSoFar]:
+        self._kept()
+        return dict(self._years)
+
+    def net(self, year: int) -> Decimal:
+        """The year's result so far as the gate counts it (Rule 3), external results left out."""
+        sums = self.year(year)
+        match self.settings.usd_leg:
+            case "off":
+                return sums.coins
+            case "section23":
+                return sums.coins + sums.money
+            case "separate":
+                return sums.coins + max(ZERO, sums.money)
+
+    def sold(self, today: date, days: int = 1) -> Units:
+        """Coins sold in the last German days, today's included."""
+        self._kept()
+        each = (self._sold.get(today - timedelta(days=back), 0) for back in range(days))
+        return Units(sum(each))
 
     def gate(self, now_wall: Ns, reach: int, pending: int = 0) -> Gate:
         """What may be sold now. reach: units of all sells that are thought of, resting ones too.
 
         pending: units of withdrawals on their way, which take the oldest coins.
         """
-        settings, today = self._settings, utc_day(now_wall)
-        book, valued = self._kept()
-        front = stock_of(book.front(KRAKEN, settings.coin, reach + pending))
-        stock = _behind(front, pending)
-        year = day_of(now_wall).year
-        net = euros(max(self._nets.get(year, (0, 0))))
-        free = tax_free(stock, today, 0, settings.safety_days)
-        room = taxable_room(year, net, settings.external, settings.buffer, settings.own_limit)
-        return Gate(tuple(stock), free, net, room if valued else None)
+        key = (self.version, now_wall // _HOUR, reach, pending)
+        if self._gate is None or self._gate[0] != key:
+            self._gate = (key, self._look(now_wall, reach, pending))
+        return self._gate[1]
 
-    def _kept(self) -> tuple[Book, bool]:
-        """The book, and whether everything in it could be valued."""
-        events, tracked = self._events.values(), self._settings.track_currencies
+    def _look(self, now_wall: Ns, reach: int, pending: int) -> Gate:
+        settings, today = self.settings, day_of(now_wall)
+        book = self._kept()
+        free = book.free(KRAKEN, settings.coin, now_wall, settings.safety_days)
+        open_lots = book.locked(KRAKEN, settings.coin, max(1, reach + pending - free))
+        locked = _behind(stock_of(open_lots, today), max(0, pending - free))
+        free = max(0, free - pending)
+        most = None
+        if settings.reform_enacted:
+            old = [lot for lot in locked if not is_new_stock(lot.acquired)]
+            if len(old) < len(locked):
+                most = Units(free + sum(lot.qty for lot in old))
+        unlock = None
+        if locked and not (most is not None and most == free):
+            wall = free_from_wall(open_lots[0].basis.wall, settings.safety_days)
+            unlock = Unlock(day_of(wall), locked[0].qty, locked[0].lot)
+        net = self.net(today.year)
+        return Gate(Units(free), tuple(locked), net, self._room(today.year, net), unlock, most)
+
+    def _room(self, year: int, net: Decimal) -> Decimal | None:
+        settings = self.settings
+        if not self._valued:
+            return None
+        if settings.beyond:
+            return INFINITE
+        other = settings.other_results(year)
+        return taxable_room(year, net, other, settings.buffer, settings.own_limit)
+
+    # The book.
+
+    def _kept(self) -> Book:
+        """The book of all events, its newest rows counted."""
         if self._book is None:
+            self._valued = True
             try:
-                self._book = keep(events, self._rates, track_currencies=tracked)
+                self._book = self._keep(self._rates)
             except BookError:
                 # What is free is a matter of dates: it needs no rate, and stale rates stop nothing.
-                return keep(events, Rates(stand_in=True), track_currencies=tracked), False
+                self._valued = False
+                self._book = self._keep(Rates(stand_in=True))
         for row in self._book.rows[self._counted :]:
-            if row.taxable:
-                coins, both = self._nets.get(row.year, (0, 0))
-                alone = 0 if row.currency_leg else row.gain
-                self._nets[row.year] = (coins + alone, both + row.gain)
+            self._count(row)
         self._counted = len(self._book.rows)
-        return self._book, True
+        return self._book
+
+    def _keep(self, rates: Rates) -> Book:
+        settings = self.settings
+        return keep(
+            self._events.values(),
+            rates,
+            track_currencies=settings.usd_leg != "off",
+            reform_enacted=settings.reform_enacted,
+        )
+
+    def _count(self, row: Row) -> None:
+        if row.asset == self.settings.coin and row.sale.account == KRAKEN:
+            day = day_of(row.sale.wall)
+            self._sold[day] = self._sold.get(day, 0) + row.qty
+        sums, gain = self._years.get(row.year, YearSoFar()), euros(row.gain)
+        if row.new_stock:
+            sums = YearSoFar(sums.coins, sums.money, sums.free, sums.new_stock + gain)
+        elif not row.taxable:
+            sums = YearSoFar(sums.coins, sums.money, sums.free + gain, sums.new_stock)
+        elif row.currency_leg:
+            sums = YearSoFar(sums.coins, sums.money + gain, sums.free, sums.new_stock)
+        else:
+            sums = YearSoFar(sums.coins + gain, sums.money, sums.free, sums.new_stock)
+        self._years[row.year] = sums
 
     def _forget(self) -> None:
         self._book = None
         self._counted = 0
-        self._nets.clear()
+        self._years.clear()
+        self._sold.clear()
 
 
 def _behind(stock: list[Stock], gone: int) -> list[Stock]:
@@ -153,5 +322,5 @@ def _behind(stock: list[Stock], gone: int) -> list[Stock]:
             found.append(lot)
         elif taken < lot.qty:
             cost = lot.cost * (lot.qty - taken) / lot.qty
-            found.append(Stock(lot.lot, Units(lot.qty - taken), lot.acquired, cost))
+            found.append(Stock(lot.lot, Units(lot.qty - taken), lot.acquired, cost, lot.doubted))
     return found

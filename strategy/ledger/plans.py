@@ -64,10 +64,18 @@ class Pace(Struct, frozen=True):
 
 
 def pace(
-    stock: Sequence[Stock], today: date, horizon_days: int, safety_days: int, wanted: int
+    stock: Sequence[Stock],
+    today: date,
+    horizon_days: int,
+    safety_days: int,
+    wanted: int,
+    sold: int = 0,
 ) -> Pace:
-    """Spread the free stock and the coming unlocks over the days until the horizon."""
-    free = tax_free(stock, today, 0, safety_days).prefix
+    """Spread the free stock and the coming unlocks over the days until the horizon.
+
+    sold: what was sold today already, which stood in the stock when the day began.
+    """
+    free = tax_free(stock, today, 0, safety_days).prefix + sold
     coming = [0] * (horizon_days + 1)
     for unlock in unlocks(stock, today, safety_days):
         after = (unlock.day - today).days

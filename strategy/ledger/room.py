@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
-from itertools import accumulate
 from typing import Final
 
 from msgspec import Struct
@@ -19,7 +18,7 @@ from msgspec import Struct
 from shared.units import cents
 from strategy.ledger.events import UNITS_DECIMALS, Units, euros, quantity_of
 from strategy.ledger.parts import OpenLot, day_of
-from strategy.ledger.tax import first_free_day
+from strategy.ledger.tax import anniversary, first_free_day
 from strategy.ledger.year import CENT, ZERO, rules_of
 
 _EXACT: Final = Context(prec=60)
@@ -28,12 +27,16 @@ _FINE: Final = Decimal("1e-12")
 
 
 class Stock(Struct, frozen=True):
-    """An open lot as the gate sees it. acquired: its German day; cost: EUR, for all of `qty`."""
+    """An open lot as the gate sees it. acquired: its German day; cost: EUR, for all of `qty`.
+
+    doubted: its year ends about now, so a loss of it may not count any more, a gain still may.
+    """
 
     lot: str
     qty: Units
     acquired: date
     cost: Decimal = ZERO
+    doubted: bool = False
 
 
 class Unlock(Struct, frozen=True):
@@ -59,9 +62,18 @@ class Resting(Struct, frozen=True):
     qty: Units
 
 
-def stock_of(lots: Iterable[OpenLot]) -> list[Stock]:
-    """The queue of one account and coin as the gate sees it, first to be sold first."""
-    return [Stock(lot.basis.id, lot.qty, day_of(lot.basis.wall), euros(lot.cost)) for lot in lots]
+def stock_of(lots: Iterable[OpenLot], today: date = date.min) -> list[Stock]:
+    """The queue of one account and coin as the gate sees it, first to be sold first.
+
+    today: by the German calendar; from the anniversary on the loss of a lot is doubted, for a
+    resting sell may fill a day later, and in the safety days the book counts the lot as free.
+    """
+    found = []
+    for lot in lots:
+        acquired = day_of(lot.basis.wall)
+        doubted = today >= anniversary(acquired)
+        found.append(Stock(lot.basis.id, lot.qty, acquired, euros(lot.cost), doubted))
+    return found
 
 
 # What is free.
@@ -127,11 +139,24 @@ def worst_gain(resting: Sequence[Resting], stock: Sequence[Stock], free: int) ->
     reach = sum(order.qty for order in resting) - free
     if reach <= 0:
         return None
-    proceeds = _Line([(order.qty, order.price * order.qty / _COIN) for order in _dearest(resting)])
-    cost = _Line(list(_behind(stock, free)))
-    borders = sorted({0, reach, *proceeds.borders(reach), *cost.borders(reach)})
-    worst = max(_EXACT.subtract(proceeds.at(t), cost.at(t)) for t in borders)
-    fine = worst.quantize(_FINE, ROUND_HALF_EVEN, _EXACT)
+    orders = _dearest(resting)
+    lowest = orders[-1].price
+    lots = [(qty, min(each, lowest) if shy else each) for qty, each, shy in _behind(stock, free)]
+    lots.append((reach, ZERO))
+    gain = worst = ZERO
+    place, rest = 0, 0
+    for order in orders:
+        left = min(int(order.qty), reach)
+        reach -= left
+        while left > 0:
+            if rest == 0:
+                rest, each = lots[place]
+                place += 1
+            piece = min(left, rest)
+            left, rest = left - piece, rest - piece
+            gain = _EXACT.add(gain, _EXACT.multiply(order.price - each, Decimal(piece)))
+            worst = max(worst, gain)
+    fine = (worst / _COIN).quantize(_FINE, ROUND_HALF_EVEN, _EXACT)
     return fine.quantize(CENT, ROUND_CEILING, _EXACT)
 
 
@@ -162,40 +187,18 @@ def most_at(
     return Units(low * step)
 
 
-class _Line:
-    """A sum that grows along a quantity, straight within each piece."""
-
-    def __init__(self, pieces: list[tuple[int, Decimal]]) -> None:
-        self._pieces = pieces
-        self._ends = list(accumulate(qty for qty, _ in pieces))
-        self._sums = list(accumulate((value for _, value in pieces), _EXACT.add))
-
-    def borders(self, until: int) -> list[int]:
-        return [end for end in self._ends if end <= until]
-
-    def at(self, t: int) -> Decimal:
-        sum_before, end_before = ZERO, 0
-        for (qty, value), end, total in zip(self._pieces, self._ends, self._sums, strict=True):
-            if t < end:
-                part = _EXACT.divide(_EXACT.multiply(value, Decimal(t - end_before)), Decimal(qty))
-                return _EXACT.add(sum_before, part)
-            sum_before, end_before = total, end
-        return sum_before
-
-
 def _dearest(resting: Sequence[Resting]) -> list[Resting]:
     return sorted((order for order in resting if order.qty > 0), key=lambda order: -order.price)
 
 
-def _behind(stock: Sequence[Stock], free: int) -> Iterator[tuple[int, Decimal]]:
-    """(qty, cost) of the lots behind the free units; the first may be a rest."""
+def _behind(stock: Sequence[Stock], free: int) -> Iterator[tuple[int, Decimal, bool]]:
+    """(qty, cost of a unit times a coin's units, doubted) of what lies behind the free units."""
     for lot in stock:
         taken = min(free, lot.qty)
         free -= taken
         if lot.qty > taken:
-            left = lot.qty - taken
-            share = _EXACT.divide(_EXACT.multiply(lot.cost, Decimal(left)), Decimal(int(lot.qty)))
-            yield left, share
+            each = _EXACT.divide(lot.cost * _COIN, Decimal(int(lot.qty)))
+            yield lot.qty - taken, each, lot.doubted
 
 
 # Near the threshold.

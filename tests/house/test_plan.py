@@ -29,7 +29,12 @@ MAY_IMPORT: Final = {
 """A house: the ground, three rooms that do not know each other, the simulation, the roof."""
 
 LEDGER_FOR_CORE: Final = {
+    "strategy.ledger.desk",  # the tax book as the gate asks it
     "strategy.ledger.entries",
+    "strategy.ledger.events",
+    "strategy.ledger.parts",
+    "strategy.ledger.plans",
+    "strategy.ledger.room",
     "strategy.ledger.lots",
     "strategy.ledger.rates",  # a file that was handed over is checked where it is heard
     "strategy.ledger.tax",

@@ -36,7 +36,7 @@ from strategy.core import (
     slots,
 )
 from strategy.core.slots import TRANSITIONS, Input, State
-from strategy.ledger import lots
+from strategy.ledger import book, desk, lots
 from strategy.ledger.entries import FillEntry, IntentDone, IntentEntry
 from strategy.session import asks as session_asks
 from strategy.session import desk as session_desk
@@ -300,7 +300,12 @@ def _reckless(lay: Any) -> Any:
 
 @bug("coins that are not free of tax may be sold")
 def all_coins_are_free(p: Patches) -> None:
-    p.set(memory.Memory, "free", lambda self: self.lots.total())
+    p.set(book.Book, "free", lambda self, account, asset, *_: self.total(account, asset))
+
+
+@bug("the gain of what rests may pass the Freigrenze")
+def room_without_end(p: Patches) -> None:
+    p.set(desk.Desk, "_room", lambda *_: desk.INFINITE)
 
 
 @bug("the price may cross the book")

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from icryptotrader.config_show import as_json, with_origins
 from shared import configdoc
 from shared.config import DEFAULTS, ROOT, ConfigError, Home, account_key, load_all, read_secret
-from shared.config_checks import UNBUILT
 from shared.config_layers import SECRET_KEYS, lines_of, read_layer
 
 
@@ -40,7 +39,7 @@ def test_every_fault_is_told_at_once_with_file_and_line(home: Home) -> None:
     path = say(
         home,
         '[grid]\nlevels = 99\nlevles = 3\norder_size_quote = "much"\n'
-        "[tax]\nharvest_enabled = true\n"
+        '[tax]\nharvest_min_loss_eur = "-1"\n'
         '[risk]\nmax_portfolio_drawdown_pct = 0.5\n[ws]\ncancel_after_timeout_sec = "60"\n',
     )
     told = faults(home)
@@ -127,14 +126,6 @@ def test_the_holding_period_can_only_lengthen(home: Home) -> None:
 def test_an_older_name_beside_the_new_one_is_a_fault(home: Home) -> None:
     say(home, '[grid]\norder_size_usd = "1"\norder_size_quote = "2"\n')
     assert "keep one" in faults(home)[0]
-
-
-def test_what_is_not_acted_on_is_said_and_what_promises_too_much_refused(home: Home) -> None:
-    say(home, '[tax]\nharvest_min_loss_eur = "60"\n')
-    assert "not acted on by this version" in load_all(home).notes[0]
-    say(home, "[tax]\nharvest_enabled = true\n")
-    assert "not offered" in faults(home)[0]
-    assert set(UNBUILT) <= set(load_all(Home(home.path / "none")).origins)
 
 
 def test_a_secret_stays_in_its_file(home: Home) -> None:

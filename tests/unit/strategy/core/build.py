@@ -78,6 +78,7 @@ PINNED: dict[str, dict[str, Any]] = {
             "order_size_scale": 1.0,
         },
     },
+    "tax": {"pace_days": 0, "annual_exemption_eur": "0"},  # only free coins, as fast as they go
     "ws": {"cancel_after_timeout_sec": 60, "heartbeat_interval_sec": 20},
     "rate_limit": {"max_counter": 180, "decay_rate": 3.75, "headroom_pct": 0.8},
     "time": {

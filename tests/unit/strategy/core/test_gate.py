@@ -203,8 +203,7 @@ def test_the_reserve_and_the_locked_coins_are_never_sold() -> None:
     memory = ready(make_memory(make_config(grid={"base_reserve": "0.155"})))
     assert verdict(memory, add(MID + 3_000, 500_001, Side.SELL)) != ""
     assert verdict(memory, add(MID + 3_000, 500_000, Side.SELL)) == ""
-    memory = ready()
-    memory.config = make_config(tax={"holding_safety_days": 200})
+    memory = ready(make_memory(make_config(tax={"holding_safety_days": 200})))
     assert verdict(memory, add(MID + 3_000, side=Side.SELL)) != ""
 
 
