@@ -105,6 +105,10 @@ class Checks:
         """What this fault must lead to was seen."""
         self.asserted[fault] = self.asserted.get(fault, 0) + 1
 
+    @property
+    def nonces_refused(self) -> int:
+        return self._letters.nonces_refused
+
     def emptied(self, fault: str, since: Ns) -> None:
         """I19: what rested when a kill was asked for, or was on its way then, rests no more."""
         begun = self.world.wall - (self.world.now - since) + ON_ITS_WAY

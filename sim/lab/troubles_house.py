@@ -201,8 +201,12 @@ def kill_all(scene: Scene) -> None:
     scene.checks.killed = True
 
     def look() -> None:
-        way = (by_line and _way_by_line(scene)) or (by_rest and _rest_faults(scene) == injected)
-        if scene.checks.upheavals == upheavals and world.trader is not None and way:
+        rest_worked = by_rest and _way_by_rest(scene) and _rest_faults(scene) == injected
+        way = rest_worked or (by_line and _way_by_line(scene))
+        memory = scene.memory
+        # Who resumes meanwhile lets the rest be; who was killed himself is judged at rest.
+        stands = memory is not None and bool(memory.kill.stage)
+        if scene.checks.upheavals == upheavals and stands and way:
             scene.checks.emptied("X10", told)
 
     scene.later(EMPTY_WITHIN, look)
@@ -222,7 +226,7 @@ def _way_by_rest(scene: Scene) -> bool:
 
 
 def _rest_faults(scene: Scene) -> int:
-    return len(scene.fates.rest_plans) + sum(
+    return scene.checks.nonces_refused + sum(
         scene.fates.injected.get(name, 0) for name in ("X4", "X5", "F64", "F65", "F86", "F85")
     )
 
