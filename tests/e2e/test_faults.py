@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,62 @@ import pytest
 from shared.config import load
 from tests.e2e import truth
 from tests.e2e.harness import House
-from tests.e2e.test_safety import BRISK, trading
+from tests.e2e.test_safety import BRISK, assert_empty_within, trading
 
 pytestmark = pytest.mark.house
 
 
+def fault_address(house: House) -> str:
+    return f"http://127.0.0.1:{load(house.home).demo.public_port}/faults"
+
+
+def word(house: House, token: str | None = None) -> dict[str, str]:
+    given = token or (house.home.data / "faults_token").read_text()
+    return {"Authorization": f"Bearer {given}"}
+
+
 def post(house: House, *faults: dict[str, Any], token: str | None = None) -> httpx.Response:
-    port = load(house.home).demo.public_port
-    word = token or (house.home.data / "faults_token").read_text()
-    head = {"Authorization": f"Bearer {word}"}
-    return httpx.post(f"http://127.0.0.1:{port}/faults", json=list(faults), headers=head)
+    return httpx.post(fault_address(house), json=list(faults), headers=word(house, token))
 
 
 def done(house: House, what: str) -> int:
     """How often this fault has taken effect."""
     found = post(house).json()["done"]
     return int(found.get(what, 0))
+
+
+def stay_away(house: House, seconds: int) -> None:
+    """The private line is cut, and none comes up again: nobody hears its subscriptions."""
+    lost = {"do": "lose", "on": "private", "about": "subscribe", "for_ms": seconds * 1_000}
+    assert post(house, lost, {"do": "close", "on": "private"}).status_code == 200
+
+
+def test_the_grid_goes_on_by_rest_and_a_kill_without_the_line_empties_the_book(
+    tmp_path: Path,
+) -> None:
+    settings = f'{BRISK}[orders]\nrest_fallback = "full"\n'
+    with House(tmp_path, settings, ("--speed", "4")) as house:
+        trading(house)
+        stay_away(house, 240)
+        house.wait("orders to go by REST", lambda: house.status().get("line") == "rest")
+        house.wait("peace by REST", lambda: in_peace(house), 90)
+        before = {order.order_id for order in truth.resting(house)}
+        assert house.ctl("cancel-all")[0] == 0
+        house.wait(
+            "a new grid, by REST",
+            lambda: {o.order_id for o in truth.resting(house)} - before and in_peace(house),
+            90,
+        )
+        assert house.status()["line"] == "rest"
+        begun = time.monotonic()
+        assert house.ctl("kill", "drill", "--yes", "kill")[0] == 0
+        assert_empty_within(house, begun)
+        assert house.ctl("resume", "drill over")[0] == 0
+        assert httpx.delete(fault_address(house), headers=word(house)).status_code == 200
+        house.wait("the line", lambda: house.status().get("line") == "up", 90)
+        house.wait("peace by the line", lambda: in_peace(house), 90)
+        assert house.stop() == 0, house.tail()
+        assert truth.ledger_faults(house, truth.as_kept(house)) == []
 
 
 def sides_of(house: House) -> list[str]:

@@ -7,6 +7,7 @@ The truth is the exchange's own file, and its signed REST where a test says so.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ import pytest
 from shared.config import load, program_environment
 from shared.units import SECOND, Ns
 from tests.e2e import truth
-from tests.e2e.harness import PROGRAMS, House, loose_limits
+from tests.e2e.harness import PROGRAMS, House, loose_limits, read_lines
 
 pytestmark = pytest.mark.house
 
@@ -270,6 +271,24 @@ def test_an_exchange_that_was_killed_has_lost_nothing(house: House) -> None:
     assert known <= {order.order_id for order in truth.orders(house)}
 
 
+def test_an_exchange_that_stood_still_longer_than_the_switch_is_found_as_it_is(
+    house: House,
+) -> None:
+    wait_until_settled(house)
+    pids = {name: house.pid(name) for name in PROGRAMS}
+    before = truth.as_kept(house)
+    armed = {order.order_id for order in truth.resting(house)}
+    with stopped(house, "exchange"):
+        house.wait("the line to be taken for dead", lambda: house.status().get("line") == "down")
+        let_pass(house, SWITCH_S + 10)
+    wait_until_right(house)
+    assert {name: house.pid(name) for name in PROGRAMS} == pids
+    after = truth.as_kept(house)
+    assert {name: after[name] for name in before} == before
+    ended = [order for order in truth.orders(house) if order.order_id in armed]
+    assert all(order.status in ("canceled", "closed") for order in ended)
+
+
 def test_the_switch_survives_the_exchange_that_was_armed_with_it(house: House) -> None:
     wait_until_settled(house)
     with kept_down(house, "strategy", "exchange"):
@@ -301,6 +320,41 @@ def test_the_others_do_not_notice_that_the_monitor_is_gone(house: House) -> None
 
     house.wait("the monitor's figures", lambda: "icryptotrader_" in metrics())
     assert {name: house.pid(name) for name in pids} == pids
+
+
+def test_a_monitor_that_stands_still_holds_nobody_up(house: House) -> None:
+    """Its sockets fill up behind it: whoever publishes drops, and never waits."""
+    wait_until_settled(house)
+    pids = {name: house.pid(name) for name in ("exchange", "feed", "strategy")}
+    fills = house.status()["fills"]
+    with stopped(house, "monitor"):
+        let_pass(house, PERIOD_S)
+        assert house.status()["fills"] > fills
+        assert age(house, 0.0) < 3.0
+    wait_until_right(house)
+    assert {name: house.pid(name) for name in pids} == pids
+
+
+def test_an_orphaned_strategy_takes_its_orders_out_and_ends_before_another_begins(
+    house: House,
+) -> None:
+    wait_until_settled(house)
+    orphan = house.pid("strategy")
+    log = house.home.log / "strategy.jsonl"
+    said = len(read_lines(log))
+    house.kill("supervisord")
+
+    def began() -> list[dict[str, object]]:
+        told = [json.loads(line) for line in read_lines(log)[said:]]
+        return told if any(line["event"] == "strategy_started" for line in told) else []
+
+    told = house.wait("the next life", began)
+    ends = [n for n, line in enumerate(told) if line["event"] == "stopped" and "clean" in line]
+    assert ends, "it drained when its parent died"
+    assert told[ends[0]]["clean"]
+    assert ends[0] < next(n for n, line in enumerate(told) if line["event"] == "strategy_started")
+    assert house.wait_for_another("strategy", orphan)
+    wait_until_right(house)
 
 
 @pytest.mark.parametrize(
