@@ -31,7 +31,7 @@ from strategy.ledger.evidence import Evidence, read_evidence
 from strategy.ledger.history import History, read_history, table_kind
 from strategy.ledger.kraken_csv import CsvError
 from strategy.ledger.lots import trade_of
-from strategy.ledger.rates import fingerprint
+from strategy.ledger.rates import Rates, fingerprint
 from strategy.ledger.records import LedgerError
 from strategy.ledger.store import Store
 
@@ -153,15 +153,16 @@ def _tell_balances(history: History, known: Evidence, tell: Tell) -> None:
             events.setdefault(fill.exec_id, of_trade(trade, fill.order_id))
     held: dict[str, int] = {}
     try:
-        book = keep(events.values(), known.known_rates(), track_currencies=False)
+        keep(events.values(), known.known_rates(), track_currencies=False)
     except BookError as error:
-        # Without rates the coins cannot be valued, but all else is in order.
-        tell(f"not compared with the book: {error}")
-    else:
-        for lot in book.open_lots(account=KRAKEN):
-            held[lot.basis.asset] = held.get(lot.basis.asset, 0) + lot.qty
-        for note in book.notes:
-            tell(f"look at: {note}")
+        tell(f"not yet valued in euros: {error}")
+    # Coins are counted without rates, too.
+    rates = Rates(known.known_rates().all(), stand_in=True)
+    book = keep(events.values(), rates, track_currencies=False)
+    for lot in book.open_lots(account=KRAKEN):
+        held[lot.basis.asset] = held.get(lot.basis.asset, 0) + lot.qty
+    for note in book.notes:
+        tell(f"look at: {note}")
     for balance in history.balances:
         booked = quantity_of(held[balance.asset]) if balance.asset in held else None
         same = balance.told == balance.summed and booked in (None, balance.told)

@@ -117,6 +117,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "back_in": ("Verlustrücktrag aus dem Folgejahr", "loss carried back from the next year"),
     "back_out": ("Verlustrücktrag ins Vorjahr", "loss carried back to the year before"),
     "taxable": ("zu versteuern", "taxed"),
+    "estimate": (
+        "Steuer darauf, geschätzt (tax.marginal_rate)",
+        "tax on it, estimated (tax.marginal_rate)",
+    ),
     "forward_out": ("Verlustvortrag am Ende", "carried loss at the end"),
     "free": (
         "Nur zur Information: steuerfrei nach einem Jahr",
@@ -311,6 +315,7 @@ def _result(report: Report, language: Language) -> Iterator[str]:
         ("back_in", result.back_in),
         ("back_out", result.back_out),
         ("taxable", result.taxable),
+        ("estimate", result.taxable * report.settings.marginal_rate),
         ("forward_out", result.forward_out),
     ]
     for name, value in rows:

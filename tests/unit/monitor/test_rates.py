@@ -7,9 +7,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from monitor import taxcards
+from monitor.around import Around
 from monitor.rates import Wanted, address, is_wanted
+from monitor.view import RatesSeen
+from monitor.words import words
 from shared.config import Config, Home, load
 from shared.settings import WeightedPair
+from tests.unit.monitor.frames import TAX, WALL
 
 
 def config_of(folder: Path) -> Config:
@@ -41,3 +46,12 @@ def test_the_address_is_that_of_the_data_portal(tmp_path: Path) -> None:
         "https://data-api.ecb.europa.eu/service/data/EXR/D.GBP+USD.EUR.SP00.A"
         "?format=csvdata&detail=dataonly&startPeriod=2026-11-17&endPeriod=2026-11-20"
     )
+
+
+def test_the_page_says_how_late_the_rates_are() -> None:
+    seen = RatesSeen("2026-11-12", "2026-11-20", 8, WALL, 2, "the ECB answers HTTP 503")
+    shown = taxcards.lots(Around(tax=TAX, rates=seen), words("de"))
+    assert "Kurse der EZB bis" in shown
+    assert "2026-11-12 (nicht abgerufen: the ECB answers HTTP 503)" in shown
+    assert "Kurse der EZB bis" not in taxcards.lots(Around(tax=TAX), words("de"))
+    assert "noch keine" in taxcards.lots(Around(tax=TAX, rates=RatesSeen()), words("de"))

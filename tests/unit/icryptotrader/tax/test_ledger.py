@@ -390,8 +390,8 @@ def test_a_trade_on_margin_is_told_and_not_booked(desk: Desk) -> None:
     said = desk.run("ledger", "import", desk.file("t.csv", lent))
     assert "look at: TS1: a trade on margin is not booked" in said
     assert "1 fills, of which 1 are new" in said
-    alone = desk.file("t.csv", lent.partition("TX9")[0])
-    both = desk.run("ledger", "import", desk.file("l.csv", LEDGERS), alone)
+    both = desk.run("ledger", "import", desk.file("l.csv", LEDGERS), desk.file("t.csv", lent))
+    assert "not yet valued in euros: TX9: no rate of the ECB for USD" in both
     assert "look at: TS1: a trade on margin is not booked" in both
     assert "BTC: the exchange says 0.1124100000" in both
     assert "<- differs" in both
