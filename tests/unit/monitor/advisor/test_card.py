@@ -40,7 +40,8 @@ def test_it_tells_opinion_lean_state_and_cost() -> None:
     for told in (
         "STRONG_BUY (80%), +12.0 bps", "14 min 0 s", "wild: nothing is bought",
         "wanted +11.2 bps, the prices lean by +9.8 bps", "gemini/a-model", "faults: 3",
-        "paused: the breaker is open", "no answer in 10 s", "9, 6 answered", "3,600 + 270", "0.0123 USD (2026-05-28: 0.0040)",
+        "paused: the breaker is open", "no answer in 10 s", "9, 6 answered",
+        "3,600 + 270", "0.0123 USD (2026-05-28: 0.0040)",
     ):  # fmt: skip
         assert told in text, told
 
