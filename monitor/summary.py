@@ -1,16 +1,14 @@
-"""The view as plain data for programs, and its verdict in a sentence: what a person asks first."""
+"""The verdict in a sentence and what a person must do: what is asked first."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-import msgspec
 from msgspec import Struct
 
-from monitor.around import Around
-from monitor.view import Heard, View, touch
-from monitor.watch import Concern, concerns
+from monitor.view import Heard, View
+from monitor.watch import Concern
 from monitor.words import PAUSES, Say
 from shared.units import SECOND, Ns
 
@@ -85,54 +83,3 @@ def silence(heard: Heard, now: Ns, say: Say = str) -> str:
     if silent is None:
         return say("has not been heard yet")
     return f"{say('has been silent for')} {silent / SECOND:.0f} s"
-
-
-def summary(view: View, around: Around, now: Ns, wall: Ns) -> dict[str, Any]:
-    """What /api/status answers. The last known status stands beside how old it is."""
-    state = verdict(view, now)
-    watched = concerns(view, around, now, str)
-    return {
-        "wall_ns": wall,
-        "mood": state.mood,
-        "verdict": state.text,
-        "todo": todo(view, now, watched),
-        "watch": watched,
-        "ticks_per_s": round(view.pace.per_s, 2) if view.pace.known else None,
-        "strategy": _process(view.strategy, now) | {"status": _fields(view.status)},
-        "feed": _process(view.feed, now) | {"beat": _fields(view.beat)},
-        "prices": [_price(view, pair, now) for pair in sorted({*view.books, *view.pairs})],
-        "fills": view.fills,
-        "alerts": view.alerts,
-        "bus": view.wire,
-        "advisor": view.advisor,
-        "tax": around.tax,
-        "tax_wall_ns": around.tax_at,
-        "rates": around.rates,
-        "processes": around.processes,
-    }
-
-
-def _process(heard: Heard, now: Ns) -> dict[str, Any]:
-    silent = heard.silent_ns(now)
-    return {
-        "up": heard.up(now),
-        "silent_s": None if silent is None else round(silent / SECOND, 3),
-        "lives": heard.lives,
-    }
-
-
-def _price(view: View, pair: str, now: Ns) -> dict[str, Any]:
-    book, best = view.books.get(pair), touch(view, pair)
-    return {
-        "pair": pair,
-        "bid": best[0] if best else None,
-        "ask": best[1] if best else None,
-        "valid": best is not None,
-        "why": book.why if book else "no book yet",
-        "age_s": round((now - book.heard_at) / SECOND, 3) if book else None,
-    }
-
-
-def _fields(frame: Struct | None) -> dict[str, Any] | None:
-    """By name: on the bus a frame is a list."""
-    return None if frame is None else msgspec.structs.asdict(frame)

@@ -27,10 +27,10 @@ from starlette.routing import Route
 
 from monitor import actions
 from monitor.access import COOKIE_AGE_S, Access, Tries, is_ours, is_own_origin, is_same_origin
+from monitor.api import summary
 from monitor.metrics import Metrics
 from monitor.page import Look, login_page, page, parts, result_page
 from monitor.style import POLICY
-from monitor.summary import summary
 from monitor.visitor import failed, visitor
 from monitor.words import Language, choose
 from shared.control import AnyRequest

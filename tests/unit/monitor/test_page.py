@@ -15,12 +15,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.around import Around, Fidelity, keep_log, read_fidelity, read_processes, read_tax
+from monitor.advisor.seen import AdvisorSeen
+from monitor.api import summary
+from monitor.around import (
+    Around,
+    Fidelity,
+    LotRow,
+    ProcessSeen,
+    TaxSeen,
+    keep_log,
+    read_fidelity,
+    read_processes,
+    read_tax,
+)
 from monitor.page import login_page, page, parts
-from monitor.summary import summary, todo, verdict
-from monitor.view import SAMPLE_EACH, SAMPLES_KEPT, View, hear
+from monitor.summary import todo, verdict
+from monitor.view import SAMPLE_EACH, SAMPLES_KEPT, RatesSeen, Told, View, Wire, hear
+from monitor.watch import Concern
 from monitor.words import GERMAN, Language, choose
-from shared.frames import AnyFrame
+from shared.frames import AnyFrame, FillView
 from shared.units import SECOND, Ns
 from tests.unit.monitor.frames import (
     NOW,
@@ -216,6 +229,16 @@ def test_the_data_has_names_and_says_how_old_it_is() -> None:
     ]
     assert data["fills"][0]["price"] == "84500.0"
     assert data["alerts"][0]["key"] == "drift"
+
+
+def test_the_data_is_documented_key_by_key() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    told = [key for row in rows for key in re.findall("`(\\w+)`", row.split("|")[1])]
+    top = list(summary(View(), Around(), NOW, WALL))
+    assert sorted(told) == sorted([*top, *TaxSeen.__struct_fields__])
+    for kind in (LotRow, ProcessSeen, RatesSeen, AdvisorSeen, Told, Concern, FillView, Wire):
+        assert all(f"`{name}`" in page for name in kind.__struct_fields__), kind
 
 
 def test_before_anything_is_heard_the_data_says_so() -> None:
