@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.chdir(home.path)
     log.setup("feed", home, config.log_level)
     with (home.log / "feed.stacks").open("a") as stacks:
-        watchdog = Watchdog(config.time.watchdog_sec, stacks)
+        watchdog = Watchdog(config.time.watchdog_sec, stacks, home.run / "feed.beat")
         try:
             uvloop.run(shell.run(config, log.get(), watchdog))
         except (LockHeld, BusError) as error:

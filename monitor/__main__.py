@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse("the configuration has faults", "; ".join(error.faults))
     log.setup("monitor", home, config.log_level)
     with (home.log / "monitor.stacks").open("a") as stacks:
-        watchdog = Watchdog(config.time.watchdog_sec, stacks)
+        watchdog = Watchdog(config.time.watchdog_sec, stacks, home.run / "monitor.beat")
         try:
             uvloop.run(shell.run(config, home, log.get(), watchdog))
         except shell.RefusedError as error:

@@ -186,6 +186,7 @@ class Time(Struct, frozen=True, forbid_unknown_fields=True):
     feed_recover_sec: Seconds
     drain_sec: Seconds
     watchdog_sec: Seconds
+    beat_sec: Seconds
     list_sec: Seconds
 
 

@@ -45,6 +45,8 @@ def _check_order(config: Config) -> list[str]:
         found.append("ws: heartbeat_interval_sec must be at most half of cancel_after_timeout_sec")
     if time.deadline_sec >= time.ack_sec:
         found.append("time: deadline_sec must be below ack_sec")
+    if time.beat_sec <= time.watchdog_sec:
+        found.append("time: beat_sec must be above watchdog_sec")
     if not time.feed_stale_sec < time.feed_cancel_sec:
         found.append("time: feed_stale_sec must be below feed_cancel_sec")
     if not config.grid.post_only:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+from pathlib import Path
 from typing import TextIO
 
 from shared.clock import perf
@@ -18,9 +19,14 @@ from shared.clock import perf
 class Watchdog:
     """Ends the process when `pet` was not called for `limit_s` seconds of this machine."""
 
-    def __init__(self, limit_s: float, file: TextIO) -> None:
-        """file: where the tracebacks go; it must stay open and have a descriptor."""
+    def __init__(self, limit_s: float, file: TextIO, beat: Path | None = None) -> None:
+        """file: where the tracebacks go; it must stay open and have a descriptor.
+
+        beat: a file that is touched while the loop turns, for who watches from outside
+        (icryptotrader/listener.py): a process that was stopped cannot end itself.
+        """
         self._limit_s = limit_s
+        self._beat = beat
         self._file = file
         self._quarter_ns = int(limit_s * 1e9 / 4)
         self._armed_at = 0
@@ -44,6 +50,8 @@ class Watchdog:
 
     def _arm(self) -> None:
         self._armed_at = perf()
+        if self._beat is not None:
+            self._beat.touch(mode=0o600)
         # A quarter more, because the last pet may be a quarter younger than the last arming.
         limit_s = self._limit_s * 1.25
         faulthandler.dump_traceback_later(limit_s, exit=True, file=self._file)

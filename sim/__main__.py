@@ -93,7 +93,7 @@ def _run(home: Home, config: Config) -> int:
         trades=len(venue.exchange.trades),
     )
     with (home.log / "exchange.stalls").open("a") as stalls:
-        watchdog = Watchdog(config.time.watchdog_sec, stalls)
+        watchdog = Watchdog(config.time.watchdog_sec, stalls, home.run / "exchange.beat")
         token = faults_token(home.data)
         uvloop.run(serve(venue, clock, public, private, watchdog, token))
         watchdog.stop()
@@ -107,7 +107,7 @@ def _run_paper(home: Home, config: Config, keys: tuple[ApiKey, ApiKey]) -> int:
     os.chdir(home.path)
     store = SqliteStore(home.data / "exchange.sqlite")
     with (home.log / "exchange.stalls").open("a") as stalls:
-        watchdog = Watchdog(config.time.watchdog_sec, stalls)
+        watchdog = Watchdog(config.time.watchdog_sec, stalls, home.run / "exchange.beat")
         token = faults_token(home.data)
         uvloop.run(paper.run(config, keys, store, watchdog, token))
         watchdog.stop()

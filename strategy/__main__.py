@@ -54,6 +54,7 @@ EXIT_CRASHED: Final = 2
 
 LEDGER: Final = Path("data/ledger.sqlite")
 JOURNAL: Final = Path("data/journal")
+BEAT: Final = Path("run/strategy.beat")
 INSTANCE_LOCK: Final = Path("run/strategy.lock")
 PRODUCT: Final = "0.1.0"
 
@@ -97,7 +98,7 @@ def _live(config: Config, stacks: TextIO) -> int:
         return _refuse("the ledger cannot be used", str(error), EXIT_CONFIG)
     clock = config.make_clock()
     ending = Ending.EXCEPTION
-    watchdog = Watchdog(config.time.watchdog_sec, stacks)
+    watchdog = Watchdog(config.time.watchdog_sec, stacks, BEAT)
     try:
         _own(config, store)
         shell = _assemble(_capped(config, store), store, signer, watchdog)

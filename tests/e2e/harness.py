@@ -42,6 +42,12 @@ enabled = true
 port = {ports[3]}
 """
 
+PATIENT: Final = """
+[time]
+beat_sec = 600
+"""
+"""Whom a test stops, nobody else ends."""
+
 LOOSE: Final = """
 order_quote = "2000"
 open_orders = 40
@@ -72,7 +78,8 @@ class House:
         self.home = Home(folder / "home")
         self.console = folder / "console.txt"
         self._config = folder / "settings.toml"
-        self._config.write_text(settings + SETTINGS.format(ports=free_ports(4), demo=demo))
+        ports = SETTINGS.format(ports=free_ports(4), demo=demo)
+        self._config.write_text(settings + ports + (PATIENT if "[time]" not in settings else ""))
         self._args = args
         self._run: subprocess.Popen[bytes] | None = None
         self._last_nonce = 0

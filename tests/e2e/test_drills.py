@@ -24,6 +24,7 @@ pytestmark = pytest.mark.house
 FAST = f"""
 {BRISK}
 [time]
+beat_sec = 600
 watchdog_sec = 4
 """
 

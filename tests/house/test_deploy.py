@@ -39,6 +39,13 @@ def test_there_are_four_programs_and_no_group() -> None:
     assert not [s for s in sections if s.startswith("group:")]
 
 
+def test_the_listener_hears_who_is_given_up_and_is_stopped_last() -> None:
+    watch = read_conf()["eventlistener:watch"]
+    assert watch["events"] == "PROCESS_STATE_FATAL,TICK_5"
+    assert int(watch["priority"]) < int(program("exchange")["priority"])
+    assert "redirect_stderr" not in watch, "its standard output is supervisord's"
+
+
 def test_there_is_no_port() -> None:
     conf = read_conf()
     assert "inet_http_server" not in conf
@@ -76,6 +83,7 @@ def test_the_strategy_has_time_to_drain() -> None:
 def test_every_limit_is_above_what_it_holds() -> None:
     """Programs stop one after the other; `run` waits for all, and systemd for `run`."""
     programs = sum(int(program(name)["stopwaitsecs"]) for name in PROGRAMS)
+    programs += int(read_conf()["eventlistener:watch"]["stopwaitsecs"])
     assert programs < run.STOP_LIMIT_S
     assert systemd_limit() > run.STOP_LIMIT_S
 
