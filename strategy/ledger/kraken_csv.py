@@ -24,6 +24,7 @@ LEDGERS: Final = "kraken-ledgers"
 TRADES: Final = "kraken-trades"
 MANUAL: Final = "manual-lots"
 
+MOST_DIGITS: Final = 18
 _NEEDED: Final = {
     LEDGERS: ("txid", "refid", "time", "type", "asset", "amount", "fee", "balance"),
     TRADES: ("txid", "ordertxid", "pair", "time", "type", "price", "cost", "fee", "vol"),
@@ -191,15 +192,18 @@ def pair_of(raw: str, line: int) -> tuple[str, str]:
 
 
 def _header(text: str) -> list[str]:
-    first = next(csv.reader(io.StringIO(text.lstrip("\ufeff"), newline="")), [])
+    try:
+        first = next(csv.reader(io.StringIO(text.lstrip("\ufeff"), newline="")), [])
+    except csv.Error as error:
+        raise CsvError(f"line 1: {error}") from error
     return [name.strip().lower() for name in first]
 
 
 def _rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     """(line, values by column), every value stripped and there."""
     table = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""))
-    names = [name.strip().lower() for name in next(table, [])]
     try:
+        names = [name.strip().lower() for name in next(table, [])]
         for values in table:
             if any(value.strip() for value in values):
                 if len(values) > len(names):
@@ -238,4 +242,4 @@ def _number(text: str, line: int) -> Decimal:
 
 
 def _count(text: str) -> int:
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else 0
