@@ -19,7 +19,8 @@ import msgspec
 from icryptotrader.config_show import with_origins
 from icryptotrader.doctor.command import diagnose
 from icryptotrader.doctor.findings import examine
-from shared.config import ConfigError, Home, read_secret
+from icryptotrader.wizard.flow import KEY_FILE
+from shared.config import ConfigError, Home, load, read_secret
 from shared.config_layers import SECRET_KEYS, read_layer
 
 TAIL_BYTES: Final = 2_000_000
@@ -65,13 +66,24 @@ def known_secrets(home: Home) -> list[str]:
     token = home.data / "dashboard_token"
     if token.exists():
         found.append(token.read_text(errors="replace").strip())
-    key_file = home.data / "demo_key.toml"
-    if key_file.exists():
+    for key_file in _key_files(home):
         try:
             found += [str(value) for value in read_layer(key_file).values.values()]
         except ConfigError:
             found.append(key_file.read_text(errors="replace").strip())
     return sorted((s for s in found if len(s) >= SECRET_LEAST), key=len, reverse=True)
+
+
+def _key_files(home: Home) -> list[Path]:
+    """Those of the simulated exchange, of the set-up, and those that the configuration names."""
+    places = [home.data / "demo_key.toml", home.data / "guest_key.toml", home.path / KEY_FILE]
+    try:
+        kraken = load(home).kraken
+        named = (kraken.key_file, kraken.cancel_key_file)
+        places += [Path(name).expanduser() for name in named if name]
+    except ConfigError:
+        pass
+    return [place for place in places if place.is_file()]
 
 
 def _contents(home: Home) -> Iterator[tuple[str, str]]:

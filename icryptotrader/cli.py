@@ -25,7 +25,8 @@ from shared.config import EXIT_BROKEN, EXIT_CONFIG, ConfigError, find_home, load
 app = typer.Typer(
     name="icryptotrader",
     help="A grid trading bot for Bitcoin on Kraken that knows German tax law.\n\n"
-    "`icryptotrader run` trades on paper: no key, no network, nothing to configure. "
+    "`icryptotrader run` trades against a simulated exchange: no key, no network, nothing to "
+    "configure. "
     "`strategy-ctl` talks to it while it runs.",
     no_args_is_help=True,
     add_completion=False,

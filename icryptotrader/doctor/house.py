@@ -8,10 +8,12 @@ from typing import Any, Final
 
 import httpx
 
+from icryptotrader.caps import show_caps
 from icryptotrader.doctor.findings import PROGRAMS, Finding, Patient, fail, ok, skip, warn
 from icryptotrader.tax.rates import LATE_DAYS, days_behind
 from monitor.advisor.providers import is_key
 from monitor.rates import is_wanted
+from shared.belonging import MODE_FACT, stranger
 from shared.clock import machine_wall
 from shared.config import ConfigError, read_secret
 from shared.haltflag import read_flag
@@ -101,6 +103,34 @@ def ledger(patient: Patient) -> Finding:
     except (LedgerError, OSError) as error:
         return fail(f"{error}", "icryptotrader ledger verify; restore a backup")
     return ok(f"{loaded.fills} fills, the chain and the lots agree")
+
+
+def ledger_mode(patient: Patient) -> Finding:
+    """Simulated and real trades never share a tax book."""
+    path = patient.home.data / "ledger.sqlite"
+    if patient.loaded is None or not path.exists():
+        return skip("there is no ledger yet")
+    try:
+        kept = open_readonly(path, last=0).facts.get(MODE_FACT, "")
+    except (LedgerError, OSError):
+        return skip("the ledger cannot be read")
+    if stranger(kept, patient.config.mode):
+        text = f"the ledger was begun in {kept} mode, the configuration says {patient.config.mode}"
+        return fail(text, "another home for this mode: --home DIR")
+    return ok(f"the ledger is one of {kept} mode" if kept else "the ledger belongs to no mode yet")
+
+
+def hard_caps(patient: Patient) -> Finding:
+    """Whether the caps above all settings are there, and no looser than those that hold."""
+    if patient.loaded is None:
+        return skip("the configuration has faults")
+    try:
+        code, lines = show_caps(patient.home)
+    except ConfigError as error:
+        return fail("; ".join(error.faults), "put config/hard_caps.toml back")
+    if code:
+        return fail(lines[-1], "tighten them, or: icryptotrader caps accept REASON")
+    return ok("the hard caps hold")
 
 
 def backups(patient: Patient) -> Finding:
@@ -227,6 +257,8 @@ HOUSE_CHECKS: Final[tuple[tuple[str, Callable[[Patient], Finding]], ...]] = (
     ("strategy", answers),
     ("halt flag", halt_flag),
     ("ledger", ledger),
+    ("ledger's mode", ledger_mode),
+    ("hard caps", hard_caps),
     ("backups", backups),
     ("crash traces", stacks),
     ("logs", log_size),

@@ -14,6 +14,7 @@ from shared.config import Home
 TOKEN = "canary-of-the-dashboard-0123"
 BOT = "123456789:AAcanaryAAcanaryAAcanaryAAcanary12"
 PASSWORD = "canary password"
+SHORT = "canary-of-a-key-in-a-file"
 KEY = "canarycanarycanarycanarycanarycanary/canary+canary=="
 
 
@@ -27,6 +28,12 @@ def home(tmp_path: Path) -> Home:
     user.touch(0o600)
     user.write_text(f'[web]\nusername = "me"\npassword = "{PASSWORD}"\n[telegram]\n'
                     f'bot_token = "{BOT}"\n')  # fmt: skip
+    (made.path / "kraken_key.toml").write_text(
+        f'api_key = "{SHORT}-public"\napi_secret = "{SHORT}-private"\n'
+    )
+    (made.log / "feed.jsonl").write_text(
+        f'{{"event":"d","why":"{SHORT}-private {SHORT}-public"}}\n'
+    )
     (made.log / "strategy.jsonl").write_text(
         f'{{"event":"a","token":"{TOKEN}"}}\n{{"event":"b","url":"/bot{BOT}/getMe"}}\n'
         f'{{"event":"c","api_key":"{KEY}"}}\nplain {PASSWORD} text {KEY}\n'
