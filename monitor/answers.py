@@ -15,6 +15,7 @@ from monitor.words import PAUSES, REGIMES, Say
 from shared.frames import Status
 from shared.units import SECOND, Ns
 
+NO_BUY: Final = "No buy rests now; the grid says why."
 DEEP: Final = ("RISK_PAUSE_ACTIVE", "DUAL_LOCK", "EMERGENCY_SELL")
 
 
@@ -75,7 +76,11 @@ def doing(view: View, status: Status, now: Ns, say: Say) -> str:
         return say("Nothing is quoted now.")
     may = say(PAUSES.get(status.pause, status.pause))
     market = say(REGIMES.get(status.regime, status.regime))
-    return say("It {may}. The market is {market}.").format(may=may, market=market)
+    told = say("It {may}. The market is {market}.").format(may=may, market=market)
+    for side, text in (("sell", "No sell rests now; the grid says why."), ("buy", NO_BUY)):
+        if not any(slot.price for slot in status.slots if slot.side == side):
+            told = f"{told} {say(text)}"
+    return told
 
 
 def open_gain(view: View, tax: TaxSeen | None) -> str | None:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
+from msgspec.structs import replace
+
 from monitor.answers import doing, open_gain, safe, switch_left
 from monitor.around import Around
 from monitor.markup import card, decimal, duration, mark, t, table
@@ -152,13 +154,23 @@ def _outwards(slots: Iterable[SlotView], away: int) -> list[SlotView]:
     return sorted(slots, key=place)
 
 
+def _gathered(slots: Iterable[SlotView]) -> list[SlotView]:
+    """Empty slots of one reason as one row, where the first of them would stand."""
+    found: dict[tuple[str, str], SlotView] = {}
+    for slot in slots:
+        key = (slot.why, "") if not slot.price and slot.state == "empty" else ("", slot.slot)
+        known = found.get(key)
+        found[key] = replace(known, slot=f"{known.slot}, {slot.slot}") if known else slot
+    return list(found.values())
+
+
 def _slots(slots: Iterable[SlotView]) -> str:
     return "".join(
         f'<tr><td class="{side(slot.side)}">{t(slot.slot)}</td><td>{t(slot.state)}</td>'
         f'<td class="n">{t(slot.price)}</td><td class="n">{t(slot.qty if slot.price else "")}</td>'
         f'<td class="n extra">{t(slot.filled if decimal(slot.filled) else "")}</td>'
         f'<td class="why" lang="en">{t(slot.why)}</td></tr>'
-        for slot in slots
+        for slot in _gathered(slots)
     )
 
 

@@ -18,7 +18,7 @@ from monitor.words import Say
 from shared.frames import FillView, PairView, SlotView
 from shared.units import SECOND
 
-WIDTH, HEIGHT, RIGHT, BOTTOM = 720.0, 340.0, 104.0, 28.0
+WIDTH, HEIGHT, RIGHT, BOTTOM = 720.0, 340.0, 118.0, 28.0
 APART = 15.0
 """Between two prices beside the chart, at least; where they stand closer one is left out."""
 FILLS_DRAWN = 40

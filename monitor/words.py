@@ -83,6 +83,12 @@ GERMAN: Final[dict[str, str]] = {
     "wild: nothing is bought": "wild: es wird nichts gekauft",
     "It {may}. The market is {market}.": "Er {may}. Der Markt ist {market}.",
     "may": "darf",
+    "No sell rests now; the grid says why.": (
+        "Zurzeit liegt kein Verkauf im Buch; das Gitter sagt, warum."
+    ),
+    "No buy rests now; the grid says why.": (
+        "Zurzeit liegt kein Kauf im Buch; das Gitter sagt, warum."
+    ),
     "Not known: the strategy is silent.": "Nicht bekannt: die Strategie schweigt.",
     "Nothing is quoted now.": "Zurzeit wird nichts gestellt.",
     "Not known: the strategy has not told its state.": (

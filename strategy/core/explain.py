@@ -61,7 +61,7 @@ def _side(memory: Memory, side: Side) -> Explained:
         told += pair.permit.why
         told += pair.plan.why if pair.plan else ()
         if pair.laid is not None:
-            told += [f"rung {k}: {why}" for s, k, why in pair.laid.missing if s is side]
+            told += view.missing(pair.laid, side)
         told += [
             f"{slot.name}: {pair.notes[slot.name]}" for slot in slots if slot.name in pair.notes
         ]

@@ -12,6 +12,7 @@ from strategy.core.advice import NEUTRAL, advise, standing_bps
 from strategy.core.audit import drift
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
+from strategy.core.plan import Laid
 from strategy.core.regime import values_of
 from strategy.core.slots import Slot, State
 from strategy.ledger.tax import free_from_wall
@@ -178,11 +179,20 @@ def reasons(memory: Memory, pair: PairMemory, slot: Slot) -> list[str]:
         found.append(f"cools down for {(slot.not_before - now) / SECOND:.0f} s after a reject")
     found += pair.permit.why
     if pair.laid is not None and not found:
-        found += [f"rung {k}: {why}" for side, k, why in pair.laid.missing if side is slot.side]
+        found += missing(pair.laid, slot.side)
         wishes = pair.laid.buys if slot.side is Side.BUY else pair.laid.sells
         if not found and len(wishes) < memory.config.grid.levels:
             found += pair.plan.why if pair.plan else ()
     return found or ["no rung needs it"]
+
+
+def missing(laid: Laid, side: Side) -> list[str]:
+    """Why rungs of a side are not wished for; those of one reason together."""
+    found: dict[str, list[int]] = {}
+    for where, rung, why in laid.missing:
+        if where is side:
+            found.setdefault(why, []).append(rung)
+    return [f"rung {', '.join(map(str, rungs))}: {why}" for why, rungs in found.items()]
 
 
 def waits_for(memory: Memory) -> tuple[str, ...]:

@@ -156,6 +156,19 @@ def test_sells_stand_above_the_market_and_buys_below_by_price() -> None:
     assert places[1] < shown.index('class="mid"') < places[2]
 
 
+def test_empty_slots_of_one_reason_stand_in_one_row() -> None:
+    slots = (
+        *(slot(f"s{n}", "sell", "empty", "", "no coins left") for n in (1, 2, 3)),
+        slot("s4", "sell", "empty", "", "cools down"),
+        slot("b1", "buy", "live", "84753.5"),
+        slot("b2", "buy", "live", "84253.5"),
+    )
+    shown = read(body(after(*FED, status(slots=slots)), NOW, WALL))
+    assert shown.count("no coins left") == 1
+    assert "s1, s2, s3" in shown or "s3, s2, s1" in shown
+    assert shown.count("rests in the book") == 2
+
+
 def test_what_is_old_is_marked_as_old() -> None:
     late = Ns(NOW + 42 * SECOND)
     shown = body(after(*FED, status()), late, WALL)

@@ -16,7 +16,7 @@ from monitor.watch import concerns
 from monitor.words import GERMAN, PAUSES, REGIMES, words
 from shared.frames import AnyFrame
 from shared.units import SECOND, Ns
-from tests.unit.monitor.frames import BOOT, NOW, TAX, WALL, beat, book, instrument, status
+from tests.unit.monitor.frames import BOOT, NOW, TAX, WALL, beat, book, instrument, slot, status
 
 PAUSED = AdvisorSeen("gemini", "a-model", "paused", last_fault="the key is refused (HTTP 401)")
 FED = (instrument(), book(), beat())
@@ -124,6 +124,8 @@ def test_every_word_of_state_is_told_in_both_languages() -> None:
     assert doing(after(locked), locked, NOW, words("de")).startswith("Er kauft nur")
     strange = status(pause="something new")
     assert "something new" in doing(after(strange), strange, NOW, str)
+    bare = status(slots=(slot("s1", "sell", "empty", ""), slot("b1", "buy", "live", "84753.5")))
+    assert doing(after(bare), bare, NOW, str).endswith("No sell rests now; the grid says why.")
     later = Ns(NOW + 60 * SECOND)
     assert doing(after(strange), strange, later, str) == "Not known: the strategy is silent."
     held = status(hold=True)
