@@ -31,7 +31,7 @@ CATALOGUE: Final[dict[str, Fault]] = {
     "F9": Fault("feed and strategy killed", "the switch clears the book"),
     "F10": Fault("strategy stopped for seconds to minutes", "nothing is sent on old mail"),
     "F11": Fault("feed stopped for seconds", "no order on a stale book"),
-    "F13": Fault("a second strategy is started", "it is refused"),
+    "F14": Fault("a second strategy is started", "it is refused"),
     "F27": Fault("disk full at the commit", "no letter of that step leaves"),
     "F42": Fault("wall clock of the strategy leaps by an hour", "nothing is sent with that skew"),
     "F43": Fault("the whole house is suspended for minutes"),

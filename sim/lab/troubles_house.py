@@ -103,11 +103,11 @@ def kill_both(scene: Scene) -> None:
 def second_strategy(scene: Scene) -> None:
     if scene.world.trader is None:
         return
-    scene.fates.count("F13")
+    scene.fates.count("F14")
     lives = scene.world.lives
     if scene.world.start_trader() or scene.world.lives != lives:
         scene.checks.fail("I17", "a second strategy was not refused")
-    scene.checks.confirm("F13")
+    scene.checks.confirm("F14")
 
 
 def freeze_strategy(scene: Scene) -> None:

@@ -23,11 +23,13 @@ from shared.orders import ArmDeadman, Verdict
 from shared.units import MINUTE, SECOND, Ns
 from strategy import trader
 from strategy.core import (
+    byrest,
     deadman,
     draining,
     gate,
     hear,
     inbox,
+    killing,
     market,
     memory,
     permit,
@@ -317,6 +319,16 @@ def crossing_is_fine(p: Patches) -> None:
 @bug("the rate counter is never charged, and what the exchange says of it is not heard")
 def no_rate_limit(p: Patches) -> None:
     p.set(pipeline, "admit", lambda limiter, intents, now, cfg: list(intents))
+
+
+@bug("by REST an order leaves while the outcome of another one is unknown")
+def rest_is_reckless(p: Patches) -> None:
+    p.set(byrest, "refuse", lambda mem, now: "")
+
+
+@bug("a kill halts, and cancels nothing")
+def kill_only_halts(p: Patches) -> None:
+    p.set(killing, "_cancel", lambda mem, now: [])
 
 
 # The switch.
