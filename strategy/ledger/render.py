@@ -15,6 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from shared.units import SECOND, cents, plain
+from strategy.ledger.notes_de import in_german
 from strategy.ledger.report import Report, Sums, german
 from strategy.ledger.year import reform_warning
 
@@ -285,11 +286,12 @@ def _body(report: Report, language: Language) -> Iterator[str]:
     yield from _section("notes", language)
     warning = reform_warning(date(report.year, 12, 31), enacted=report.settings.reform_enacted)
     many = [word("gewerblich", language)] if len(report.schedule) >= MANY_TRADES else []
-    for note in (*report.notes, *([warning] if warning else []), *many, word("advice", language)):
+    told = (*report.notes, *([warning] if warning else []))
+    for note in (*(_told(each, language) for each in told), *many, word("advice", language)):
         yield f"  {note}"
     if report.unbooked:
         yield from _section("unbooked", language)
-        yield from (f"  {note}" for note in report.unbooked)
+        yield from (f"  {_told(note, language)}" for note in report.unbooked)
     if report.manual:
         yield from _section("manual", language)
         yield f"  {', '.join(report.manual)}"
@@ -322,6 +324,10 @@ def _result(report: Report, language: Language) -> Iterator[str]:
         yield f"  {word(name, language):52} {plain(cents(value)):>16} EUR"
     if result.exempt:
         yield f"  {word('exempt', language)}"
+
+
+def _told(note: str, language: Language) -> str:
+    return in_german(note) if language == "de" else note
 
 
 def _other_total(report: Report) -> Iterator[tuple[str, Decimal]]:

@@ -43,7 +43,7 @@ def test_a_draft_becomes_final_once_its_rates_are_there(home: Home, tmp_path: Pa
     pack = home.path / "reports" / str(YEAR)
     before = (pack / "report-de.txt").read_text()
     assert "ENTWURF" in before
-    days = "".join(f"{YEAR}-12-{day},1.1\n" for day in (24, 29, 30, 31))
+    days = "".join(f"{YEAR}-12-{day},1.1\n" for day in range(24, 32))
     (tmp_path / "r.csv").write_text(f"Date,USD\n{days}")
     run(home, "tax", "rates", str(tmp_path / "r.csv"))
     assert "is final" in run(home, "tax", "year-end")
