@@ -139,6 +139,9 @@ def sweep(
     trials: Annotated[int, typer.Option(min=1, help="For each fold.")] = 32,
     folds: Annotated[int, typer.Option(min=1, max=50, help="Steps of the walk forward.")] = 3,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+    dask: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Run on a Dask cluster: tcp://HOST:PORT.")
+    ] = "",
     seed: Annotated[int, typer.Option(min=0, help="Of the sampler.")] = 0,
     storage: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keeps every trial; a search goes on.")
@@ -166,7 +169,7 @@ def sweep(
     )
     raise typer.Exit(
         run_it(
-            options, space, (trials, folds, jobs, seed), storage, out, home_of(context, home),
+            options, space, (trials, folds, jobs, seed), storage, dask, out, home_of(context, home),
             typer.echo,
         )
     )  # fmt: skip

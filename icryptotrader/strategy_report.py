@@ -23,10 +23,11 @@ from icryptotrader.backtest.charts import Line, chart
 from icryptotrader.backtest.figures import Figures, figures_of
 from shared.config import Config
 from shared.units import DAY, MILLISECOND, MINUTE, Ns
-from sim.backtest.data import DataError, History
+from sim.backtest.data import History
 from sim.backtest.parts import Path as Walk
 from sim.backtest.parts import Terms
 from sim.backtest.run import play
+from sim.backtest.tables import DataError
 from sim.engine.instruments import LISTINGS
 
 HOUR: Final = 60 * MINUTE

@@ -26,9 +26,10 @@ from icryptotrader.backtest.summary import as_json, summary
 from shared.clock import perf
 from shared.config import Config, ConfigError, Home, load
 from shared.units import MILLISECOND, SECOND, Ns
-from sim.backtest.data import DataError, History
+from sim.backtest.data import History
 from sim.backtest.parts import Fill, Terms
 from sim.backtest.run import Played, play
+from sim.backtest.tables import DataError
 from sim.engine.instruments import LISTINGS
 from strategy.ledger.book import BookError
 from strategy.ledger.rates import Rates, RatesError, parse

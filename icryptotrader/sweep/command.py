@@ -25,8 +25,9 @@ from icryptotrader.sweep.search import Search, as_json, told
 from icryptotrader.sweep.search import sweep as search_all
 from icryptotrader.sweep.space import read_space
 from shared.config import Home
-from sim.backtest.data import DataError, History
+from sim.backtest.data import History
 from sim.backtest.parts import Fill
+from sim.backtest.tables import DataError
 from sim.engine.instruments import LISTINGS
 from strategy.ledger.book import BookError
 from strategy.ledger.rates import RatesError
@@ -37,6 +38,7 @@ def sweep(
     space: Path,
     numbers: tuple[int, int, int, int],
     storage: Path | None,
+    dask: str,
     out: Path | None,
     home: Home,
     say: Callable[[str], None],
@@ -51,7 +53,7 @@ def sweep(
             Search(
                 options.data, config, replace(terms_of(options, config), fill=fill),
                 read_space(space, config), trials, folds, Decimal(options.tax_rate),
-                rates_of(options.rates), seed, jobs, storage,
+                rates_of(options.rates), seed, jobs, storage, dask,
             ),
             say,
         )  # fmt: skip

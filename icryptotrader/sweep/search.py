@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from statistics import NormalDist, fmean, stdev
@@ -23,12 +22,14 @@ from msgspec import Struct
 
 from icryptotrader.backtest.figures import frame_of
 from icryptotrader.backtest.money import events_of, outcome
+from icryptotrader.sweep.runners import Run, on_dask, on_this_machine
 from icryptotrader.sweep.space import Range, Space, Value, with_settings
 from shared.config import Config, ConfigError
 from shared.units import cost_of
-from sim.backtest.data import DataError, History
+from sim.backtest.data import History
 from sim.backtest.parts import Terms
 from sim.backtest.run import headline, play
+from sim.backtest.tables import DataError
 from sim.engine.instruments import LISTINGS
 from strategy.ledger.rates import Rates
 
@@ -91,18 +92,19 @@ class Search(Struct, frozen=True):
     seed: int = 0
     jobs: int = 1
     storage: Path | None = None
+    dask: str = ""  # address of a scheduler; "" for processes of this machine
 
 
 def sweep(search: Search, say: Say) -> list[Fold]:
     """Every fold, in the order of time. DataError, ConfigError."""
     parts = _parts(search)
     found = []
-    with ProcessPoolExecutor(max_workers=search.jobs) as pool:
+    with on_dask(search.dask) if search.dask else on_this_machine(search.jobs) as run:
         for number in range(search.folds):
             train = (parts[0], parts[number + 1])
             test = (parts[number + 1], parts[number + 2])
             study = _study(search, number)
-            _search(search, study, train, pool, say, number)
+            _search(search, study, train, run, say, number)
             found.append(_judge(search, study, train, test))
     return found
 
@@ -198,7 +200,7 @@ def _search(
     search: Search,
     study: Any,
     train: tuple[int, int],
-    pool: ProcessPoolExecutor,
+    run: Run,
     say: Say,
     number: int,
 ) -> None:
@@ -206,7 +208,7 @@ def _search(
     while (done := len(_complete(study))) < search.trials:
         trials = [study.ask() for _ in range(min(BATCH, search.trials - done))]
         jobs = [_job(search, _draw(trial, search.space), train) for trial in trials]
-        for trial, score in zip(trials, pool.map(run_job, jobs), strict=True):
+        for trial, score in zip(trials, run(run_job, jobs), strict=True):
             trial.set_user_attr("fills", score.fills)
             study.tell(trial, (score.gain, score.drawdown))
         say(f"fold {number + 1}: {len(_complete(study))} of {search.trials} trials")

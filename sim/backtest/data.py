@@ -4,17 +4,14 @@ Rule 1: nothing is repaired in silence. A row that cannot be used is left out, c
 with its line; so are gaps, rows that overlap another file's, and times without a zone.
 Rule 2: no more than one row is held at a time, however long the files are.
 
-Understood, plain or packed as .gz or .zip, with `,` `;` or tab between the columns: Kraken's
-OHLCVT and trades, Binance's klines, trades and aggTrades, Bitvavo's candles, any table whose header
-names its columns, and one price for each line.
+Understood: Kraken's OHLCVT and trades, Binance's klines, trades and aggTrades, Bitvavo's candles,
+any table whose header names its columns, and one price for each line; as text, plain or packed, as
+Parquet, or as a recording of our own feed (tables.py).
 """
 
 from __future__ import annotations
 
-import gzip
-import io
 import itertools
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
@@ -23,6 +20,7 @@ from msgspec import Struct
 
 from shared.units import DAY, MINUTE, SECOND, Pair
 from sim.backtest.columns import Layout, LayoutError, find_layout, read_wall
+from sim.backtest.tables import DataError, cells_of
 
 MOST_NAMED: Final = 20
 """Faults and gaps that are told one by one; the rest is counted."""
@@ -32,17 +30,12 @@ _BACK_NS: Final = SECOND  # so much disorder among trades is smoothed over
 _PRICES_BEGIN: Final = 1_767_225_600 * SECOND  # 2026-01-01, for prices that bear no time
 _REMEMBERED: Final = 4_096
 _OTHER_MARKET: Final = 0.005
-_LONGEST_LINE: Final = 4_096
 
 Bar = tuple[int, int, int, int, int, int]
 """wall (ns) at which it begins, open, high, low, close (Ticks), volume (Sats)."""
 
 Deal = tuple[int, int, int, bool]
 """wall (ns), price (Ticks), quantity (Sats), whether the taker bought."""
-
-
-class DataError(Exception):
-    """The files cannot be used: which, and why, in a sentence for people."""
 
 
 class Findings(Struct):
@@ -255,7 +248,7 @@ class History:
         layout: Layout | None = None
         walls: list[int] = []
         naive_notes: list[str] = []
-        for _, cells in _cells_of(path, None):
+        for _, cells in cells_of(path, None, self.pair, naive_notes):
             try:
                 layout = layout or find_layout(cells, prices=prices)
             except LayoutError as error:
@@ -279,54 +272,9 @@ class History:
     def _lines(self, part: Part) -> Iterator[tuple[int, list[str]]]:
         with part.path.open("rb") as raw:
             self._now_at = raw
-            for line, cells in _cells_of(part.path, raw):
+            for line, cells in cells_of(part.path, raw, self.pair, self.found.notes):
                 if line == 1 and part.layout.has_header:
                     continue
                 yield line, cells
             self._now_at = None
             self._read += part.path.stat().st_size
-
-
-def _cells_of(path: Path, raw: IO[bytes] | None) -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of each line that is not empty; DataError for a file that cannot be read."""
-    try:
-        with path.open("rb") if raw is None else raw as opened:
-            magic = opened.read(4)
-            opened.seek(0)
-            if magic == b"PAR1":
-                raise DataError(f"{path}: Parquet is not read here: convert it to CSV first")
-            separator = ""
-            for line, text in enumerate(_texts(opened, magic), start=1):
-                if len(text) > _LONGEST_LINE:
-                    raise DataError(f"{path}, line {line}: longer than {_LONGEST_LINE} characters")
-                text = text.strip()
-                if not text:
-                    continue
-                separator = separator or next((s for s in ",;\t" if s in text), ",")
-                if '"' in text:
-                    text = text.replace('"', "")
-                yield line, text.split(separator)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from None
-    except (EOFError, zipfile.BadZipFile, UnicodeDecodeError, ValueError) as error:
-        raise DataError(f"{path}: not a readable .csv, .gz or .zip: {error}") from None
-
-
-def _texts(raw: IO[bytes], magic: bytes) -> Iterator[str]:
-    if magic[:2] == b"\x1f\x8b":
-        with gzip.open(raw, "rt", encoding="utf-8-sig") as lines:
-            yield from iter(lambda: lines.readline(_LONGEST_LINE + 2), "")
-    elif magic == b"PK\x03\x04":
-        with zipfile.ZipFile(raw) as archive:
-            names = [name for name in archive.namelist() if not name.endswith("/")]
-            if len(names) != 1:
-                raise ValueError(f"holds {len(names)} files, expected one")
-            with archive.open(names[0]) as member:
-                text = io.TextIOWrapper(member, encoding="utf-8-sig")
-                yield from iter(lambda: text.readline(_LONGEST_LINE + 2), "")
-    else:
-        text = io.TextIOWrapper(raw, encoding="utf-8-sig")
-        try:
-            yield from iter(lambda: text.readline(_LONGEST_LINE + 2), "")
-        finally:
-            text.detach()  # the file is its opener's to close

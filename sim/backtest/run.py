@@ -12,8 +12,9 @@ from shared.config import Config
 from shared.units import Ns
 from sim.backtest.backtest import House
 from sim.backtest.course import Course
-from sim.backtest.data import Bar, DataError, Deal, History
+from sim.backtest.data import Bar, Deal, History
 from sim.backtest.parts import PATHS, Path, Terms
+from sim.backtest.tables import DataError
 from sim.backtest.walk import Walk
 
 AT_ONCE: Final = 256

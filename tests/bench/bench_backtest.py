@@ -14,12 +14,15 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
 from decimal import Decimal
 from importlib import import_module
 from importlib.metadata import version
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 from msgspec.structs import replace
 
@@ -78,7 +81,9 @@ def config(bps: int = 39) -> Config:
 def rated(name: str, rows: int, work: Callable[[], str]) -> float:
     """Bars a second of processor time; prints a line."""
     begin = time.process_time()
-    told = work()
+    with redirect_stderr(StringIO()), catch_warnings():  # progress bars and advice of the peers
+        simplefilter("ignore")
+        told = work()
     rate = rows / (time.process_time() - begin)
     print(f"{name:42}{rate:>12,.0f} bars/s   {told}")
     return rate

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -13,10 +18,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from icryptotrader.cli import app
+from icryptotrader.sweep import runners
 from icryptotrader.sweep.search import Fold, Search, deflated, sweep, told
 from icryptotrader.sweep.space import Range, read_space, with_settings
 from shared.config import Config, ConfigError, Home, load
 from sim.backtest.parts import Terms
+from sim.backtest.tables import DataError
 
 pytest.importorskip("optuna", reason="the extra `search` is not installed")
 
@@ -74,6 +81,54 @@ def test_the_number_of_processes_changes_nothing(tape: Path, config: Config) -> 
         return sweep(search(tape, config, jobs=jobs), lambda text: None)
 
     assert found(1) == found(2)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[str]:
+    """The address of a scheduler with two worker processes."""
+    pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    told = tmp_path / "scheduler.json"
+    words = [sys.executable, "-m", "dask"]
+    here = ["--no-dashboard", "--scheduler-file", str(told)]
+    folder = str(tmp_path / "work")
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(*more: str) -> None:
+        begun.append(
+            subprocess.Popen(
+                [*words, *more, *here], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        )
+
+    try:
+        start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        for _ in range(2):
+            start("worker", "--no-nanny", "--nthreads", "1", "--local-directory", folder)
+        deadline = time.monotonic() + 120
+        while not told.exists() or not told.read_bytes().endswith(b"}"):
+            assert time.monotonic() < deadline, "the scheduler does not come up"
+            time.sleep(0.1)
+        yield json.loads(told.read_bytes())["address"]
+    finally:
+        for process in begun:
+            process.kill()
+            process.wait()
+
+
+def test_a_cluster_of_several_processes_finds_what_this_machine_finds(
+    tape: Path, config: Config, cluster: str
+) -> None:
+    here = sweep(search(tape, config), lambda text: None)
+    assert sweep(search(tape, config, dask=cluster), lambda text: None) == here
+
+
+def test_a_cluster_that_is_not_there_is_named(
+    tape: Path, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    monkeypatch.setattr(runners, "CONNECT_S", 0.5)
+    with pytest.raises(DataError, match="no scheduler answers"):
+        sweep(search(tape, config, dask="tcp://127.0.0.1:1"), lambda text: None)
 
 
 def test_a_search_goes_on_where_it_stood(tape: Path, config: Config, tmp_path: Path) -> None:

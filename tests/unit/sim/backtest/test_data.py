@@ -5,12 +5,16 @@ from __future__ import annotations
 import gzip
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from shared.units import MINUTE, SECOND
+from shared import frames
+from shared.recording import RecordingHead, RecordingWriter
+from shared.units import MINUTE, SECOND, Ns
 from sim.backtest.columns import LayoutError, find_layout, read_wall
-from sim.backtest.data import DataError, History
+from sim.backtest.data import History
+from sim.backtest.tables import DataError
 from sim.engine.instruments import LISTINGS
 
 PAIR = LISTINGS["BTC/EUR"].pair
@@ -202,3 +206,44 @@ def test_times_of_every_unit(text: str, wall: int) -> None:
 def test_prices_with_columns_are_refused() -> None:
     with pytest.raises(LayoutError, match="one price for each line"):
         find_layout(["1", "2"], prices=True)
+
+
+def test_parquet_is_read_like_the_table_it_is(tmp_path: Path) -> None:
+    arrow: Any = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    parquet: Any = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "bars.parquet"
+    moments = [(T0 + n * 60) * 1_000 for n in range(5_000)]
+    columns = {name: [100.5] * 5_000 for name in ("open", "high", "low", "close", "volume")}
+    columns["high"][7] = None  # type: ignore[call-overload]
+    table = {"__index_level_0__": arrow.array(moments, arrow.timestamp("ms")), **columns}
+    parquet.write_table(arrow.table(table), path)
+    found = History([path], PAIR)
+    rows = list(found.bars())
+    assert (found.interval, len(rows)) == (MINUTE, 4_999)
+    assert rows[0] == (T0 * SECOND, 1005, 1005, 1005, 1005, 10_050_000_000)
+    assert found.found.bad == ["bars.parquet, line 9: could not convert string to float: ''"]
+    assert any("no zone" in note for note in found.found.notes)
+    assert found.done == 1.0
+
+
+def test_a_recording_of_our_feed_is_a_tape(tmp_path: Path) -> None:
+    path = tmp_path / "feed.rec"
+    head = RecordingHead("test", frames.WIRE, (PAIR.symbol,), Ns(0), Ns(T0 * SECOND), 1)
+    writer = RecordingWriter(path, head, 10**6)
+
+    def trade(number: int, price: int) -> frames.Trade:
+        wall = Ns((T0 + number) * SECOND)
+        return frames.Trade(number, "sell", price, 50_000_000, wall)
+
+    for n in range(3):
+        told = (trade(n, 1_000 + n), trade(n + 1, 1_001 + n))  # each is told twice
+        frame = frames.Trades(Ns(1), n + 1, Ns(n), Ns(n), PAIR.symbol, told)
+        writer.append(Ns(n), b"trades", frames.encode(frame))
+    writer.close()
+    found = History([path], PAIR)
+    assert not found.is_bars
+    assert list(found.deals()) == [
+        ((T0 + n) * SECOND, 1_000 + n, 50_000_000, False) for n in range(4)
+    ]
+    with pytest.raises(DataError, match="name one of them with --pair"):
+        History([path], LISTINGS["BTC/USD"].pair)
