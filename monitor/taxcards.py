@@ -47,8 +47,27 @@ def _year(tax: TaxSeen, more: tuple[tuple[str, str], ...], say: Say) -> str:
         (f"{say('room left under the Freigrenze')} {tax.year}", t(room)),
         (say("coins in resting sells"), t(tax.resting_sells)),
         (say("of these would be taxed"), mark(tax.taxable_at_risk, "bad" if risk else "good")),
+        *_ahead(tax, say),
     )
     return card(say("Lots and tax"), (*rows, *more))
+
+
+def _ahead(tax: TaxSeen, say: Say) -> tuple[tuple[str, str], ...]:
+    """What rests at risk in euros, the pace of the day, and what there is to know; as far as told.
+
+    The notes are the strategy's own sentences, which the log has too: English.
+    """
+    rows = []
+    if tax.room_after_resting is not None:
+        left = f"{tax.room_after_resting} ({say('at worst')} {tax.worst_resting} {tax.currency})"
+        rows.append((say("room once they have filled"), t(left)))
+    if tax.pace_left is not None:
+        pace = f"{tax.pace_left} ({say('of')} {tax.pace_per_day})"
+        rows.append((say("coins the pace leaves today"), t(pace)))
+    if tax.days_until_locked is not None:
+        rows.append((say("days until nothing is free"), t(str(tax.days_until_locked))))
+    rows += [("", t(note)) for note in tax.notes]
+    return tuple(rows)
 
 
 def _ages(tax: TaxSeen, say: Say) -> str:

@@ -219,6 +219,8 @@ class Status(Frame, frozen=True, array_like=True, tag="status", gc=False):
     tick_us: float  # duration of the last step, measured by the shell
     alerts: tuple[tuple[str, str], ...] = ()  # level, text: the open ones
     advice: AdviceView = AdviceView()
+    tax_room: str = ""  # EUR that may still be gained this year before it is taxed
+    tax: str = ""  # the year's net and room, and what may be sold, in a line
 
 
 class Fill(Frame, frozen=True, array_like=True, tag="fill", gc=False):

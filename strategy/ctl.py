@@ -26,6 +26,7 @@ from shared.control import (
     AskOrderList,
     AskReconcile,
     AskStatus,
+    AskTax,
     CancelOrders,
     Explain,
     Flatten,
@@ -140,6 +141,12 @@ def orders(context: typer.Context, home: HomeOption = None, json: JsonOption = F
 def lots(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """The open lots, oldest first, and from when each may be sold free of tax."""
     _ask(context, home, AskLots(*_head()), json=json, show=ctl_view.lots)
+
+
+@app.command()
+def tax(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """The tax year so far: net, room, what rests at risk, the pace, unlocks, and why."""
+    _ask(context, home, AskTax(*_head()), json=json, show=ctl_view.tax)
 
 
 @app.command()

@@ -66,7 +66,12 @@ def _state(data: Row) -> list[Text]:
             f"line {as_text(data.get('line'))}",
             up,
         ),
-        _row("risk", as_coloured(data.get("pause")), f"market {as_text(data.get('regime'))}"),
+        _row(
+            "risk",
+            as_coloured(data.get("pause")),
+            f"market {as_text(data.get('regime'))}",
+            f"tax room {as_text(data.get('tax_room'))} EUR",
+        ),
         _row(
             "money",
             f"equity {as_text(data.get('equity'))}",

@@ -11,6 +11,7 @@ from rich.text import Text
 
 Shown = list[RenderableType]
 
+UNLOCKS_SHOWN: Final = 6
 PAIRED: Final = ("balances", "counters")
 """Lists of (name, value) that are an object in JSON."""
 
@@ -62,6 +63,37 @@ def explain(data: Mapping[str, Any]) -> Shown:
         if not isinstance(value, dict)
     ]
     return [as_line(as_text(data.get("slot")), "bold"), *reasons, *figures]
+
+
+TAX_ROWS: Final = (
+    ("net", "net of the year, EUR"),
+    ("external", "of these other results"),
+    ("room", "room under the Freigrenze"),
+    ("worst_resting", "resting sells may gain"),
+    ("room_after_resting", "room left after them"),
+    ("taxed", "taxable so far"),
+    ("tax", "tax on it, at your rate"),
+    ("gain_free", "gains free of tax"),
+    ("total", "coins in the ledger"),
+    ("free", "of these free of tax"),
+    ("resting_sells", "coins in resting sells"),
+    ("taxable_at_risk", "of these would be taxable"),
+    ("pace_per_day", "pace, coins a day"),
+    ("pace_left", "left of it today"),
+    ("days_until_locked", "days until locked"),
+)
+"""What of the tax is shown, and its words."""
+
+
+def tax(data: Mapping[str, Any]) -> Shown:
+    """The year, then why, then what comes free next."""
+    table = Table.grid(padding=(0, 2))
+    for key, words in TAX_ROWS:
+        table.add_row(Text(words, "dim"), as_coloured(data.get(key)))
+    notes = [Text(f"- {note}") for note in data.get("notes") or ()]
+    coming = [f"{day} {coins}" for day, coins in (data.get("unlocks") or ())[:UNLOCKS_SHOWN]]
+    told = [as_line(f"free of tax next: {', '.join(coming)}", "")] if coming else []
+    return [as_line(f"tax year {as_text(data.get('year'))}", "bold"), table, *notes, *told]
 
 
 def reconcile(data: Mapping[str, Any]) -> Shown:

@@ -21,7 +21,7 @@ from strategy.core.feasible import ladder, shortfalls
 from strategy.core.memory import Memory, PairMemory
 from strategy.core.out import Out, Tell
 from strategy.core.risk import assess, moved, pause_of
-from strategy.core.taxgate import assess_taxes, is_locked
+from strategy.core.taxgate import assess_taxes, is_locked, saleable_at
 from strategy.ledger.entries import AuditEntry, Remember
 
 DUST: Final = 1.0
@@ -203,8 +203,8 @@ def judge(memory: Memory, pair: PairMemory) -> list[Out]:
     cfg, spec = memory.config, view.pair
     found = ladder(cfg, spec, (view.bid, view.ask), (pair.maker, pair.taker or pair.maker))
     money, coins = memory.balances.get(spec.quote), memory.balances.get(spec.base)
-    free = Decimal(memory.free()).scaleb(-spec.qty_decimals)
-    faults = shortfalls(found, cfg, spec, money or Decimal(0), coins or Decimal(0), free)
+    saleable = Decimal(saleable_at(memory, pair, view.ask)).scaleb(-spec.qty_decimals)
+    faults = shortfalls(found, cfg, spec, money or Decimal(0), coins or Decimal(0), saleable)
     if not faults:
         return []
     return [Tell("warning", f"feasible:{pair.name}", f"{pair.name}: {'; '.join(faults)}")]

@@ -189,6 +189,15 @@ def is_locked(memory: Memory, qty_min: Sats) -> bool:
     return not gate.fits([Resting(price, units(qty_min))])
 
 
+def saleable_at(memory: Memory, pair: PairMemory, price: int) -> Sats:
+    """What might be sold at a price if nothing rested: free coins, and what the room allows."""
+    held, each = units(memory.base_total(pair)), euro_price(memory, pair, price)
+    gate = memory.desk.gate(memory.wall, held, pending(memory))
+    if each is None or closed(gate) or guarded(memory, gate, each):
+        return Sats(min(gate.free, held) // PER_SAT)
+    return Sats(gate.most_at(each, held, [], max(1, held // 256)) // PER_SAT)
+
+
 def paced(memory: Memory) -> Sats | None:
     """What the pace leaves for the rest of the German day; None where nothing caps it."""
     if memory.taxes.per_day is None:

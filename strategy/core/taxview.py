@@ -165,13 +165,18 @@ def tax_data(memory: Memory) -> dict[str, Any]:
     }
 
 
+def room_of(memory: Memory) -> str:
+    """EUR that may still be gained before anything is taxed, nothing resting."""
+    room = look(memory).room
+    return "none" if room is None else _room(room)
+
+
 def in_short(memory: Memory) -> str:
     """The year and what may be sold, in a line, for the status."""
     gate, resting = look(memory), sells(memory, memory.all_slots())
     beyond = max(0, sum(order.qty for order in resting) - gate.free)
-    room = "none" if gate.room is None else _room(gate.room)
     year = berlin_day(memory.wall).year
-    said = f"{year}: net {gate.net} EUR, room {room}, free {_coins(gate.free)} {memory.coin}"
+    said = f"{year}: net {gate.net} EUR, room {room_of(memory)}, free {_coins(gate.free)} {memory.coin}"
     if beyond:
         said += f", {_coins(beyond)} of the resting sells would be taxable"
     if memory.taxes.lasts is not None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from shared.frames import AdviceView, FillView, PairView, SlotView, Status
 from shared.orders import Filled
 from shared.units import BPS, SECOND, Ns, Side, fixed_text, plain, price_text, qty_text
+from strategy.core import taxview
 from strategy.core.advice import NEUTRAL, advise, standing_bps
 from strategy.core.audit import drift
 from strategy.core.lifecycle import Phase
@@ -15,6 +16,7 @@ from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.plan import Laid
 from strategy.core.regime import values_of
 from strategy.core.slots import Slot, State
+from strategy.core.taxdesk import PER_SAT
 from strategy.ledger.tax import free_from_wall
 
 COIN_DECIMALS = 8
@@ -88,6 +90,8 @@ def status(memory: Memory, tick_us: float = 0.0) -> Status:
         uptime_s=round((now - memory.boot) / SECOND, 1),
         tick_us=tick_us,
         alerts=tuple(memory.alerts.values()),
+        tax_room=taxview.room_of(memory),
+        tax=taxview.in_short(memory),
         advice=advice_view(memory, first),
     )
 
@@ -260,22 +264,25 @@ def reconcile_data(memory: Memory) -> dict[str, object]:
 def lots_data(memory: Memory) -> dict[str, object]:
     """The open lots, oldest first, for `strategy-ctl lots --json`."""
     safety = memory.config.tax.holding_safety_days
-    from_lots = memory.lots.open_lots()
     rows = [
         {
-            "exec_id": lot.exec_id,
-            "acquired": rfc3339(lot.wall),
-            "qty": fixed_text(lot.qty, COIN_DECIMALS),
-            "left": fixed_text(lot.left, COIN_DECIMALS),
-            "cost": plain(lot.cost),
-            "currency": lot.currency,
-            "free_from": rfc3339(free_from_wall(lot.wall, safety)),
-            "free": free_from_wall(lot.wall, safety) <= memory.wall,
+            "exec_id": lot.basis.id,
+            "acquired": rfc3339(lot.basis.wall),
+            "qty": _coins(lot.basis.qty),
+            "left": _coins(lot.qty),
+            "cost": plain(lot.basis.money),
+            "currency": lot.basis.currency,
+            "free_from": rfc3339(free_from_wall(lot.basis.wall, safety)),
+            "free": free_from_wall(lot.basis.wall, safety) <= memory.wall,
         }
-        for lot in from_lots
+        for lot in memory.desk.lots()
     ]
     return {
         "lots": rows,
         "free": fixed_text(memory.free(), COIN_DECIMALS),
-        "total": fixed_text(memory.lots.total(), COIN_DECIMALS),
+        "total": fixed_text(memory.held(), COIN_DECIMALS),
     }
+
+
+def _coins(units: int) -> str:
+    return fixed_text(units // PER_SAT, COIN_DECIMALS)
