@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 from shared.units import BPS, SECOND, Ns
 from strategy.core.deadman import Deadman, due
 from strategy.core.regime import Kind, Regime, classify
-from strategy.core.thresholds import YEAR_SECONDS, Record, Thresholds, note, quantile
+from strategy.core.thresholds import YEAR_SECONDS, Record, Thresholds, note, quantile, thresholds
 from tests.unit.strategy.core.build import CONFIG, MID
 from tests.unit.strategy.core.test_breaker import make_view
 
@@ -157,3 +158,20 @@ def test_an_order_needs_fifteen_seconds_of_cover(
     assert switch.covers(AT, ws) is covered
     assert not switch.fired(AT)
     assert switch.fired(switch.until)
+
+
+def test_chaos_begins_at_a_high_quantile_and_trends_at_a_multiple_of_the_median() -> None:
+    """Volatilities from 1 to 3: the median is 2, which no other quantile of them is."""
+    adaptive = replace(
+        REGIME.adaptive, enabled=True, warm_up_hours=3, chaos_quantile=0.75, chaos_factor=1.5,
+        chaos_min_pct=0.1, chaos_max_pct=100.0, trend_factor=2.0,
+        trend_min_bps=Decimal(1), trend_max_bps=Decimal(10_000),
+    )  # fmt: skip
+    cfg = replace(REGIME, adaptive=adaptive, half_life_sec=600.0)
+    seen = tuple(1.0 + n / 20 for n in range(41))
+    edges = thresholds(Record(seen), cfg)
+    assert edges.adaptive
+    assert edges.chaos == pytest.approx(2.5 * 1.5)
+    assert edges.trend_bps == pytest.approx(2.0 * 2.0 * math.sqrt(600 / 31_556_952) * 10_000)
+    assert not thresholds(Record(seen[:11]), cfg).adaptive
+    assert thresholds(Record(seen[:12]), cfg).adaptive

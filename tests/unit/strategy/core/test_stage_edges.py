@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,18 +12,21 @@ from msgspec.structs import replace
 
 from shared.units import BPS, DAY, SECOND, Ns
 from strategy.core.allocation import correlation
+from strategy.core.atr import atr
 from strategy.core.avellaneda import lean_bps, variance_pct2
+from strategy.core.bollinger import bollinger
 from strategy.core.daily import LIMIT
 from strategy.core.fees import scheduled
 from strategy.core.hedge import hedge
+from strategy.core.imbalance import Imbalance, raw, weigh
 from strategy.core.inventory import confine
 from strategy.core.lifecycle import Phase
 from strategy.core.limiter import Limiter, tier_decay
 from strategy.core.permit import permit
 from strategy.core.risk import ALLOWED, Pause, Risk, Severity, moved
-from strategy.core.samples import Sample, Samples
+from strategy.core.samples import Sample, Samples, grown
 from strategy.core.skew import Opinion, inventory_of, leaned, skew, tilt
-from tests.unit.strategy.core.build import CONFIG, STEP, make_config, make_plan
+from tests.unit.strategy.core.build import CONFIG, STEP, make_book, make_config, make_plan
 from tests.unit.strategy.core.test_breaker import CALM, FAST, make_view, run
 from tests.unit.strategy.core.test_gate import one
 from tests.unit.strategy.core.test_permit import NOW as PERMIT_NOW
@@ -337,3 +341,75 @@ def test_thirty_samples_are_enough_and_fewer_are_not() -> None:
 
 def test_a_price_that_stands_still_counts_as_moving_along() -> None:
     assert correlation(closes(*[100.0] * 40), closes(*range(100, 140))) == 1.0
+
+
+# What the models look at.
+
+
+def test_imbalance_is_weighted_by_depth_and_blends_by_half_in_a_half_life() -> None:
+    cfg = replace(CONFIG.imbalance, levels=3, level_decay=0.5, half_life_sec=10.0)
+    # 4 + 2 + 1 of bids against 2 + 1 + 3 of asks; a fourth level counts for nothing.
+    bids, asks = (4, 4, 4, 99), (2, 2, 12, 1)
+    value = (7.0 - 6.0) / 13.0
+    assert raw(bids, asks, cfg) == pytest.approx(value)
+    assert raw((), (), cfg) == 0.0
+    first = Ns(1_000 * SECOND)
+    book = replace(make_book(first), bid_qtys=bids, ask_qtys=asks)
+    started = weigh(Imbalance(), book, first, cfg)
+    assert started == Imbalance(0.0, first)
+    later = Ns(first + 10 * SECOND)
+    assert weigh(started, book, later, cfg).value == pytest.approx(value / 2)
+    assert weigh(Imbalance(0.8, first), book, later, cfg).value == pytest.approx(0.4 + value / 2)
+    assert weigh(Imbalance(0.8, first), book, first, cfg).value == pytest.approx(0.8)
+
+
+def test_a_sample_holds_its_extremes_and_a_gap_begins_anew() -> None:
+    begin = Ns(1_000 * SECOND)
+
+    def grow(*mids: tuple[int, float]) -> Samples:
+        found = Samples()
+        for second, mid in mids:
+            found = grown(found, mid, Ns(begin + second * SECOND), 60.0)
+        return found
+
+    busy = grow((0, 10.0), (20, 13.0), (40, 8.0), (59, 9.0))
+    assert (busy.done, busy.high, busy.low, busy.close) == ((), 13.0, 8.0, 9.0)
+    closed = grow((0, 10.0), (20, 13.0), (40, 8.0), (59, 9.0), (60, 11.0))
+    assert closed.done == (Sample(13.0, 8.0, 9.0),)
+    assert (closed.high, closed.low, closed.close) == (11.0, 11.0, 11.0)
+    assert closed.ends_at == begin + 120 * SECOND
+    late = grow((0, 10.0), (120, 11.0))  # exactly a sample late: not a gap yet
+    assert late.done == (Sample(10.0, 10.0, 10.0),)
+    assert late.ends_at == begin + 120 * SECOND
+    gap = grow((0, 10.0), (60, 10.5), (181, 11.0))
+    assert (gap.done, gap.ends_at) == ((), begin + 241 * SECOND)
+
+
+def test_bands_and_true_range_of_a_known_market() -> None:
+    samples = Samples(
+        (
+            Sample(100.0, 90.0, 95.0),
+            Sample(104.0, 98.0, 100.0),
+            Sample(103.0, 101.0, 102.0),
+            Sample(101.0, 97.0, 98.0),
+        )
+    )
+    bands = replace(
+        CONFIG.bollinger, enabled=True, window=4, multiplier=2.0, spacing_scale=0.5,
+        min_spacing_bps=Decimal(1), max_spacing_bps=Decimal(9_999),
+    )  # fmt: skip
+    mean = (95 + 100 + 102 + 98) / 4
+    deviation = statistics.pstdev([95, 100, 102, 98])
+    assert bollinger(samples, bands) == pytest.approx(2 * 2.0 * deviation / mean * 0.5 * 10_000)
+    assert bollinger(samples, replace(bands, window=5)) is None
+    assert bollinger(samples, replace(bands, max_spacing_bps=Decimal(7))) == 7.0
+    assert bollinger(samples, replace(bands, min_spacing_bps=Decimal(9_000))) == 9_000.0
+    ranges = replace(
+        CONFIG.atr, enabled=True, window=3, multiplier=1.5,
+        min_spacing_bps=Decimal(1), max_spacing_bps=Decimal(9_999),
+    )  # fmt: skip
+    # From 95: 104 - 95; from 100: 103 - 100; from 102: 102 - 97.
+    assert atr(samples, ranges) == pytest.approx(1.5 * (9 + 3 + 5) / 3 / 98.0 * 10_000)
+    assert atr(samples, replace(ranges, window=4)) is None
+    assert atr(samples, replace(ranges, max_spacing_bps=Decimal(7))) == 7.0
+    assert atr(samples, replace(ranges, min_spacing_bps=Decimal(9_000))) == 9_000.0
