@@ -175,7 +175,7 @@ def rates(patient: Patient) -> Finding:
         late = days_behind(patient.home)
     except LedgerError as error:
         return skip(str(error))
-    remedy = "let the monitor fetch them (tax.rates_fetch), or: icryptotrader tax rates --seed"
+    remedy = "let the monitor fetch them (tax.rates_fetch), or: icryptotrader tax rates FILE"
     if late is None:
         return warn("no rate of the ECB is known", remedy)
     if late > LATE_DAYS:

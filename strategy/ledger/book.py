@@ -373,7 +373,8 @@ class Book:
         if found is None:
             raise BookError(
                 f"{name}: no rate of the ECB for {currency} on {day_of(wall)}: "
-                "icryptotrader tax rates --seed, or FILE, reads them in"
+                "a running house fetches them (tax.rates_fetch), icryptotrader tax rates FILE "
+                "or --seed reads them in"
             )
         return found
 

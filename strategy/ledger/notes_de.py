@@ -48,7 +48,8 @@ _SENTENCES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
             r"coins bought from (\S+) on: a draft law .*",
             "ab {0} angeschaffte Coins: ein Gesetzentwurf würde sie ohne Haltefrist besteuern; "
             "dieses Programm zählt sie noch als nach einem Jahr steuerfrei "
-            "(tax.reform_enacted = false). Fragen Sie Ihren Steuerberater, ob das Gesetz beschlossen ist",
+            "(tax.reform_enacted = false). Fragen Sie Ihren Steuerberater, ob das Gesetz "
+            "beschlossen ist",
         ),
     )
 )
