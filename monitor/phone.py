@@ -13,10 +13,10 @@ import msgspec
 from msgspec import Struct
 
 from monitor.around import Around
-from monitor.markup import t
+from monitor.markup import decimal, t
 from monitor.summary import todo, verdict
 from monitor.view import View
-from monitor.words import Language, words
+from monitor.words import Language, Say, words
 from shared.units import SECOND, Ns
 
 COMMAND_AGE_S: Final = 120
@@ -135,15 +135,16 @@ def answer(
 ) -> Answer:
     """moment: house time, a fresh code, the language."""
     now, fresh, language = moment
+    say = words(language)
     match asked.word:
         case "status" | "start" | "help":
             return Answer(status_text(view, now, language), code=code)
         case "orders":
-            return Answer(orders_text(view), code=code)
+            return Answer(orders_text(view, now, say), code=code)
         case "lots":
-            return Answer(lots_text(around), code=code)
+            return Answer(lots_text(around, say), code=code)
         case "tax":
-            return Answer(tax_text(around), code=code)
+            return Answer(tax_text(around, say), code=code)
         case "hold":
             return Answer("", "hold", code)
         case "resume" | "kill" as deed:
@@ -182,28 +183,41 @@ def status_text(view: View, now: Ns, language: Language) -> str:
     return "\n".join(lines)
 
 
-def orders_text(view: View) -> str:
+def orders_text(view: View, now: Ns, say: Say) -> str:
+    """The orders that rest, from the highest price down; old ones are called old."""
     slots = [slot for slot in view.status.slots if slot.price] if view.status else []
+    slots.sort(key=lambda slot: decimal(slot.price), reverse=True)
     rows = [f"{s.slot:3} {s.side:4} {s.price:>10} {s.qty}" for s in slots[:ROWS_SHOWN]]
-    return f"<pre>{t(chr(10).join(rows))}</pre>" if rows else "-"
+    if len(slots) > ROWS_SHOWN:
+        rows.append(f"... {len(slots) - ROWS_SHOWN}")
+    old = "" if view.strategy.up(now) else f"{t(say('Last known state; it is old.'))}\n"
+    told = f"<pre>{t(chr(10).join(rows))}</pre>" if rows else t(say("No own order rests."))
+    return f"{old}{told}"
 
 
-def lots_text(around: Around) -> str:
+def lots_text(around: Around, say: Say) -> str:
     if (tax := around.tax) is None:
-        return "?"
+        return t(say("Not known yet."))
     rows = [f"{lot.acquired} {lot.left} {lot.free_from}" for lot in tax.oldest[:ROWS_SHOWN]]
-    table = f"\n<pre>{t(chr(10).join(rows))}</pre>" if rows else ""
-    return f"{tax.lots}: {t(tax.total)} BTC, {t(tax.free)} free{table}"
+    head = f"{say('acquired')}, {say('left')}, {say('free of tax from')}:"
+    table = f"\n{t(head)}\n<pre>{t(chr(10).join(rows))}</pre>" if rows else ""
+    total = f"{say('lots')}: {tax.lots}, {tax.total} BTC, {tax.free} {say('free')}"
+    return f"{t(total)}{table}"
 
 
-def tax_text(around: Around) -> str:
+def tax_text(around: Around, say: Say) -> str:
     if (tax := around.tax) is None:
-        return "?"
-    return (
-        f"{tax.year}: {t(tax.gain)} {t(tax.currency)}, taxable {t(tax.gain_taxable)}, "
-        f"tax {t(tax.tax)}, after tax <b>{t(tax.gain_after_tax)}</b>\n"
-        f"Freigrenze {t(tax.freigrenze)}, room {t(tax.room or '?')}"
+        return t(say("Not known yet."))
+    room = "?" if tax.room is None else f"{tax.room} EUR ({say('of')} {tax.freigrenze})"
+    rows = (
+        (say("gain of sales this year, before tax"), f"{tax.gain} {tax.currency}"),
+        (say("of these taxable"), tax.gain_taxable),
+        (say("tax on it, at your rate"), tax.tax),
+        (say("after tax"), f"{tax.gain_after_tax} {tax.currency}"),
+        (f"{say('room left under the Freigrenze')} {tax.year}", room),
+        (say("of the resting sells would be taxed"), f"{tax.taxable_at_risk} BTC"),
     )
+    return "\n".join(f"{t(name)}: <b>{t(value)}</b>" for name, value in rows)
 
 
 def _may(owner: Owner, chat_id: int, user_id: int) -> bool:

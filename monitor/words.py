@@ -83,6 +83,8 @@ GERMAN: Final[dict[str, str]] = {
     "wild: nothing is bought": "wild: es wird nichts gekauft",
     "It {may}. The market is {market}.": "Er {may}. Der Markt ist {market}.",
     "may": "darf",
+    "No own order rests.": "Es liegt kein eigener Auftrag im Buch.",
+    "of the resting sells would be taxed": "von den liegenden Verkäufen wären steuerpflichtig",
     "No sell rests now; the grid says why.": (
         "Zurzeit liegt kein Verkauf im Buch; das Gitter sagt, warum."
     ),

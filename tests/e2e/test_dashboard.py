@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
 import time
@@ -26,7 +27,7 @@ from shared.clock import Clock
 from shared.control import AskTax, Reply, decode_request, encode_reply
 from shared.frames import encode, topic
 from tests.e2e import browser as chromium
-from tests.unit.monitor.frames import alert, beat, book, fill, instrument, status
+from tests.unit.monitor.frames import alert, beat, book, fill, instrument, slot, status
 from tests.unit.monitor.test_process import House, wait
 
 pytestmark = pytest.mark.skipif(
@@ -309,14 +310,31 @@ def test_an_action_needs_reason_and_word_and_reaches_the_strategy(scene: Scene) 
 
 
 def test_text_from_outside_is_never_run(scene: Scene) -> None:
+    """In an alert, a fill, a slot's reason, what it waits for, and a line of the log."""
+    nasty = "<img src=x onerror=\"document.title='owned'\">"
+    line = {"ts": "2026-05-28T20:00:00.000Z", "level": "info", "process": "feed", "event": nasty}
+    with (scene.house.home.log / "feed.jsonl").open("a") as log:
+        log.write(json.dumps(line) + "\n")
+    evil = slot("b1", "buy", "live", "84753.5", why=f"{nasty} in a reason")
+    scene.strategy.said = {
+        "slots": (evil,),
+        "last_fills": (replace(fill(9), side=nasty, fee=nasty),),
+        "alerts": (("error", f"{nasty} in an alert"),),
+        "regime": nasty,
+    }
     scene.chrome.get(scene.url)
+    for where in (" in a reason", " in an alert"):
+        scene.wait_for(nasty + where)
     scene.wait_for("<script>document.title='owned'</script>")
+    assert scene.text().count(nasty) >= 5
+    assert not scene.chrome.find_elements(By.CSS_SELECTOR, "img")
     assert scene.chrome.title == "iCryptoTrader"
     told = [
         row for row in scene.chrome.get_log("browser")
         if "Content Security Policy" in row["message"]
     ]  # fmt: skip
     assert told == []
+    scene.strategy.said = {}
 
 
 def test_it_can_be_used_with_the_keyboard_and_read_aloud(scene: Scene) -> None:

@@ -267,6 +267,18 @@ def test_questions_are_answered_from_the_view() -> None:
         assert answer(Asked(42, word), Code(), View(), Around(), (NOW, "1", "en")).text
 
 
+def test_a_german_telephone_is_told_german() -> None:
+    view, later = after(status()), Ns(NOW + 60 * SECOND)
+    for word, text in (
+        ("orders", "Letzter bekannter Stand; er ist alt."), ("lots", "steuerfrei ab"),
+        ("tax", "Gewinn der Verkäufe dieses Jahr, vor Steuer: <b>812.34 EUR</b>"),
+        ("status", "Die Strategie schweigt"), ("kill", "innerhalb von zwei Minuten"),
+    ):  # fmt: skip
+        assert text in answer(Asked(42, word), Code(), view, AROUND, (later, "1", "de")).text
+    told = answer(Asked(42, "orders"), Code(), view, AROUND, (NOW, "1", "de")).text
+    assert told.index("85493.7") < told.index("85246.5") < told.index("84753.5")
+
+
 # The whole of it, over HTTP.
 
 
@@ -440,6 +452,15 @@ def test_conflict_limits_and_broken_answers_are_waited_out(api: Api) -> None:
     api.fail.append(("answerCallbackQuery", 400, {}))
     live(api, done, house)
     assert sum("On hold: tea" in m for m in api.messages) == 1
+
+
+def test_a_pause_that_telegram_asks_for_is_kept_on_its_clock() -> None:
+    """retry_after is the outbox's not_before, exactly: nothing goes out before it is over."""
+    box = put(Outbox(), [Notice("a", "error", "one")], NOW)
+    box, said = take(box, NOW, quiet=False)
+    box = refused(box, said, NOW, 37.0)
+    assert take(box, Ns(NOW + 37 * SECOND - 1), quiet=False)[1] == ""
+    assert take(box, Ns(NOW + 37 * SECOND), quiet=False)[1] == "one"
 
 
 def test_another_program_on_the_same_bot_is_reported(api: Api) -> None:
