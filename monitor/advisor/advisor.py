@@ -4,6 +4,8 @@ Rule 1: nothing here can stop or delay trading: it is another process, every que
 limit, every answer a bound, and no fault of a model ends the monitor.
 Rule 2: nothing that a model or its provider wrote is logged, shown or passed on but an opinion
 within its bounds.
+Rule 3: it decides by itself when to ask, by the machine's clock: what is paced here is money, not
+the market. The strategy says with each status whether it listens, and may refuse.
 """
 
 from __future__ import annotations
@@ -88,7 +90,6 @@ class Advisor:
         self._file = data / USAGE_FILE
         self._look, self._tell, self._control = look, tell, control
         self._log = log.get()
-        # Of the machine, not of the house: what is paced here is real money.
         self._clock = Clock()
         usage = read_usage(self._file)
         self._pace = begin(usage, self._clock.now(), self._clock.wall(), self._cfg)

@@ -63,7 +63,7 @@ def test_advice_goes_from_the_model_to_the_status_and_can_be_switched_off(tmp_pa
             told = house.status()
             return told if told.get("advice", {}).get("verdict") else {}
 
-        told = house.wait("advice to stand", heard)
+        told = house.wait("advice to stand", heard, 120)
         advice = told["advice"]
         assert (advice["verdict"], advice["confidence"]) == ("BUY", 0.6)
         assert advice["source"] == "anthropic/claude-sonnet-4-6"
