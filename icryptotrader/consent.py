@@ -32,10 +32,8 @@ def permit(home: Home, config: Config, options: Options) -> str:
     typed = (options.fingerprint or "").strip().lower().replace("-", "")
     if not typed:
         faults.append("--fingerprint: missing; type the key's, which `icryptotrader doctor` shows")
-    elif mark and typed != mark:
-        faults.append(
-            f"--fingerprint: {typed} is not the fingerprint of the key that is configured"
-        )
+    elif mark and typed != mark.replace("-", ""):
+        faults.append(f"--fingerprint: {options.fingerprint} is not that of the configured key")
     if faults:
         raise NotReadyError(faults, EXIT_CONFIG)
     found = [f for f in diagnose(home, starting=True) if f.outcome is Outcome.FAIL]

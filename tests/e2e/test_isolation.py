@@ -42,7 +42,10 @@ requote_age_sec = 5
 price_velocity_freeze_pct = 0.5
 [regime]
 chaos_volatility_pct = 100.0
+[bollinger]
+enabled = false
 """
+"""Rungs at the fees' floor whatever the wave's volatility is: six of them fit into its swing."""
 
 DEMO: Final = f"""
 quote_balance = "{QUOTE}"

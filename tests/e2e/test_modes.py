@@ -36,7 +36,13 @@ public_url = "ws://127.0.0.1:{0}/v2"
 private_url = "ws://127.0.0.1:{1}/v2"
 rest_url = "http://127.0.0.1:{1}"
 key_file = "{2}"
+cancel_key_file = "{4}"
 """
+
+
+def live_with(kraken: Kraken, consent: str = CONSENT) -> str:
+    kill_key = kraken.home.data / "guest_key.toml"
+    return LIVE.format(kraken.public, kraken.private, kraken.key_file, consent, kill_key)
 
 
 @pytest.fixture
@@ -69,8 +75,7 @@ def test_paper_trades_on_a_real_feed_and_never_knocks_at_the_private_host(
         with pytest.raises(BlockingIOError):
             private_host.accept()
         # What was traded on paper is no ledger for real trades.
-        live = LIVE.format(kraken.public, kraken.private, kraken.key_file, CONSENT)
-        (tmp_path / "settings.toml").write_text(live)
+        (tmp_path / "settings.toml").write_text(live_with(kraken))
         house.start("--live", "--fingerprint", kraken.mark)
         assert house.join() == 78
         assert "begun in paper mode" in house.tail()
@@ -80,15 +85,14 @@ def test_live_wants_three_consents_and_a_doctor_who_finds_nothing(
     tmp_path: Path, kraken: Kraken
 ) -> None:
     def house_with(consent: str, *args: str) -> House:
-        settings = LIVE.format(kraken.public, kraken.private, kraken.key_file, consent)
-        return House(tmp_path, settings, args)
+        return House(tmp_path, live_with(kraken, consent), args)
 
     yes = ("--live", "--fingerprint", kraken.mark)
     refusals = (
         ("", yes, "live.consent", 78),
         (CONSENT, yes[1:], "--live: missing", 78),
         (CONSENT, yes[:1], "--fingerprint: missing", 78),
-        (CONSENT, (*yes[:2], "0000-0000"), "not the fingerprint", 78),
+        (CONSENT, (*yes[:2], "0000-0000"), "not that of the configured key", 78),
     )
     for consent, args, why, code in refusals:
         house = house_with(consent, *args)
@@ -103,6 +107,10 @@ def test_live_wants_three_consents_and_a_doctor_who_finds_nothing(
         assert house.status()["mode"] == "live"
         assert house.pid("exchange") == 0, "there is nothing to simulate"
         assert not (house.home.data / "exchange.sqlite").exists()
+        kill = [sys.executable, "-m", "icryptotrader.bot_kill", "--home", str(house.home.path)]
+        assert subprocess.run(kill, capture_output=True, timeout=60, check=False).returncode == 0
+        assert kraken.orders() == {}, "the kill switch, by a key of its own"
+        house.wait("the halt", lambda: house.status().get("phase") == "halted")
         assert house.stop() == 0, house.tail()
     assert kraken.orders() == {}, "drained"
 
@@ -118,8 +126,7 @@ def test_live_wants_three_consents_and_a_doctor_who_finds_nothing(
 def test_nobody_starts_a_live_strategy_past_the_front_door(tmp_path: Path, kraken: Kraken) -> None:
     home = Home(tmp_path / "home")
     home.make()
-    settings = LIVE.format(kraken.public, kraken.private, kraken.key_file, CONSENT)
-    (home.path / "user.toml").write_text(settings)
+    (home.path / "user.toml").write_text(live_with(kraken))
     command = [sys.executable, "-m", "strategy", "--home", str(home.path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 78
