@@ -139,6 +139,14 @@ def test_book_and_advice_add_up_within_the_cap(imbalance: float, bias: float, le
     assert plan.lean_bps == pytest.approx(lean)
 
 
+def test_the_reason_of_a_lean_names_the_part_of_advice() -> None:
+    def why(opinion: Opinion) -> str:
+        return skew(make_plan(), 0.5, ODD, opinion, DELTA).why[-1]
+
+    assert why(Opinion(0.5, 1e-6, 3.0)) == "wants to lean by +5.5 bps (advice +3.0)"
+    assert why(Opinion(0.5, 1e-6, 0.0)) == "wants to lean by +2.5 bps"
+
+
 @pytest.mark.parametrize(
     ("share", "imbalance", "bias"), [(0.5, 0.5, 3.0), (0.55, 0.5, -3.0), (0.4, -1.0, 4.0)]
 )
