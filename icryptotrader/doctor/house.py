@@ -90,7 +90,9 @@ def answers(patient: Patient) -> Finding:
 def halt_flag(patient: Patient) -> Finding:
     why = read_flag(patient.home.data)
     if why is not None:
-        return fail(f"the halt flag is up: {why}", "when it is safe: strategy-ctl resume REASON")
+        text, remedy = f"the halt flag is up: {why}", "when it is safe: strategy-ctl resume REASON"
+        # A halted house must start to be resumed; it starts halted.
+        return warn(text, remedy) if patient.starting else fail(text, remedy)
     return ok("the halt flag is not up")
 
 
@@ -200,8 +202,11 @@ def telegram(patient: Patient) -> Finding:
         # Without an offset it takes nothing from anybody.
         ours = holder(patient.home.run / "monitor.lock")
         taken = {} if ours else _bot(config.api_url, token, "getUpdates?limit=1&timeout=0")
-    except (ConfigError, httpx.HTTPError, ValueError) as error:
-        return fail(f"Telegram does not answer: {type(error).__name__}", "check the bot_token")
+    except ConfigError as error:
+        return fail("; ".join(error.faults), "icryptotrader setup")
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        # Trading never waits for a messenger.
+        return warn(f"Telegram does not answer: {type(error).__name__}", "check the network")
     if not me.get("ok"):
         text = f"Telegram refuses the token: {me.get('description', '')}"
         return fail(text, "make a new token with @BotFather and put it into user.toml")

@@ -19,6 +19,7 @@ from shared.belonging import MODE_FACT
 from shared.clock import machine_wall
 from shared.config import Home
 from shared.config_checks import CONSENT
+from shared.haltflag import raise_flag
 from shared.kraken import rights
 from shared.kraken.answers import Failure, KeyInfo
 from shared.orders import Verdict
@@ -132,6 +133,22 @@ def test_before_a_start_nothing_runs_and_that_is_no_fault(home: Home) -> None:
     found = {finding.name: finding for finding in diagnose(home, starting=True)}
     assert found["processes"].outcome is Outcome.SKIP
     assert not [f for f in found.values() if f.outcome is Outcome.FAIL]
+
+
+def test_a_halted_house_may_start_or_nobody_could_resume_it(home: Home) -> None:
+    raise_flag(home.data, "a drill")
+    judged(house.halt_flag, examine(home), Outcome.FAIL, "a drill")
+    judged(house.halt_flag, examine(home, starting=True), Outcome.WARN, "a drill")
+
+
+def test_a_messenger_that_is_away_keeps_nothing_from_starting(home: Home) -> None:
+    path = home.path / "user.toml"
+    path.write_text(
+        '[telegram]\nenabled = true\nbot_token = "1:a"\nchat_id = "1"\n'
+        'api_url = "http://127.0.0.1:9"\n'
+    )
+    path.chmod(0o600)
+    judged(house.telegram, examine(home), Outcome.WARN, "does not answer")
 
 
 class Bots(BaseHTTPRequestHandler):
