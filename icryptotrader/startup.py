@@ -23,6 +23,7 @@ from icryptotrader.tax.rates import seed
 from shared.belonging import MODE_FACT, stranger
 from shared.clock import Clock, machine_wall
 from shared.config import EXIT_CONFIG, Config, ConfigError, Home, load, load_all
+from shared.config_layers import newer_pair
 from shared.process import Lock, LockHeld, holder, lock
 from shared.units import SECOND
 from sim.engine.instruments import find
@@ -116,7 +117,7 @@ def _prepare(home: Home, options: Options, permit: Permit) -> Ready:
     named = (
         {} if options.config_file is None else {"config_file": str(options.config_file.resolve())}
     )
-    paired = {} if options.pair is None else {"pair": options.pair}
+    paired = {} if options.pair is None else {"pair": newer_pair(options.pair)}
     asked = {"market": options.market, "speed": options.speed, "seed": options.seed}
     demo: Section = {name: value for name, value in asked.items() if value is not None}
     write_session(home, named | paired, {"demo": demo})

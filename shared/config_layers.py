@@ -133,13 +133,33 @@ def _order_size(layer: Layer, told: Told) -> Layer:
 
 
 def _older_coin(layer: Layer, told: Told) -> Layer:
+    changed: dict[str, Any] = {}
     pair = layer.values.get("pair")
-    if not isinstance(pair, str) or not pair.startswith("XBT/"):
+    if isinstance(pair, str) and pair.startswith("XBT/"):
+        changed["pair"] = newer_pair(pair)
+        told.notes.append(
+            f'{layer.place("pair")}: "{pair}" is Kraken\'s older name of "{changed["pair"]}"'
+        )
+    rows = layer.values.get(PAIRS)
+    if isinstance(rows, list) and any(_symbol(row).startswith("XBT/") for row in rows):
+        changed[PAIRS] = [
+            row | {"symbol": newer_pair(_symbol(row))} if _symbol(row) else row for row in rows
+        ]
+        told.notes.append(f"{layer.place(PAIRS)}: XBT is Kraken's older name of BTC")
+    if not changed:
         return layer
-    fresh = pair.replace("XBT/", "BTC/", 1)
-    told.notes.append(f'{layer.place("pair")}: "{pair}" is Kraken\'s older name of "{fresh}"')
-    values = layer.values | {"pair": fresh}
-    return Layer(layer.name, values, layer.lines, layer.others_may_read)
+    return Layer(layer.name, layer.values | changed, layer.lines, layer.others_may_read)
+
+
+def newer_pair(symbol: str) -> str:
+    """`XBT/EUR` as `BTC/EUR`; any other name as it is."""
+    return f"BTC/{symbol[4:]}" if symbol.startswith("XBT/") else symbol
+
+
+def _symbol(row: object) -> str:
+    """Of a row of [[pairs]]; "" where it names none."""
+    found = row.get("symbol") if isinstance(row, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _json_backend(layer: Layer, told: Told) -> Layer:

@@ -37,7 +37,7 @@ def test_a_house_that_needs_nothing_is_ready(home: Home) -> None:
 
 
 def test_the_command_line_wins_for_all_programs(home: Home) -> None:
-    startup.prepare(home, Options(market="crashing", speed=4, seed=9, pair="BTC/USD"))
+    startup.prepare(home, Options(market="crashing", speed=4, seed=9, pair="XBT/USD"))
     config = load(home)
     assert (config.demo.market, config.demo.speed, config.demo.seed) == ("crashing", 4, 9)
     assert config.pair == "BTC/USD"

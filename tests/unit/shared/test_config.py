@@ -116,6 +116,19 @@ def test_older_names_are_understood_and_said(home: Home) -> None:
         assert word in notes
 
 
+def test_the_older_coin_is_understood_among_several_pairs(home: Home) -> None:
+    say(
+        home,
+        'pair = "XBT/EUR"\n[[pairs]]\nsymbol = "XBT/EUR"\nweight = 0.7\n'
+        '[[pairs]]\nsymbol = "BTC/USD"\nweight = 0.3\n',
+    )
+    loaded = load_all(home)
+    assert loaded.config.symbols == ("BTC/EUR", "BTC/USD")
+    assert "older name of BTC" in "\n".join(loaded.notes)
+    say(home, "[[pairs]]\nsymbol = 7\nweight = 0.7\n")
+    assert "pairs" in faults(home)[0]
+
+
 def test_the_holding_period_can_only_lengthen(home: Home) -> None:
     say(home, "[tax]\nholding_period_days = 10\n")
     loaded = load_all(home)
