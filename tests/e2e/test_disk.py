@@ -101,8 +101,8 @@ class Alone:
         return told
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     if (
         shutil.which("unshare") is None
         or subprocess.run(
@@ -110,8 +110,8 @@ def house(tmp_path: Path) -> Iterator[House]:
         ).returncode
     ):
         pytest.skip("this machine lets us mount no small disk of our own")
-    with House(tmp_path, BRISK, ("--speed", "4")) as found:
-        trading(found)
+    folder = tmp_path_factory.mktemp("disk")
+    with House(folder, BRISK, ("--speed", "4")) as found:
         yield found
         trading(found)
         assert found.stop() == 0, found.tail()
@@ -122,6 +122,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 def alone(house: House, saved: Path, size: str) -> Iterator[Alone]:
     """In place of the house's own strategy, with a copy of its data."""
     saved.mkdir()
+    trading(house)
     with kept_down(house, "strategy"):
         for entry in house.home.data.iterdir():
             if entry.is_file() and ".sqlite" not in entry.name:
@@ -178,6 +179,7 @@ def test_a_ledger_that_is_read_only_is_refused_in_one_line(house: House, tmp_pat
 def test_another_file_in_the_ledgers_place_ends_the_life_and_the_next_one_owns_all(
     house: House, tmp_path: Path
 ) -> None:
+    trading(house)
     with stopped(house, "supervisord"):
         old = house.pid("strategy")
         place = house.home.data / "ledger.sqlite"
