@@ -175,3 +175,17 @@ def test_chaos_begins_at_a_high_quantile_and_trends_at_a_multiple_of_the_median(
     assert edges.trend_bps == pytest.approx(2.0 * 2.0 * math.sqrt(600 / 31_556_952) * 10_000)
     assert not thresholds(Record(seen[:11]), cfg).adaptive
     assert thresholds(Record(seen[:12]), cfg).adaptive
+
+
+def test_a_late_sample_counts_for_all_of_its_time() -> None:
+    """Ten minutes late: its move is spread over eleven, and the past weighs by so much less."""
+    price = math.log(MID)
+    before = Regime(Kind.RANGE_BOUND, LONG_AGO, 1e-8, price, price, AT, 100)
+    late = Ns(AT + 600 * SECOND)
+    found = classify(before, make_view(MID * 1.01), late, EDGES, REGIME)
+    elapsed = REGIME.sample_sec + 600.0
+    keep = 0.5 ** (elapsed / REGIME.half_life_sec)
+    move = math.log(MID * 1.01) - price
+    assert found.variance == pytest.approx(keep * 1e-8 + (1 - keep) * move**2 / elapsed)
+    assert found.slow == pytest.approx(keep * price + (1 - keep) * (price + move))
+    assert found.next_sample == late + int(REGIME.sample_sec * SECOND)

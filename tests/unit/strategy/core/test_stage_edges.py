@@ -22,9 +22,10 @@ from strategy.core.imbalance import Imbalance, raw, weigh
 from strategy.core.inventory import confine
 from strategy.core.lifecycle import Phase
 from strategy.core.limiter import Limiter, tier_decay
+from strategy.core.market import Freshness
 from strategy.core.permit import permit
-from strategy.core.risk import ALLOWED, Pause, Risk, Severity, moved
-from strategy.core.samples import Sample, Samples, grown
+from strategy.core.risk import ALLOWED, Pause, Risk, Severity, assess, moved
+from strategy.core.samples import Sample, Samples, grown, sample
 from strategy.core.skew import Opinion, inventory_of, leaned, skew, tilt
 from tests.unit.strategy.core.build import CONFIG, STEP, make_book, make_config, make_plan
 from tests.unit.strategy.core.test_breaker import CALM, FAST, make_view, run
@@ -65,6 +66,12 @@ def test_an_account_that_was_emptied_begins_anew_and_a_tiny_one_keeps_its_drawdo
     assert moved(lost, 0.0, 5.0) == Risk(peak=5.0)
     assert moved(lost, 80.0, 0.05).peak == pytest.approx(0.0625)
     assert moved(replace(lost, equity=0.05, peak=0.1), 0.05, 1.0).peak == pytest.approx(2.0)
+
+
+def test_at_the_very_mark_of_the_emergency_its_time_begins() -> None:
+    at = Ns(1_000 * SECOND)
+    assert assess(Risk(peak=100.0), 80.0, at, CONFIG.risk).emergency_since == at
+    assert assess(Risk(peak=100.0), 80.01, at, CONFIG.risk).emergency_since == 0
 
 
 # 6, the fees' fallback: Kraken's schedules, maker and taker in percent from a volume in USD on.
@@ -391,6 +398,14 @@ def test_a_sample_holds_its_extremes_and_a_gap_begins_anew() -> None:
     assert late.ends_at == begin + 120 * SECOND
     gap = grow((0, 10.0), (60, 10.5), (181, 11.0))
     assert (gap.done, gap.ends_at) == ((), begin + 241 * SECOND)
+
+
+def test_a_view_that_is_not_fresh_is_no_part_of_a_sample() -> None:
+    begin = Ns(1_000 * SECOND)
+    fresh = sample(Samples(), make_view(10.0), begin, 60.0)
+    assert fresh.close == 10.0
+    stale = make_view(99.0, freshness=Freshness.STALE)
+    assert sample(fresh, stale, Ns(begin + SECOND), 60.0) is fresh
 
 
 def test_bands_and_true_range_of_a_known_market() -> None:
