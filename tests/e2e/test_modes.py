@@ -20,6 +20,8 @@ pytestmark = pytest.mark.house
 
 PAPER: Final = """
 mode = "paper"
+[tax]
+rates_fetch = "off"
 [kraken]
 public_url = "ws://127.0.0.1:{0}/v2"
 private_url = "ws://127.0.0.1:{1}/v2"
@@ -29,6 +31,8 @@ key_file = "{2}"
 
 LIVE: Final = """
 mode = "live"
+[tax]
+rates_fetch = "off"
 [live]
 consent = "{3}"
 [kraken]

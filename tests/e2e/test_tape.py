@@ -26,7 +26,8 @@ pytestmark = [
 
 def test_some_minutes_of_a_real_tape_fill_the_grid(tmp_path: Path) -> None:
     args = ("--market", str(TAPE), "--pair", "BTC/USD", "--speed", "20")
-    with House(tmp_path, args=args) as house:
+    # A test asks nobody outside of this machine.
+    with House(tmp_path, '[tax]\nrates_fetch = "off"\n', args) as house:
         house.wait("trading", lambda: house.status().get("phase") == "trading")
         begin = house.status()["changed_at"]
         breakers: set[str] = set()
