@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -14,7 +15,7 @@ LEFT: Final = 70
 RIGHT: Final = 10
 TOP: Final = 14
 BOTTOM: Final = 22
-GRID_LINES: Final = 4
+GRID_LINES: Final = 5
 TIME_MARKS: Final = 6
 
 XY = tuple[float, float]
@@ -60,7 +61,8 @@ def chart(
         return ""
     x0, x1 = min(x for x, _ in points), max(x for x, _ in points)
     values = [y for _, y in points] + [mark.value for mark in marks]
-    y0, y1 = min(values), max(values)
+    scale = _round_values(min(values), max(values))
+    y0, y1 = min(scale[0], min(values)), max(scale[-1], max(values))
     across = (WIDTH - LEFT - RIGHT) / ((x1 - x0) or 1.0)
     down = (height - TOP - BOTTOM) / ((y1 - y0) or 1.0)
 
@@ -76,7 +78,7 @@ def chart(
                 f'width="{max(0.6, right - left):.1f}" height="{height - TOP - BOTTOM}">'
                 f"<title>{escape(stripe.word)}</title></rect>"
             )
-    parts += _axes((x0, x1), (y0, y1), height, place)
+    parts += _axes((x0, x1), scale, height, place)
     for line in lines:
         path = " ".join("{},{}".format(*place(x, y)) for x, y in line.points)
         if line.filled:
@@ -95,27 +97,36 @@ def chart(
     return f"<h2>{escape(title)} {names}</h2>{''.join(parts)}</svg>"
 
 
-def _axes(xs: XY, ys: XY, height: int, place: object) -> list[str]:
+def _round_values(least: float, most: float) -> list[float]:
+    """Round figures from at or below the least to at or above the most, a few of them."""
+    rough = ((most - least) or abs(most) or 1.0) / GRID_LINES
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = next(unit * n for n in (1, 2, 2.5, 5, 10) if unit * n >= rough)
+    first = math.floor(least / step)
+    return [n * step for n in range(first, math.ceil(most / step) + 1)]
+
+
+def _axes(xs: XY, scale: Sequence[float], height: int, place: object) -> list[str]:
     assert callable(place)
     parts = []
-    for n in range(GRID_LINES + 1):
-        value = ys[0] + (ys[1] - ys[0]) * n / GRID_LINES
+    for value in scale:
         y = place(xs[0], value)[1]
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" class="left">{_short(value)}</text>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" class="left">{_short(value, scale)}</text>')
     for n in range(TIME_MARKS):
         at = xs[0] + (xs[1] - xs[0]) * n / (TIME_MARKS - 1)
-        x = place(at, ys[0])[0]
+        x = place(at, scale[0])[0]
         anchor = "start" if n == 0 else "end" if n == TIME_MARKS - 1 else "middle"
         word = _day(at, xs[1] - xs[0])
         parts.append(f'<text x="{x}" y="{height - 6}" text-anchor="{anchor}">{word}</text>')
     return parts
 
 
-def _short(value: float) -> str:
-    size = abs(value)
-    digits = 0 if size >= 1_000 else 2 if size >= 1 else 4
-    return f"{value:,.{digits}f}"
+def _short(value: float, scale: Sequence[float]) -> str:
+    """With as many digits as the distance between two lines needs."""
+    step = abs(scale[1] - scale[0]) if len(scale) > 1 else abs(value) or 1.0
+    digits = next(n for n in range(9) if n == 8 or round(step, n) == round(step, 9))
+    return f"{value + 0.0:,.{digits}f}"
 
 
 def _day(at: float, span: float) -> str:

@@ -32,8 +32,8 @@ svg{width:100%;height:auto;font:11px system-ui,sans-serif}svg text{fill:currentC
 .left{text-anchor:end}.grid{stroke:#8884;stroke-width:1}
 polyline{fill:none;stroke-width:1.4}
 polyline.equity{stroke:#1769aa}polyline.hold{stroke:#999}polyline.price{stroke:#777}
-polyline.fall,polygon.fall{stroke:#b3261e;fill:#b3261e22}
-polyline.coins,polygon.coins{stroke:#8a6d00;fill:#8a6d0022}
+polyline.fall{stroke:#b3261e}polygon.fall{fill:#b3261e22}
+polyline.coins{stroke:#8a6d00}polygon.coins{fill:#8a6d0022}
 circle.buy{fill:#1b8a3a}circle.sell{fill:#b3261e}
 rect.up{fill:#1b8a3a18}rect.down{fill:#b3261e18}rect.chaos{fill:#8e24aa30}
 rect.stop{fill:#b3261e55}rect.pause{fill:#f9a82540}
@@ -101,6 +101,8 @@ def _key_figures(f: Figures) -> str:
         ("fills", f"{f.fills} ({f.buys} buys)"),
         ("largest drawdown", f"{f.drawdown_pct:.2f} % {f.drawdown_at}"),
         ("left", f"{f.coins} coins, {_money(f.money)} {f.currency}"),
+        ("free of tax", f"{f.free_coins} coins"),
+        ("days until locked, at the last fortnight's pace", f.days_until_locked or "over a year"),
     ]
     if len(f.bias_band) > 1:
         told = ", ".join(f"{name.replace('_', ' ')}: {_money(end)}" for name, end in f.bias_band)

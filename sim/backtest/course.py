@@ -117,7 +117,8 @@ class Course:
         self.points.append(Point(wall, equity, price, coins))
         if len(self.points) > MOST_POINTS:
             self.points = self.points[::2]
-            self._each *= 2
+            # From here on as far apart as what is left, so that no part is drawn coarser.
+            self._each = max(2 * self._each, 2 * (wall - self.points[0].wall) // MOST_POINTS)
         self._due = wall + self._each
         if wall >= self._week_ends:
             self.weeks.append((wall, price))

@@ -33,6 +33,7 @@ from strategy.core.plan import NO_COINS, NO_FUNDS, PRICE_WORDS, Laid, Plan
 from strategy.core.regime import values_of
 from strategy.core.risk import Pause
 from strategy.core.slots import Intent, State
+from strategy.core.taxgate import euro_price, locked_at
 from strategy.ledger.tax import BERLIN, berlin_day
 
 _OVER: Final = Ns(1 << 62)
@@ -108,6 +109,7 @@ def _is_calm(memory: Memory, pair: PairMemory) -> bool:
         and not (pair.breaker.frozen or pair.advice.until)
         # Their stages follow figures that move with every sample.
         and not (cfg.hedge.enabled or cfg.avellaneda_stoikov.enabled)
+        and not cfg.tax.harvest_enabled
     )
 
 
@@ -117,7 +119,7 @@ def _until(memory: Memory) -> Ns:
     to_wall = memory.wall - now
     tomorrow = berlin_day(memory.wall) + timedelta(days=1)
     midnight = int(datetime.combine(tomorrow, time(), BERLIN).timestamp()) * SECOND
-    free_at = memory.lots.next_free_wall(memory.wall, cfg.tax.holding_safety_days)
+    free_at = memory.desk.next_free_wall(memory.wall)
     ends = [min(midnight, free_at or midnight) - to_wall]
     ends.append(memory.asking.listed_at + int(cfg.time.list_sec * SECOND))
     if switch_wanted(memory):
@@ -186,6 +188,8 @@ def _alike(memory: Memory, here: _Here, end: int, would: Would) -> bool:
     if laid.buys != here.laid.buys or laid.sells != here.laid.sells:
         return False
     pair, cfg, mids = first(memory), memory.config, (here.view.mid, view.mid)
+    if not _same_lock(memory, pair, (here.view, view)):
+        return False
     account = memory.base_total(pair), money_units(memory, pair)
     if account[0] * min(mids) + account[1] <= 0:
         return False
@@ -205,6 +209,15 @@ def _alike(memory: Memory, here: _Here, end: int, would: Would) -> bool:
     if not _stay_missing(here.laid, laid, wide):
         return False
     return _buys_hold(here, buys, would) and _sells_hold(here, sells, pair, would)
+
+
+def _same_lock(memory: Memory, pair: PairMemory, views: tuple[View, View]) -> bool:
+    """Whether the tax lock is the same at both prices, and so between: it comes with a rise."""
+    least = views[0].pair.qty_min
+    if memory.free() >= least:
+        return True
+    one, other = (locked_at(memory, least, euro_price(memory, pair, view.bid)) for view in views)
+    return one is other
 
 
 def _stay_missing(here: Laid, there: Laid, wide: bool) -> bool:

@@ -175,7 +175,6 @@ def is_locked(memory: Memory, qty_min: Sats) -> bool:
     """Tax-locked: free coins and what the room allows are below the least quantity of a pair."""
     if memory.free() >= qty_min:
         return False
-    gate = look(memory)
     price = next(
         (
             price
@@ -184,6 +183,12 @@ def is_locked(memory: Memory, qty_min: Sats) -> bool:
         ),
         None,
     )
+    return locked_at(memory, qty_min, price)
+
+
+def locked_at(memory: Memory, qty_min: Sats, price: Decimal | None) -> bool:
+    """Whether none of the locked coins may be sold at this price (EUR); the higher, the sooner."""
+    gate = look(memory)
     if price is None or closed(gate) or guarded(memory, gate, price):
         return True
     return not gate.fits([Resting(price, units(qty_min))])

@@ -1,0 +1,37 @@
+"""The course of a run: as fine at its beginning as at its end."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from shared.units import MINUTE, Ns
+from sim.backtest.course import MOST_POINTS, Course
+
+
+def test_no_part_of_a_long_run_is_drawn_coarser_than_another() -> None:
+    course = Course()
+    for n in range(40_000):
+        course.priced(Ns((n + 1) * 15 * MINUTE), 100, 1, 1)
+    course.close()
+    assert len(course.points) <= MOST_POINTS + 1
+    apart = [after.wall - before.wall for before, after in pairwise(course.points)]
+    assert max(apart) <= 4 * min(apart[:-1])
+
+
+def test_prices_passed_at_once_leave_what_each_would_have_left() -> None:
+    one, other = Course(), Course()
+    points = [(n * 20 * MINUTE, 1_000 + n * 37 % 500, 0, True, 0) for n in range(3_000)]
+    for begin in range(0, 3_000, 100):
+        some = points[begin : begin + 100]
+        one.passed(some, 7, 3, 11)
+        for at, price, *_ in some:
+            other.priced(Ns(at + 7), price, 3, 11)
+    for course in (one, other):
+        course.close()
+    assert (one.points, one.last, one.weeks) == (other.points, other.last, other.weeks)
+    assert (one.peak, one.drawdown, one.drawdown_at) == (
+        other.peak, other.drawdown, other.drawdown_at,
+    )  # fmt: skip
+    assert [(m.name, m.begin, m.end) for m in one.months] == [
+        (m.name, m.begin, m.end) for m in other.months
+    ]
