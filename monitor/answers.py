@@ -86,12 +86,15 @@ def doing(view: View, status: Status, now: Ns, say: Say) -> str:
 def open_gain(view: View, tax: TaxSeen | None) -> str | None:
     """What the coins held are worth above their cost at the middle of the market; not realised.
 
-    None where a side of it is not known, or several pairs share the account.
+    None where a side of it is not known, several pairs share the account, or their money is not
+    the money of the tax.
     """
     if tax is None or not tax.cost or view.status is None or len(view.status.pairs) != 1:
         return None
     pair = view.status.pairs[0]
     bid, ask = decimal(pair.bid), decimal(pair.ask)
+    if pair.pair.partition("/")[2] != tax.currency:
+        return None
     if bid <= 0 or ask <= 0:
         return None
     return f"{decimal(tax.total) * (bid + ask) / 2 - decimal(tax.cost):.2f}"

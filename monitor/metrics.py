@@ -98,11 +98,16 @@ def _tax(make: _Maker, tax: TaxSeen) -> Iterator[Metric]:
     yield make.gauge("lots_open", "Lots in the ledger", tax.lots)
     for name, text, amount in (
         ("coins_resting_sells", "Coins in resting sells", tax.resting_sells),
-        ("coins_taxable_at_risk", "Of these, taxable if they were sold", tax.taxable_at_risk),
+        ("coins_taxable_at_risk", "Of these, not free of tax", tax.taxable_at_risk),
         ("gain_year", "Gain of this German year's sales, quote currency", tax.gain),
         ("gain_year_taxable", "Of it, taxable", tax.gain_taxable),
         ("gain_year_after_tax", "The gain less the tax on it, estimated", tax.gain_after_tax),
         ("freigrenze_room_eur", "Taxable gain left under the Freigrenze", tax.room or ""),
+        (
+            "freigrenze_room_after_resting_eur",
+            "What is left once the resting sells filled in the worst order",
+            tax.room_after_resting or "",
+        ),
     ):
         yield make.gauges(name, text, "", _numbers([("", amount)]))
 

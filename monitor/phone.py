@@ -215,7 +215,7 @@ def tax_text(around: Around, say: Say) -> str:
         (say("tax on it, at your rate"), tax.tax),
         (say("after tax"), f"{tax.gain_after_tax} {tax.currency}"),
         (f"{say('room left under the Freigrenze')} {tax.year}", room),
-        (say("of the resting sells would be taxed"), f"{tax.taxable_at_risk} BTC"),
+        (say("resting sells that are not free of tax"), f"{tax.taxable_at_risk} BTC"),
     )
     return "\n".join(f"{t(name)}: <b>{t(value)}</b>" for name, value in rows)
 

@@ -39,17 +39,25 @@ def _rates(rates: RatesSeen | None, say: Say) -> tuple[tuple[str, str], ...]:
 
 
 def _year(tax: TaxSeen, more: tuple[tuple[str, str], ...], say: Say) -> str:
-    risk = decimal(tax.taxable_at_risk) > 0
+    mood = risk_mood(tax)
     room = "?" if tax.room is None else f"{tax.room} {tax.currency} ({say('of')} {tax.freigrenze})"
     rows = (
         (say("in the ledger"), t(tax.total)),
         (say("of these free of tax"), t(tax.free)),
         (f"{say('room left under the Freigrenze')} {tax.year}", t(room)),
         (say("coins in resting sells"), t(tax.resting_sells)),
-        (say("of these would be taxed"), mark(tax.taxable_at_risk, "bad" if risk else "good")),
+        (say("of these not free of tax"), mark(tax.taxable_at_risk, mood)),
         *_ahead(tax, say),
     )
     return card(say("Lots and tax"), (*rows, *more))
+
+
+def risk_mood(tax: TaxSeen) -> str:
+    """Of the coins that rest and are not free: bad where they may pass the Freigrenze."""
+    if decimal(tax.taxable_at_risk) <= 0:
+        return "good"
+    left = tax.room_after_resting
+    return "waiting" if left is not None and decimal(left) > 0 else "bad"
 
 
 def _ahead(tax: TaxSeen, say: Say) -> tuple[tuple[str, str], ...]:

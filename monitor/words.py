@@ -84,7 +84,7 @@ GERMAN: Final[dict[str, str]] = {
     "It {may}. The market is {market}.": "Er {may}. Der Markt ist {market}.",
     "may": "darf",
     "No own order rests.": "Es liegt kein eigener Auftrag im Buch.",
-    "of the resting sells would be taxed": "von den liegenden Verkäufen wären steuerpflichtig",
+    "resting sells that are not free of tax": "liegende Verkäufe, die nicht steuerfrei sind",
     "No sell rests now; the grid says why.": (
         "Zurzeit liegt kein Verkauf im Buch; das Gitter sagt, warum."
     ),
@@ -206,7 +206,7 @@ GERMAN: Final[dict[str, str]] = {
     "rates of the ECB until": "Kurse der EZB bis",
     "none yet": "noch keine",
     "not fetched": "nicht abgerufen",
-    "of these would be taxed": "davon wären steuerpflichtig",
+    "of these not free of tax": "davon nicht steuerfrei",
     "Not known yet.": "Noch nicht bekannt.",
     # Advice of a model.
     "Advice of a model": "Rat eines Sprachmodells",

@@ -89,6 +89,7 @@ def test_a_whole_house_is_measured() -> None:
         "freigrenze_room_eur": 879.9,
         "coins_taxable_at_risk": 0.02,
         "lots_open": 5000.0,
+        "freigrenze_room_after_resting_eur": 333.0,
     }
     assert {name: samples.get(name) for name in expected} == expected
 

@@ -11,6 +11,7 @@ from monitor.advisor.seen import AdvisorSeen
 from monitor.answers import doing, open_gain, safe, switch_left
 from monitor.around import Around, ProcessSeen
 from monitor.summary import todo
+from monitor.taxcards import risk_mood
 from monitor.view import PACE_OVER, Pace, View, hear
 from monitor.watch import concerns
 from monitor.words import GERMAN, PAUSES, REGIMES, words
@@ -132,10 +133,22 @@ def test_every_word_of_state_is_told_in_both_languages() -> None:
     assert doing(after(held), held, NOW, str) == "Nothing is quoted now."
 
 
+@pytest.mark.parametrize(
+    ("at_risk", "left", "mood"),
+    [("0.0", "0", "good"), ("0.1", "333.00", "waiting"), ("0.1", "0", "bad"), ("0.1", None, "bad")],
+)
+def test_coins_that_are_not_free_may_rest_while_the_worst_leaves_room(
+    at_risk: str, left: str | None, mood: str
+) -> None:
+    assert risk_mood(replace(TAX, taxable_at_risk=at_risk, room_after_resting=left)) == mood
+
+
 def test_what_the_coins_held_are_worth_above_their_cost() -> None:
     view = after(status())
     assert open_gain(view, TAX) == "262500.00"  # 12.5 coins at 85000, bought for 800000
     assert open_gain(view, None) is None
     assert open_gain(view, replace(TAX, cost="")) is None
+    dollars = replace(status().pairs[0], pair="BTC/USD")
+    assert open_gain(after(status(pairs=(dollars,))), TAX) is None
     two = (status().pairs[0], status().pairs[0])
     assert open_gain(after(status(pairs=two)), TAX) is None
