@@ -182,6 +182,8 @@ def strange_ledger(home: Home, config: Config, options: Options) -> list[str]:
         kept = open_readonly(place, last=0).facts.get(MODE_FACT, "")
     except LedgerError:
         return []  # the strategy itself says what is wrong with it
+    if not kept and (home.data / "exchange.sqlite").exists():
+        kept = "demo"  # begun before ledgers remembered it, beside a simulated account
     fault = stranger(kept, config.mode)
     return [fault] if fault else []
 

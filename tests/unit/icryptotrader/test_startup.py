@@ -20,6 +20,7 @@ from shared.config import Home, load
 from shared.config_checks import CONSENT
 from shared.process import lock
 from shared.units import SECOND
+from strategy.ledger.store import Store
 
 
 @pytest.fixture
@@ -63,6 +64,15 @@ def test_real_money_is_prepared_only_by_who_asks_for_consent(home: Home) -> None
     ready = startup.prepare(home, Options(live=True), lambda *_: "1a2b-3c4d")
     assert ready.config.settled.key_fingerprint == "1a2b-3c4d"
     assert ready.config.clock.wall_anchor == 0, "the machine's clock, which a service keeps"
+
+
+def test_a_ledger_beside_a_simulated_account_is_never_one_of_real_trades(home: Home) -> None:
+    Store.open(home.data / "ledger.sqlite").close()
+    (home.path / "user.toml").write_text(f'mode = "live"\n[live]\nconsent = "{CONSENT}"\n')
+    startup.prepare(home, Options(live=True), lambda *_: "1a2b-3c4d")
+    (home.data / "exchange.sqlite").touch()
+    with pytest.raises(NotReadyError, match="begun in demo mode"):
+        startup.prepare(home, Options(live=True), lambda *_: "1a2b-3c4d")
 
 
 def test_live_said_to_a_house_that_is_not_is_a_misunderstanding(home: Home) -> None:
