@@ -53,6 +53,7 @@ def preview(
     from decimal import Decimal
 
     from icryptotrader.preview import preview as page
+    from icryptotrader.tax.room import known_desk
     from sim.engine.instruments import LISTINGS
 
     settings = load(home_of(context, home), config)
@@ -63,13 +64,14 @@ def preview(
         (float(demo.taker_pct) if taker is None else taker) / 100,
     )
     known = money is not None and coins is not None
+    ledger = known_desk(home_of(context, home), settings)
     weights = {pair.symbol: Decimal(str(pair.weight)) for pair in settings.pairs}
     for place, symbol in enumerate(settings.symbols):
         part = weights.get(symbol, Decimal(1))
         account = (Decimal(str(money)) * part, Decimal(str(coins)) * part) if known else None
         if weights:
             typer.echo(("\n" if place else "") + f"{symbol}: {part:.0%} of the account")
-        typer.echo(page(settings, LISTINGS[symbol].pair, at, rates, account))
+        typer.echo(page(settings, LISTINGS[symbol].pair, at, rates, account, ledger))
 
 
 @app.command()

@@ -19,7 +19,10 @@ from icryptotrader.files import write_whole
 from shared.clock import machine_wall
 from shared.config import Home, load
 from shared.units import SECOND, Ns, plain
+from strategy.core.taxdesk import settings_of
+from strategy.core.taxview import Facts, facts
 from strategy.ledger.book import BookError, keep
+from strategy.ledger.desk import INFINITE, Desk
 from strategy.ledger.events import KRAKEN, euros, quantity_of, units_of
 from strategy.ledger.evidence import Evidence, read_evidence
 from strategy.ledger.lots import SATS_DECIMALS, Lots, trade_of
@@ -62,7 +65,10 @@ def show_lots(home: Home, *, json: bool, ics: Path | None = None) -> int:
     coin, wall = config.pair.partition("/")[0], house_wall(home)
     safety_days = config.tax.holding_safety_days
     try:
-        lots = views(read_evidence(path), coin)
+        evidence = read_evidence(path)
+        lots = views(evidence, coin)
+        desk = Desk(evidence.events(), evidence.known_rates(), settings_of(config))
+        year = facts(desk, config, wall, None)
         if ics is not None:
             write_whole(ics, calendar(unlocks(lots, wall, safety_days), coin).encode())
     except (LedgerError, OSError) as error:
@@ -76,12 +82,17 @@ def show_lots(home: Home, *, json: bool, ics: Path | None = None) -> int:
             "lots": rows,
             "total": _coins(total),
             "free": _coins(free),
+            "net": plain(year.net),
+            "room": None if year.room is None else str(year.room),
+            "notes": list(year.notes),
             "unlocks": [{"day": str(each.day), "qty": _coins(each.qty)} for each in coming],
         }
         typer.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
         return 0
     _print(rows, coming)
     typer.echo(_why(lots, total, free, wall, safety_days))
+    for line in _beyond(year):
+        typer.echo(line)
     if ics is not None:
         typer.echo(f"{ics}: {len(coming)} days on which coins come free")
     return 0
@@ -204,6 +215,15 @@ def _why(lots: list[View], total: Decimal, free: Decimal, wall: Ns, safety_days:
         f"{said}: then comes lot {locked.exec_id}, acquired {day_of(locked.wall)}, free from {day} "
         f"({(day - day_of(wall)).days} days, {safety_days} of them for safety)"
     )
+
+
+def _beyond(year: Facts) -> list[str]:
+    """What may be sold beyond the free coins, while no sell rests, and why."""
+    if year.room is None or year.room <= 0:
+        return [*year.notes, "beyond the free coins nothing is sold"]
+    room = "any gain" if year.room == INFINITE else f"gains up to {year.room} EUR"
+    told = f"beyond the free coins {room} may be made in {year.year} (net so far {year.net} EUR)"
+    return [f"{told}; what rests already takes of it: strategy-ctl tax", *year.notes]
 
 
 def _is_free(lot: View, wall: Ns, safety_days: int) -> bool:

@@ -6,11 +6,16 @@ from decimal import Decimal
 from typing import Final
 
 from shared.config import Config
-from shared.units import BPS, Pair, Ticks, cost_of, price_of, price_text, qty_text
+from shared.units import BPS, Ns, Pair, Ticks, cost_of, price_of, price_text, qty_text
 from strategy.core.feasible import Ladder, ladder, shortfalls
 from strategy.core.slots import Wish
+from strategy.ledger.desk import Desk
+from strategy.ledger.events import UNITS_DECIMALS, quantity_of
+from strategy.ledger.plans import pace
+from strategy.ledger.tax import berlin_day
 
 WIDTH: Final = 24
+HORIZON_DAYS: Final = 365
 
 
 def preview(
@@ -19,8 +24,12 @@ def preview(
     price: Decimal,
     rates: tuple[float, float],
     account: tuple[Decimal, Decimal] | None = None,
+    ledger: tuple[Desk, Ns] | None = None,
 ) -> str:
-    """The page. account: (quote currency, coins) where known; nothing is judged without it."""
+    """The page. account: (quote currency, coins) where known; nothing is judged without it.
+
+    ledger: the tax book and the moment, where there is one: what is free, and for how long.
+    """
     ticks = int(price.scaleb(pair.price_decimals))
     touch = (Ticks(ticks), Ticks(ticks + pair.price_step))
     found = ladder(cfg, pair, touch, rates)
@@ -31,6 +40,7 @@ def preview(
         *_rungs(found, pair, ticks),
         "",
         *_figures(found, cfg, pair, rates),
+        *(_pace(found, cfg, *ledger) if ledger is not None else ()),
     ]
     money, coins = account or (found.money, found.coins + cfg.grid.base_reserve)
     faults = shortfalls(found, cfg, pair, money, coins, coins)
@@ -60,6 +70,25 @@ def _rung(wish: Wish, pair: Pair, mid: int, part: float) -> str:
         f"{wish.side.value:<4} {wish.rung:>1} {price_text(pair, wish.price):>12}  {bar:<{WIDTH}} "
         f"{away:>+8.1f} bps  {qty_text(pair, wish.qty)} {pair.base}  {worth:>9.2f} {pair.quote}"
     )
+
+
+def _pace(found: Ladder, cfg: Config, desk: Desk, wall: Ns) -> list[str]:
+    """How long the free coins last if each rung sells once a day, and what the pace makes of it."""
+    today, stock, safety = berlin_day(wall), desk.queue(), cfg.tax.holding_safety_days
+    wanted = int(found.coins.scaleb(UNITS_DECIMALS))
+    lasts = pace(stock, today, HORIZON_DAYS, safety, wanted).days_left
+    days = "more than a year" if lasts is None else f"{lasts} days"
+    lines = [
+        f"free of tax      {quantity_of(desk.free(wall))} coins: locked in {days} if each rung "
+        "sells once a day"
+    ]
+    if cfg.tax.pace_days:
+        per_day = max(wanted, int(pace(stock, today, cfg.tax.pace_days, safety, 0).per_day))
+        lines.append(
+            f"pace             {quantity_of(per_day)} coins a day (tax.pace_days = "
+            f"{cfg.tax.pace_days}), a ladder at least"
+        )
+    return lines
 
 
 def _figures(found: Ladder, cfg: Config, pair: Pair, rates: tuple[float, float]) -> list[str]:

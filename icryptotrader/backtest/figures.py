@@ -108,6 +108,8 @@ class Figures(Struct, frozen=True):
     tax_rate: Decimal
     months: tuple[MonthRow, ...]
     lots: tuple[LotRow, ...]
+    free_coins: Decimal
+    days_until_locked: int | None
     points: tuple[PointRow, ...]
     bands: tuple[BandRow, ...]
     fill_rows: tuple[FillRow, ...]
@@ -163,6 +165,8 @@ def figures_of(
         tax_rate=tax[0],
         months=tuple(_months(pair, course)),
         lots=tuple(_lots(run, config)),
+        free_coins=qty_of(pair, memory.free()),
+        days_until_locked=memory.taxes.lasts,
         points=tuple(_points(pair, course)),
         bands=tuple(
             BandRow(band.wall // SECOND, band.regime, band.pause, band.stop)

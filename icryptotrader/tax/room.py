@@ -46,6 +46,15 @@ def desk_in(evidence: Evidence, config: Config) -> Desk:
     return Desk(evidence.events(), evidence.known_rates(), settings_of(config))
 
 
+def known_desk(home: Home, config: Config) -> tuple[Desk, Ns] | None:
+    """The desk and the moment, where this home has a ledger that can be read."""
+    try:
+        evidence = read_evidence(home.data / LEDGER)
+    except LedgerError:
+        return None
+    return desk_in(evidence, config), house_wall(home)
+
+
 def room_of(desk: Desk, config: Config, wall: Ns, price: Decimal) -> Room:
     """What the desk says at a moment, no sell resting. price: EUR a coin, 0 if not known."""
     found, tax = facts(desk, config, wall, price or None), config.tax

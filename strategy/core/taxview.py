@@ -176,7 +176,8 @@ def in_short(memory: Memory) -> str:
     gate, resting = look(memory), sells(memory, memory.all_slots())
     beyond = max(0, sum(order.qty for order in resting) - gate.free)
     year = berlin_day(memory.wall).year
-    said = f"{year}: net {gate.net} EUR, room {room_of(memory)}, free {_coins(gate.free)} {memory.coin}"
+    said = f"{year}: net {gate.net} EUR, room {room_of(memory)}"
+    said += f", free {_coins(gate.free)} {memory.coin}"
     if beyond:
         said += f", {_coins(beyond)} of the resting sells would be taxable"
     if memory.taxes.lasts is not None:

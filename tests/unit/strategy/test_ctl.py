@@ -235,3 +235,15 @@ def test_an_answer_that_lacks_everything_is_shown_as_dashes(show: Callable[..., 
     for part in show({}):  # type: ignore[attr-defined]
         console.print(part)
     assert console.export_text()
+
+
+def test_the_tax_year_is_shown_with_its_notes_and_what_comes_free() -> None:
+    data = {"year": 2026, "net": "12.50", "room": "987.49", "notes": ["stops at 999.99 EUR"]}
+    console = Console(width=80, record=True, file=io.StringIO())
+    for part in ctl_view.tax(data | {"unlocks": [["2026-12-16", "0.0035"]]}):
+        console.print(part)
+    told = console.export_text()
+    assert "tax year 2026" in told
+    assert "room under the Freigrenze  987.49" in told
+    assert "- stops at 999.99 EUR" in told
+    assert "free of tax next: 2026-12-16 0.0035" in told

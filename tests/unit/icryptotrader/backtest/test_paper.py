@@ -34,6 +34,8 @@ enabled = false
 [demo]
 quote_balance = "10000"
 opening_lots = ["400:10000"]
+[tax]
+pace_days = 0
 """
 # A quarter of a per cent for the maker, 0.4 % for the taker.
 TERMS = Terms(maker=2_500, taker=4_000)

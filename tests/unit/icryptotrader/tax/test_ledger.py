@@ -358,6 +358,12 @@ def test_the_room_of_the_year_is_told(desk: Desk) -> None:
     # All lots of the table are older than a year by today: nothing of them was sold this year.
     assert (told["net"], told["room"], told["free"]) == ("0.00", "999.99", "0.11241000")
     assert told["next_unlock"] == ""
+    listed = desk.run("lots")
+    assert "beyond the free coins gains up to 999.99 EUR may be made" in listed
+    assert json.loads(desk.run("lots", "--json"))["room"] == "999.99"
+    previewed = desk.run("preview")
+    assert "0.11241000 coins: locked in" in previewed
+    assert "tax.pace_days = 10" in previewed
     said = desk.run("tax", "room", "--price", "50000")
     assert re.search(r"room +999.99", said)
     assert "stops at 999.99 EUR" in said
