@@ -351,7 +351,7 @@ def test_an_orphaned_strategy_takes_its_orders_out_and_ends_before_another_begin
         told = [json.loads(line) for line in read_lines(log)[said:]]
         return told if any(line["event"] == "strategy_started" for line in told) else []
 
-    told = house.wait("the next life", began)
+    told = house.wait("the next life", began, 120)
     ends = [n for n, line in enumerate(told) if line["event"] == "stopped" and "clean" in line]
     assert ends, "it drained when its parent died"
     assert told[ends[0]]["clean"]

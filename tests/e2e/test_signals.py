@@ -25,7 +25,7 @@ READY = {
     "strategy": ("strategy", "rest_failed"),
     "monitor": ("monitor", "monitor is up"),
 }
-STOPS_WITHIN_S = 60.0
+STOPS_WITHIN_S = 120.0
 
 
 @pytest.mark.parametrize("module", READY)
