@@ -113,10 +113,15 @@ def announce(memory: Memory, pair: PairMemory, add: Add) -> list[Out]:
         f"exit ({reason}): sells {qty_text(spec, wish.qty)} {spec.base} down to "
         f"{price_text(spec, wish.price)}"
     )
-    if price is not None:
-        sold = units(wish.qty)
-        taken = preview(memory.desk.front(sold), sold, price, berlin_day(memory.wall))
-        text += f", {taken.told()}; gain free of tax about {plain(taken.free_gain)} EUR"
+    sold = units(wish.qty)
+    stock = memory.desk.front(sold)
+    text += f", from {len(stock)} lots, gain about "
+    if price is None:
+        names = ", ".join(lot.lot for lot in stock)
+        text += f"unknown in EUR, no rate for {spec.quote}: {names}"
+    else:
+        taken = preview(stock, sold, price, berlin_day(memory.wall))
+        text += f"{plain(taken.free_gain + taken.taxable_gain)} EUR; {taken.told()}"
     told: list[Out] = [AuditEntry(memory.wall, "bot", "exit", text)]
     told.append(Tell("critical", "exit", text))
     if reason.startswith("harvest"):
