@@ -169,11 +169,12 @@ def main() -> None:
     for ahead in AHEADS:
         sim = modelled(told, found, ahead)
         both = [name for name in real if name in sim]
-        apart = [(sim[name] - real[name]) / SECOND for name in both]
+        apart = [(sim[name] - real[name]) / SECOND for name in both] or [0.0]
+        missed, made_up = len(real) - len(both), len(sim) - len(both)
         print(
             f"queue, {ahead / 1e8:.1f} coins ahead {'':14} {len(sim):>5} filled, median "
-            f"{_s(list(sim.values()))}; {len(both)} as by the book, "
-            f"{len(real) - len(both)} missed, {len(sim) - len(both)} made up; {median(apart) if apart else 0.0:+.2f} s later"
+            f"{_s(list(sim.values()))}; {len(both)} as by the book, {missed} missed, "
+            f"{made_up} made up; {median(apart):+.2f} s later"
         )
 
 
