@@ -31,12 +31,11 @@ async def _hello(request: Request) -> Response:
     return PlainTextResponse(f"heard {len(await request.body())}")
 
 
-async def _long(_: Request) -> Response:
-    async def much() -> AsyncIterator[bytes]:
-        for _ in range(LONG // 100_000):
-            yield b"x" * 100_000
+ANSWERS: dict[str, Callable[[], AsyncIterator[bytes]]] = {}
 
-    return StreamingResponse(much())
+
+async def _long(_: Request) -> Response:
+    return StreamingResponse(ANSWERS["long"]())
 
 
 async def _ticks(_: Request) -> Response:
@@ -90,6 +89,14 @@ def against_the_door(attack: Attack) -> None:
     asyncio.run(run())
 
 
+async def _until(what: Callable[[], bool]) -> None:
+    for _ in range(100 * PATIENCE_S):
+        if what():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came")
+
+
 async def _ask(line: Line, text: bytes = WHOLE) -> bytes:
     line[1].write(text)
     head = await line[0].readuntil(b"\r\n\r\n")
@@ -121,6 +128,7 @@ def test_bytes_that_drip_buy_no_time(
 
     async def attack(knock: Callable[[], Awaitable[Line]]) -> None:
         assert await _drip(await knock(), begin, what) > 1
+        monkeypatch.setattr(door, "REQUEST_S", 10.0)
         assert (await _ask(await knock())).endswith(b"200 heard 0")
 
     against_the_door(attack)
@@ -148,11 +156,21 @@ def test_lines_that_never_ask_displace_each_other_and_nobody_else(
 
 def test_who_does_not_take_his_answer_is_shown_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "TAKE_S", 0.3)
+    cut: list[bool] = []
+
+    async def much() -> AsyncIterator[bytes]:
+        try:
+            for _ in range(LONG // 100_000):
+                yield b"x" * 100_000
+        finally:
+            cut.append(True)
+
+    monkeypatch.setitem(ANSWERS, "long", much)
 
     async def attack(knock: Callable[[], Awaitable[Line]]) -> None:
         reader, writer = await knock()
         writer.write(b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        await asyncio.sleep(1.0)  # Takes nothing for longer than he may.
+        await _until(lambda: cut)  # Takes nothing until he is shown out.
         got = 0
         with suppress(ConnectionError):
             while piece := await reader.read(100_000):
@@ -163,18 +181,20 @@ def test_who_does_not_take_his_answer_is_shown_out(monkeypatch: pytest.MonkeyPat
     against_the_door(attack)
 
 
-def test_who_asks_in_time_is_never_shown_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream outlives the limit for requests; a line is used again; a whole body arrives."""
-    monkeypatch.setattr(door, "REQUEST_S", 0.4)
+def test_who_has_asked_waits_in_no_queue() -> None:
+    """A stream is not timed; a line is used again, and waits only between two questions."""
 
     async def attack(knock: Callable[[], Awaitable[Line]]) -> None:
         reader, writer = await knock()
         writer.write(b"GET /ticks HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        await reader.readuntil(b"tick")
+        assert not door.Door._waiting
         line = await knock()
         for _ in range(3):
             assert (await _ask(line)).endswith(b"200 heard 0")
         assert (await _ask(line, BODY + b"x" * 100_000)).endswith(b"200 heard 100000")
-        assert (await reader.read()).count(b"tick") == 8
+        await _until(lambda: len(door.Door._waiting) == 1)
+        assert (await reader.read()).count(b"tick") == 7
 
     against_the_door(attack)
 
