@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
+import statistics
 import sys
 import tempfile
 import time
@@ -19,6 +20,7 @@ from pathlib import Path
 from shared.orders import Filled
 from shared.units import SECOND, Ns, Sats, Side, Ticks
 from strategy.ledger.book import keep
+from strategy.ledger.desk import Desk, DeskSettings
 from strategy.ledger.entries import FillEntry, IntentEntry
 from strategy.ledger.events import TaxEvent, of_trade
 from strategy.ledger.lots import Lots, trade_of
@@ -148,6 +150,30 @@ def bench_start(folder: Path, count: int) -> None:
     store.close()
 
 
+def bench_desk(count: int) -> None:
+    """The gate's desk with so many lots: a sale heard, and what may be sold asked anew."""
+    trades = (trade_of(fill(number, Side.BUY, 100_000)) for number in range(count))
+    desk = Desk((of_trade(each) for each in trades if each), Rates(), DeskSettings("BTC"))
+    wall = Ns(START + 2000 * 86_400 * SECOND)
+    begin = time.perf_counter_ns()
+    desk.gate(wall, 10**9)
+    built = (time.perf_counter_ns() - begin) / 1e9
+    took = []
+    for number in range(2_000):
+        trade = trade_of(fill(count + number, Side.SELL, 90_000))
+        assert trade is not None
+        event = of_trade(trade)
+        begin = time.perf_counter_ns()
+        desk.hear(event)
+        desk.free(wall)
+        desk.gate(wall, 10**9)
+        took.append((time.perf_counter_ns() - begin) / 1000)
+    print(
+        f"desk of {count:>9,} lots: built in {built:.1f} s, a sale heard and the gate asked "
+        f"p50 {statistics.median(took):.1f} us"
+    )
+
+
 def bench_report(disposals: int) -> None:
     """A year with as many sales as said, each with a purchase before it."""
     trades = [
@@ -176,6 +202,7 @@ def main() -> None:
         bench_commits(Path(name))
         for count in (10_000, 100_000, 1_000_000):
             bench_fifo(count)
+            bench_desk(count)
         bench_start(Path(name), 20_000)
     bench_report(100_000)
 
