@@ -32,7 +32,7 @@ svg{width:100%;height:auto;font:11px system-ui,sans-serif}svg text{fill:currentC
 .left{text-anchor:end}.grid{stroke:#8884;stroke-width:1}
 polyline{fill:none;stroke-width:1.4}
 polyline.equity{stroke:#1769aa}polyline.hold{stroke:#999}polyline.price{stroke:#777}
-polyline.fall{stroke:#b3261e}polygon.fall{fill:#b3261e22}
+polyline.fall{stroke:#b3261e}
 polyline.coins{stroke:#8a6d00}polygon.coins{fill:#8a6d0022}
 circle.buy{fill:#1b8a3a}circle.sell{fill:#b3261e}
 rect.up{fill:#1b8a3a18}rect.down{fill:#b3261e18}rect.chaos{fill:#8e24aa30}
