@@ -10,6 +10,7 @@ from pathlib import Path
 import uvloop
 
 from shared import log
+from shared.clock import Clock
 from shared.config import (
     EXIT_BROKEN,
     EXIT_CONFIG,
@@ -26,7 +27,8 @@ from shared.watchdog import Watchdog
 from sim import paper
 from sim.build import build
 from sim.engine.store import SqliteStore, StoreError
-from sim.server import PortTaken, listen, serve
+from sim.kraken.venue import Venue
+from sim.server import PortTaken, Sockets, listen, serve, told_to_stop
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,6 +82,25 @@ def _run(home: Home, config: Config) -> int:
         guests=(guest,),
         rights=demo_rights(home.data),
     )
+    with (home.log / "exchange.stalls").open("a") as stalls:
+        watchdog = Watchdog(config.time.watchdog_sec, stalls, home.run / "exchange.beat")
+        token = faults_token(home.data)
+        uvloop.run(_serve(config, venue, clock, (public, private), watchdog, token))
+        watchdog.stop()
+    store.close()
+    log.get().info("exchange_stopped")
+    return 0
+
+
+async def _serve(
+    config: Config,
+    venue: Venue,
+    clock: Clock,
+    sockets: Sockets,
+    watchdog: Watchdog,
+    token: str,
+) -> None:
+    demo, stop = config.demo, told_to_stop()
     log.get().info(
         "exchange_ready",
         public=f"ws://127.0.0.1:{demo.public_port}/v2",
@@ -92,14 +113,7 @@ def _run(home: Home, config: Config) -> int:
         orders=len(venue.exchange.open),
         trades=len(venue.exchange.trades),
     )
-    with (home.log / "exchange.stalls").open("a") as stalls:
-        watchdog = Watchdog(config.time.watchdog_sec, stalls, home.run / "exchange.beat")
-        token = faults_token(home.data)
-        uvloop.run(serve(venue, clock, public, private, watchdog, token))
-        watchdog.stop()
-    store.close()
-    log.get().info("exchange_stopped")
-    return 0
+    await serve(venue, clock, *sockets, stop, watchdog, token)
 
 
 def _run_paper(home: Home, config: Config, keys: tuple[ApiKey, ApiKey]) -> int:

@@ -7,7 +7,6 @@ the real exchange (maintenance, cancel_only, ...) is its own state, too.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable
 from typing import Final
 
@@ -25,7 +24,7 @@ from sim.engine.store import SqliteStore
 from sim.engine.values import System
 from sim.kraken.venue import Venue
 from sim.live import Live
-from sim.server import listen, serve
+from sim.server import listen, serve, told_to_stop
 
 TOLD_EACH_S: Final = 30
 STATES: Final[dict[str, System]] = {
@@ -111,9 +110,7 @@ async def run(
 
     PortTaken where its ports are, ConfigError where the account cannot be opened.
     """
-    clock, loop, stop = config.make_clock(), asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    clock, loop, stop = config.make_clock(), asyncio.get_running_loop(), told_to_stop()
     paper = Paper(config, clock)
     subscriber = Subscriber(loop, [frames.FEED_PUB], [f"{frames.WIRE}/".encode()], paper.hear)
     try:
@@ -127,7 +124,7 @@ async def run(
         log.get().info(
             "exchange_ready", pairs=list(config.symbols), orders=len(venue.exchange.open)
         )
-        await serve(venue, clock, *sockets, watchdog, token, woken)
+        await serve(venue, clock, *sockets, stop, watchdog, token, woken)
     finally:
         subscriber.close()
 

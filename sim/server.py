@@ -56,25 +56,34 @@ def listen(port: int) -> socket.socket:
     return found
 
 
+Sockets = tuple[socket.socket, socket.socket]
+"""Bound and listening: the public host's and the private host's."""
+
+
+def told_to_stop() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT. Asked for before anybody is told that we are ready."""
+    stop = asyncio.Event()
+    on_stop(asyncio.get_running_loop().call_soon_threadsafe, lambda _: stop.set())
+    return stop
+
+
 async def serve(
     venue: Venue,
     clock: Clock,
     public: socket.socket,
     private: socket.socket,
+    stop: asyncio.Event,
     watchdog: Watchdog | None = None,
     faults_token: str = "",
     woken: asyncio.Event | None = None,
 ) -> None:
-    """Run the venue on both sockets until SIGTERM or SIGINT.
+    """Run the venue on both sockets until `stop` is set.
 
     faults_token: who sends it may script faults (docs/faults.md); "" = nobody. woken: set by
     whoever has told the market something.
     """
     floor = _Floor(venue, clock, watchdog, faults_token, woken or asyncio.Event())
     servers = [_server(floor, "public"), _server(floor, "private")]
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    on_stop(loop.call_soon_threadsafe, lambda _: stop.set())
     async with asyncio.TaskGroup() as group:
         running = [
             group.create_task(server.serve(sockets=[sock]))
