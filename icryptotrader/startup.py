@@ -127,7 +127,8 @@ def _prepare(home: Home, options: Options, permit: Permit) -> Ready:
         raise NotReadyError(error.faults, EXIT_CONFIG) from None
     config = loaded.config
     market, tape, faults = find_market(config.demo.market, config.pair, config.mode)
-    ports, notes, missing = find_ports(config, is_free)
+    ports, moved, missing = find_ports(config, is_free)
+    notes = [*loaded.notes, *moved]
     faults += missing + refused_options(config, options) + strange_ledger(home, config, options)
     if faults:
         raise NotReadyError(faults, EXIT_CONFIG)

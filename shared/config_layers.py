@@ -93,6 +93,7 @@ def merge(layers: Sequence[Layer]) -> Merged:
         merged.notes.extend(told.notes)
         merged.faults.extend(_unknown(fresh, fresh.values, known))
         merged.faults.extend(_exposed(fresh))
+        merged.notes.extend(_overruled(merged, fresh, fresh.values, layers[0].name))
         _lay_over(merged, fresh, fresh.values, known)
     return merged
 
@@ -265,6 +266,24 @@ def _lay_over(
         secret = name in SECRET_KEYS and isinstance(value, str) and value != ""
         into[key] = SET_ASIDE if secret else value
         merged.origins[name] = layer.place(name)
+
+
+def _overruled(
+    merged: Merged, layer: Layer, values: dict[str, Any], base: str, at: str = ""
+) -> list[str]:
+    """What a person wrote in an earlier file and takes back in this one: easily overlooked."""
+    notes: list[str] = []
+    for key, value in values.items():
+        name = f"{at}{key}"
+        if isinstance(value, dict):
+            notes += _overruled(merged, layer, value, base, f"{name}.")
+            continue
+        before = merged.origins.get(name, base)
+        if before.partition(":")[0] == base or name in SECRET_KEYS:
+            continue
+        if value_at(merged.values, name) != value:
+            notes.append(f"{layer.place(name)}: {name} goes over what {before} says")
+    return notes
 
 
 def lay_session(merged: Merged, session: Layer) -> None:

@@ -37,6 +37,8 @@ emergency_drawdown_pct = 0.9
 price_velocity_freeze_pct = 0.5
 [regime]
 chaos_volatility_pct = 100.0
+[tax]
+pace_days = 0
 """
 
 DEMO: Final = """

@@ -96,6 +96,8 @@ def test_the_last_layer_wins_and_is_named(home: Home, tmp_path: Path) -> None:
     assert loaded.origins["grid.levels"] == f"{path}:4"
     assert loaded.origins["grid.base_reserve"] == f"{named}:3"
     assert loaded.origins["grid.post_only"].startswith("config/default.toml:")
+    # What was written and does not count is told: a forgotten user.toml over a file asked for.
+    assert loaded.notes == (f"{path}:4: grid.levels goes over what {named}:2 says",)
     shown = with_origins(loaded)
     assert f"# {path}:4" in next(r for r in shown.splitlines() if r.startswith("grid.levels = 4"))
 
