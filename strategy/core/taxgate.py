@@ -274,7 +274,7 @@ def _set_pace(memory: Memory, taxes: Taxes, today: date) -> Taxes:
     tax, desk, price = memory.config.tax, memory.desk, mid_eur(memory)
     if price is None:
         return taxes  # a rung's quantity is not known yet
-    sold, stock, safety = desk.sold(today), desk.queue(), tax.holding_safety_days
+    sold, stock, safety = desk.sold(today), desk.by_day(), tax.holding_safety_days
     lately = desk.sold(today, LATELY_DAYS) // LATELY_DAYS
     lasts = pace(stock, today, _YEAR, safety, lately, sold).days_left
     per_day: int | None = None

@@ -19,10 +19,10 @@ from strategy.core.taxdesk import PER_SAT
 from strategy.core.taxgate import look, mid_eur, paced, pending, sells
 from strategy.ledger.desk import INFINITE, Desk
 from strategy.ledger.events import euros, quantity_of
-from strategy.ledger.parts import OpenLot, day_of
+from strategy.ledger.parts import Days, OpenLot, day_of
 from strategy.ledger.plans import cliff
 from strategy.ledger.room import Stock, Unlock, near_threshold, worst_gain
-from strategy.ledger.tax import anniversary, berlin_day, free_from_wall
+from strategy.ledger.tax import anniversary, berlin_day, first_free_day, free_from_wall
 from strategy.ledger.year import ZERO, reform_warning, rules_of, settle
 
 COIN_DECIMALS: Final = 8
@@ -120,7 +120,7 @@ def tax_data(memory: Memory) -> dict[str, Any]:
     """The answer to `tax`: lots by age, unlock calendar, the year, what is at risk, and why."""
     desk, config, today = memory.desk, memory.config, berlin_day(memory.wall)
     found = facts(desk, config, memory.wall, mid_eur(memory), pending(memory))
-    so_far, opened = desk.year(found.year), desk.lots()
+    so_far, days = desk.year(found.year), desk.days()
     resting = sells(memory, memory.all_slots())
     reserved = sum(order.qty for order in resting)
     worst = worst_gain(resting, desk.front(reserved + pending(memory)), found.free) or ZERO
@@ -147,8 +147,8 @@ def tax_data(memory: Memory) -> dict[str, Any]:
         "gain_all_years": plain(
             cents(sum((y.coins + y.free for y in desk.years().values()), ZERO))
         ),
-        "lots": len(opened),
-        "cost": plain(euros(sum(lot.cost for lot in opened))),
+        "lots": sum(each.lots for each in days),
+        "cost": plain(desk.cost()),
         "total": _coins(found.total),
         "free": _coins(found.free),
         "resting_sells": _coins(reserved),
@@ -157,10 +157,11 @@ def tax_data(memory: Memory) -> dict[str, Any]:
         "pace_left": None if left is None else fixed_text(left, COIN_DECIMALS),
         "days_until_locked": taxes.lasts,
         "notes": [*found.notes, *_harvest_note(memory)],
-        "ages": ages(opened, today),
-        "unlocks": unlocks(opened, config.tax.holding_safety_days, today),
+        "ages": ages(days, today),
+        "unlocks": unlocks(days, config.tax.holding_safety_days, today),
         "oldest": [
-            _row(lot, config.tax.holding_safety_days, memory.wall) for lot in opened[:LOTS_SHOWN]
+            _row(lot, config.tax.holding_safety_days, memory.wall)
+            for lot in desk.oldest(LOTS_SHOWN)
         ],
     }
 
@@ -198,27 +199,27 @@ def _coins(units: int) -> str:
     return fixed_text(units // PER_SAT, COIN_DECIMALS)
 
 
-def ages(opened: Sequence[OpenLot], today: date) -> list[tuple[str, int, str]]:
+def ages(days: Sequence[Days], today: date) -> list[tuple[str, int, str]]:
     """Days of age, number of lots, coins."""
     sums = {name: [0, 0] for _, name in AGES}
-    for lot in opened:
-        days = (today - day_of(lot.basis.wall)).days
-        name = next(name for most, name in AGES if days < most)
-        sums[name][0] += 1
-        sums[name][1] += lot.qty
+    for each in days:
+        name = next(name for most, name in AGES if (today - each.day).days < most)
+        sums[name][0] += each.lots
+        sums[name][1] += each.qty
     return [(name, n, _coins(coins)) for name, (n, coins) in sums.items()]
 
 
-def unlocks(opened: Sequence[OpenLot], safety: int, today: date) -> list[tuple[str, str]]:
+def unlocks(days: Sequence[Days], safety: int, today: date) -> list[tuple[str, str]]:
     """Day from which coins are free, and how many; the next days first, what is free left out."""
-    found: dict[str, int] = {}
-    for lot in opened:
-        day = berlin_day(free_from_wall(lot.basis.wall, safety))
+    found: dict[date, int] = {}
+    for each in days:
+        # 28 and 29 February come free together.
+        day = first_free_day(each.day) + timedelta(days=safety)
         if day > today:
-            found[day.isoformat()] = found.get(day.isoformat(), 0) + lot.qty
+            found[day] = found.get(day, 0) + each.qty
         if len(found) > UNLOCKS_SHOWN:
             break  # Lots are in order of time, so are their days.
-    return [(day, _coins(coins)) for day, coins in found.items()][:UNLOCKS_SHOWN]
+    return [(day.isoformat(), _coins(coins)) for day, coins in found.items()][:UNLOCKS_SHOWN]
 
 
 def _row(lot: OpenLot, safety: int, now_wall: int) -> dict[str, Any]:

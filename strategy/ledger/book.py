@@ -12,7 +12,6 @@ Rule 4: foreign currency received for coins is an asset of its own with a queue 
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import datetime, time
 from decimal import Context, Decimal
@@ -33,117 +32,21 @@ from strategy.ledger.events import (
     units_of,
     with_proofs,
 )
+from strategy.ledger.fifo import Queue, QueuedLot, basis_of, opened, stretch
 from strategy.ledger.lots import LATEST
-from strategy.ledger.parts import Basis, OpenLot, Row, day_of, last_taxable_day
+from strategy.ledger.parts import Basis, Days, OpenLot, Row, day_of, last_taxable_day
 from strategy.ledger.rates import CURRENCIES, EURO, Looked, Rates
-from strategy.ledger.tax import BERLIN, free_from_wall
+from strategy.ledger.tax import BERLIN
 from strategy.ledger.year import REFORM_FROM, is_new_stock
 
 REFORM_WALL: Final = Ns(
     int(datetime.combine(REFORM_FROM, time(), BERLIN).timestamp()) * SECOND
 )  # by the German date
 _EXACT: Final = Context(prec=60)
-_HOUR: Final = 3600 * SECOND
 
 
 class BookError(Exception):
     """An event cannot be valued: one sentence, with the remedy."""
-
-
-class _Lot:
-    """A lot in its queue: `taken` of `qty` are gone. What is gone cost its cumulative share."""
-
-    __slots__ = ("basis", "cost", "qty", "taken")
-
-    def __init__(self, basis: Basis, qty: int, cost: int) -> None:
-        self.basis = basis
-        self.qty = qty
-        self.cost = cost
-        self.taken = 0
-
-
-class _Queue:
-    """The lots of one account and asset: those before `head` are gone.
-
-    total: what is left of all. ready: how many lots, gone ones included, were free at the wall
-    that was asked about last; of those `ready_left` is left.
-    """
-
-    __slots__ = ("asked", "head", "lots", "ready", "ready_left", "total")
-
-    def __init__(self) -> None:
-        self.lots: list[_Lot] = []
-        self.head = 0
-        self.total = 0
-        self.ready = 0
-        self.ready_left = 0
-        self.asked = (0, 0)
-
-    def put(self, lot: _Lot) -> None:
-        self.total += lot.qty
-        if not self.lots or _key(self.lots[-1]) <= _key(lot):
-            self.lots.append(lot)
-        else:
-            place = bisect_right(self.lots, _key(lot), lo=self.head, key=_key)
-            self.lots.insert(place, lot)
-            if place < self.ready:
-                self._ask_anew()
-
-    def take(self, qty: int) -> Iterator[tuple[_Lot | None, int, int]]:
-        """(lot, from, to) for each piece, in the lot's own units; no lot for what is not there."""
-        while qty > 0 and self.head < len(self.lots):
-            lot = self.lots[self.head]
-            first = lot.taken
-            lot.taken = min(lot.qty, first + qty)
-            gone = lot.taken - first
-            self.total -= gone
-            if self.head < self.ready:
-                self.ready_left -= gone
-            if lot.taken == lot.qty:
-                self.head += 1
-            qty -= gone
-            yield lot, first, lot.taken
-        if qty > 0:
-            yield None, 0, qty
-
-    def free(self, now_wall: Ns, safety_days: int, stop: Ns) -> int:
-        """Units at the front that are past their year; lots acquired from `stop` on never are.
-
-        Kept up from call to call: what is asked at each tick does not grow with the queue.
-        """
-        hour = now_wall // _HOUR
-        if hour < self.asked[0] or safety_days != self.asked[1]:
-            self._ask_anew()
-        self.asked = (hour, safety_days)
-        self.ready = max(self.ready, self.head)
-        while self.ready < len(self.lots):
-            lot = self.lots[self.ready]
-            if lot.basis.wall >= stop or free_from_wall(lot.basis.wall, safety_days) > now_wall:
-                break
-            self.ready_left += lot.qty - lot.taken
-            self.ready += 1
-        return self.ready_left
-
-    def _ask_anew(self) -> None:
-        self.ready, self.ready_left = self.head, 0
-
-
-def _stretch(account: str, queue: _Queue, place: int, qty: int) -> list[OpenLot]:
-    found: list[OpenLot] = []
-    while qty > 0 and place < len(queue.lots):
-        found.append(_open(account, queue.lots[place]))
-        qty -= found[-1].qty
-        place += 1
-    return found
-
-
-def _open(account: str, lot: _Lot) -> OpenLot:
-    left = lot.cost - cents_share(lot.cost, lot.taken, lot.qty)
-    return OpenLot(account, lot.basis, Units(lot.qty - lot.taken), left)
-
-
-def _key(lot: _Lot) -> tuple[int, int, str]:
-    return lot.basis.wall, lot.basis.seq, lot.basis.id
 
 
 class Book:
@@ -158,7 +61,7 @@ class Book:
         self._track = track_currencies
         self._reform = reform_enacted
         self._stop = REFORM_WALL if reform_enacted else LATEST
-        self._queues: dict[tuple[str, str], _Queue] = {}
+        self._queues: dict[tuple[str, str], Queue] = {}
 
     def feed(self, event: TaxEvent) -> None:
         """Book one event. BookError where it cannot be valued; then nothing of it was booked."""
@@ -179,36 +82,52 @@ class Book:
     def open_lots(self, account: str = "", asset: str = "") -> list[OpenLot]:
         """What is left, by account and asset in the order of first use, first to go first."""
         return [
-            _open(of, lot)
+            opened(of, lot)
             for (of, what), queue in self._queues.items()
             if account in ("", of) and asset in ("", what)
             for lot in queue.lots[queue.head :]
         ]
 
+    def oldest(self, account: str, asset: str, count: int) -> list[OpenLot]:
+        """The first open lots of a queue."""
+        queue = self._queues.get((account, asset), Queue())
+        return [opened(account, lot) for lot in queue.lots[queue.head : queue.head + count]]
+
+    def days(self, account: str, asset: str) -> Iterator[Days]:
+        """The open lots of a queue by the German day of their acquisition, oldest first."""
+        return self._queues.get((account, asset), Queue()).days()
+
+    def cost(self, account: str, asset: str) -> int:
+        """What is left of a queue cost, euro cents."""
+        return self._queues.get((account, asset), Queue()).cost
+
     def front(self, account: str, asset: str, qty: int) -> list[OpenLot]:
         """The first open lots of a queue, as many as it takes to hold `qty`."""
-        queue = self._queues.get((account, asset), _Queue())
-        return _stretch(account, queue, queue.head, qty)
+        queue = self._queues.get((account, asset), Queue())
+        return stretch(account, queue, queue.head, qty)
 
     def total(self, account: str, asset: str) -> int:
         """Units held, as far as the book knows."""
-        return self._queues.get((account, asset), _Queue()).total
+        return self._queues.get((account, asset), Queue()).total
 
     def free(self, account: str, asset: str, now_wall: Ns, safety_days: int) -> int:
         """Units at the front of a queue that may be sold free of tax at a moment.
 
         Under the reform, once enacted, coins acquired from its day on never are.
         """
-        queue = self._queues.get((account, asset), _Queue())
+        queue = self._queues.get((account, asset), Queue())
         return queue.free(now_wall, safety_days, self._stop)
 
     def locked(self, account: str, asset: str, qty: int) -> list[OpenLot]:
         """The lots behind what `free` counted last, as many as it takes to hold `qty`."""
-        queue = self._queues.get((account, asset), _Queue())
-        return _stretch(account, queue, max(queue.ready, queue.head), qty)
+        queue = self._queues.get((account, asset), Queue())
+        return stretch(account, queue, max(queue.ready, queue.head), qty)
 
-    def _queue(self, event: TaxEvent) -> _Queue:
-        return self._queues.setdefault((event.account, event.asset), _Queue())
+    def _queue(self, event: TaxEvent) -> Queue:
+        found = self._queues.get((event.account, event.asset))
+        if found is None:
+            found = self._queues[event.account, event.asset] = Queue()
+        return found
 
     def _is_kept(self, asset: str) -> bool:
         return asset != EURO and (self._track or asset not in CURRENCIES)
@@ -222,8 +141,11 @@ class Book:
         gross = euro_cents(event.gross, rate.value)
         in_coins, in_money, fees = self._fees(event, rate)
         if event.side is Side.BUY:
+            if event.currency == EURO:
+                self._buy(event, event.qty - in_coins, gross + fees)
+                return
             money = _EXACT.add(event.gross, in_money)
-            self._put(_basis(event, event.asset, event.qty - in_coins, money, rate), gross + fees)
+            self._put(basis_of(event, event.asset, event.qty - in_coins, money, rate), gross + fees)
             self._spend(event, rate, money, gross + euro_cents(in_money, rate.value))
             return
         # Coins kept as a fee: a disposal at the sale's price, and Werbungskosten of the same
@@ -237,9 +159,14 @@ class Book:
         if event.currency in CURRENCIES and self._track:
             got = _EXACT.subtract(event.gross, in_money)
             self._put(
-                _basis(event, event.currency, units_of(got), got, rate),
+                basis_of(event, event.currency, units_of(got), got, rate),
                 gross - euro_cents(in_money, rate.value),
             )
+
+    def _buy(self, event: Exchanged, qty: int, cost: int) -> None:
+        """A purchase in euros: most lots are, and where one comes from is seldom asked."""
+        if qty > 0:
+            self._queue(event).put(QueuedLot(event.wall, event.seq, event.id, qty, cost, event))
 
     def _fees(self, event: Exchanged, rate: Looked) -> tuple[int, Decimal, int]:
         """Fee in units of the asset, in the trade's currency, and all money fees in euro cents."""
@@ -269,23 +196,19 @@ class Book:
     ) -> None:
         """Take `qty` from the queue; proceeds and Werbungskosten go along by quantity (Rn. 57)."""
         what = asset or event.asset
-        queue = self._queues.setdefault((event.account, what), _Queue())
+        queue = self._queues.setdefault((event.account, what), Queue())
         currency_leg, done = what in CURRENCIES, 0
         sold_on = day_of(event.wall)
-        for lot, first, last in queue.take(qty):
-            to = done + last - first
+        for lot, piece, paid in queue.take(qty):
+            to = done + piece
             share = cents_share(proceeds, to, qty) - cents_share(proceeds, done, qty)
-            cost = 0
-            if lot is not None:
-                cost = cents_share(lot.cost, last, lot.qty) - cents_share(lot.cost, first, lot.qty)
-            elif currency_leg:
-                # Money of unknown origin: neither gain nor loss can be claimed of it.
-                cost = share
+            # Money of unknown origin: neither gain nor loss can be claimed of it.
+            cost = share if lot is None and currency_leg else paid
             if lot is None:
                 self.notes.append(
-                    f"{label}: no acquisition is known of {quantity_of(last - first)} {what}"
+                    f"{label}: no acquisition is known of {quantity_of(piece)} {what}"
                 )
-            new_stock = self._reform and lot is not None and is_new_stock(day_of(lot.basis.wall))
+            new_stock = self._reform and lot is not None and is_new_stock(day_of(lot.wall))
             self.rows.append(
                 Row(
                     label=label,
@@ -293,13 +216,13 @@ class Book:
                     rate=rate,
                     basis=None if lot is None else lot.basis,
                     asset=what,
-                    qty=Units(last - first),
+                    qty=Units(piece),
                     money=(money, done, to, qty),
                     proceeds=share,
                     cost=cost,
                     costs=cents_share(costs, to, qty) - cents_share(costs, done, qty),
                     # § 23 (1) s. 1 Nr. 2 EStG: "not more than one year", by the calendar.
-                    taxable=lot is None or new_stock or sold_on <= last_taxable_day(lot.basis.wall),
+                    taxable=lot is None or new_stock or sold_on <= last_taxable_day(lot.wall),
                     currency_leg=currency_leg,
                     new_stock=new_stock,
                 )
@@ -318,14 +241,12 @@ class Book:
         if not self._is_kept(event.asset):
             return
         queue = self._queue(event)
-        target = self._queues.setdefault((event.to, event.asset), _Queue())
-        for lot, first, last in list(queue.take(event.qty)):
+        target = self._queues.setdefault((event.to, event.asset), Queue())
+        for lot, piece, cost in list(queue.take(event.qty)):
             if lot is None:
-                self._put(self._unknown(event, last - first), 0)
+                self._put(self._unknown(event, piece), 0)
                 continue
-            cost = cents_share(lot.cost, last, lot.qty) - cents_share(lot.cost, first, lot.qty)
-            moved = _Lot(lot.basis, last - first, cost)
-            target.put(moved)
+            target.put(QueuedLot(lot.wall, lot.seq, lot.id, piece, cost, lot.basis))
         for _ in queue.take(event.network_fee):
             # Not settled; default: no disposal, not deductible, its cost leaves with it (TAX.md 4).
             pass
@@ -365,8 +286,8 @@ class Book:
 
     def _put(self, basis: Basis, cost: int) -> None:
         if basis.qty > 0:
-            queue = self._queues.setdefault((basis.account, basis.asset), _Queue())
-            queue.put(_Lot(basis, basis.qty, cost))
+            queue = self._queues.setdefault((basis.account, basis.asset), Queue())
+            queue.put(QueuedLot(basis.wall, basis.seq, basis.id, basis.qty, cost, basis))
 
     def _rate(self, currency: str, wall: Ns, name: str) -> Looked:
         found = self._rates.look_up(currency, day_of(wall))
@@ -391,12 +312,3 @@ def keep(
     for event in with_proofs(events):
         book.feed(event)
     return book
-
-
-def _basis(event: Exchanged, asset: str, qty: int, money: Decimal, rate: Looked) -> Basis:
-    # Money that coins were sold for bears the sale's id behind its own name.
-    name = f"{asset}:{event.id}" if asset in CURRENCIES else event.id
-    return Basis(
-        name, event.account, asset, event.wall, event.seq, Units(qty), event.currency, money, rate,
-        Origin.PURCHASE, False, event.manual,
-    )  # fmt: skip

@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from shared.units import SECOND, Ns
 from strategy.ledger.book import Book, BookError, keep
-from strategy.ledger.events import KRAKEN, Arrived, TaxEvent, Units, euros
-from strategy.ledger.parts import OpenLot, Row, day_of
+from strategy.ledger.events import KRAKEN, Arrived, TaxEvent, Units, euros, key_of
+from strategy.ledger.parts import Days, OpenLot, Row, day_of
 from strategy.ledger.rates import EURO, Rate, Rates
 from strategy.ledger.room import (
     Resting,
@@ -122,8 +122,8 @@ class Desk:
         """Grows with whatever is heard or learnt: what was found out before may be old."""
         self._rates = rates
         self._events = {event.id: event for event in events}
-        heard = [(event.wall, event.seq, event.id) for event in self._events.values()]
-        self._newest = max(heard, default=(Ns(0), 0, ""))
+        newest = max(self._events.values(), key=key_of, default=None)
+        self._newest = (Ns(0), 0, "") if newest is None else key_of(newest)
         self._book: Book | None = None
         self._valued = True
         self._counted = 0
@@ -139,7 +139,7 @@ class Desk:
             return
         self.version += 1
         self._events[event.id] = event
-        key = (event.wall, event.seq, event.id)
+        key = key_of(event)
         if self._book is None or key < self._newest or isinstance(event, Arrived):
             self._forget()
         else:
@@ -188,6 +188,22 @@ class Desk:
     def queue(self, today: date = date.min) -> list[Stock]:
         """The whole queue, first to be sold first; grows with the number of lots."""
         return stock_of(self.lots(), today)
+
+    def days(self) -> list[Days]:
+        """The open lots by the German day of their acquisition; grows with the days alone."""
+        return list(self._kept().days(KRAKEN, self.settings.coin))
+
+    def by_day(self) -> list[Stock]:
+        """The queue with one lot for each day and no cost: for questions of when, not of gain."""
+        return [Stock("", each.qty, each.day) for each in self.days()]
+
+    def oldest(self, count: int) -> list[OpenLot]:
+        """The first open lots, first to be sold first."""
+        return self._kept().oldest(KRAKEN, self.settings.coin, count)
+
+    def cost(self) -> Decimal:
+        """What is left of the coins cost, EUR."""
+        return euros(self._kept().cost(KRAKEN, self.settings.coin))
 
     def front(self, reach: int) -> list[Stock]:
         """The first lots of the queue, as many as it takes to hold `reach`."""

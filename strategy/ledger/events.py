@@ -28,7 +28,7 @@ _EXACT: Final = Context(prec=60)
 _PER_SAT: Final = 10 ** (UNITS_DECIMALS - SATS_DECIMALS)
 
 
-class Exchanged(Struct, frozen=True, tag="exchanged"):
+class Exchanged(Struct, frozen=True, gc=False, tag="exchanged"):
     """A fill: `qty` of an asset against `gross` of a currency; fees in the assets charged.
 
     id: unique for ever (Kraken's trade id). seq: orders what happened at one moment.
@@ -48,7 +48,7 @@ class Exchanged(Struct, frozen=True, tag="exchanged"):
     manual: bool = False
 
 
-class Moved(Struct, frozen=True, tag="moved"):
+class Moved(Struct, frozen=True, gc=False, tag="moved"):
     """Coins went from one own wallet to another: no disposal, date and cost go along (Rn. 54)."""
 
     id: str
@@ -68,7 +68,7 @@ class Origin(enum.StrEnum):
     REWARD = "reward"  # staking, earn, airdrop: other income (§ 22 Nr. 3 EStG), to be looked at
 
 
-class Arrived(Struct, frozen=True, tag="arrived"):
+class Arrived(Struct, frozen=True, gc=False, tag="arrived"):
     """An asset came into an account otherwise than by a trade.
 
     acquired: when it was first bought, None if not known: then the arrival counts. cost_eur: what
@@ -89,7 +89,7 @@ class Arrived(Struct, frozen=True, tag="arrived"):
     manual: bool = False
 
 
-class Departed(Struct, frozen=True, tag="departed"):
+class Departed(Struct, frozen=True, gc=False, tag="departed"):
     """An asset left an account for a wallet we keep no book of; the oldest lots leave."""
 
     id: str
@@ -105,9 +105,14 @@ class Departed(Struct, frozen=True, tag="departed"):
 TaxEvent = Exchanged | Moved | Arrived | Departed
 
 
+def key_of(event: TaxEvent) -> tuple[Ns, int, str]:
+    """What stands in order: time, then number, then id."""
+    return event.wall, event.seq, event.id
+
+
 def in_order(events: Iterable[TaxEvent]) -> list[TaxEvent]:
-    """Sorted by time, then number, then id: in whatever order they were heard."""
-    return sorted(events, key=lambda event: (event.wall, event.seq, event.id))
+    """Sorted: in whatever order they were heard."""
+    return sorted(events, key=key_of)
 
 
 def with_proofs(events: Iterable[TaxEvent]) -> list[TaxEvent]:
@@ -117,6 +122,8 @@ def with_proofs(events: Iterable[TaxEvent]) -> list[TaxEvent]:
     deposit's quantity is cut off, so that no coin is made.
     """
     heard = in_order(events)
+    if not any(isinstance(event, Arrived) and event.proves for event in heard):
+        return heard
     deposits = {
         event.id: event for event in heard if isinstance(event, Arrived) and not event.proves
     }

@@ -21,7 +21,7 @@ from strategy.ledger.tax import anniversary, berlin_day
 _HOUR: Final = 3600 * SECOND
 
 
-class Basis(Struct, frozen=True):
+class Basis(Struct, frozen=True, gc=False):
     """Where a lot comes from.
 
     id: the acquisition's. qty: how much it brought. money: what that cost in `currency`, fees in
@@ -42,7 +42,7 @@ class Basis(Struct, frozen=True):
     manual: bool
 
 
-class OpenLot(Struct, frozen=True):
+class OpenLot(Struct, frozen=True, gc=False):
     """What is left of a lot, and where: quantity and cost in euro cents."""
 
     account: str
@@ -51,7 +51,15 @@ class OpenLot(Struct, frozen=True):
     cost: int
 
 
-class Row(Struct, frozen=True):
+class Days(Struct, frozen=True):
+    """Open lots acquired on one German day: how many, and what is left of them."""
+
+    day: date
+    lots: int
+    qty: Units
+
+
+class Row(Struct, frozen=True, gc=False):
     """The piece of one lot that one fill disposed of; money in euro cents.
 
     label: the fill's id, with "#fee" for coins kept as a fee, "#USD" for money spent. basis: None

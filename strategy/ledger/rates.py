@@ -70,7 +70,7 @@ class Newest(Struct, frozen=True):
     value: Decimal
 
 
-class Looked(Struct, frozen=True):
+class Looked(Struct, frozen=True, gc=False):
     """A rate for a trade. provisional: the day's own rate should exist and is not known yet."""
 
     day: date
@@ -105,7 +105,7 @@ class Rates:
     def look_up(self, currency: str, day: date) -> Looked | None:
         """The rate for a trade of this German day; None if nothing within ten days is known."""
         if currency == EURO:
-            return Looked(day, EURO_ITSELF, False)
+            return _euro_on(day)
         due = published_day(day)
         provisional = False
         for back in range(_LONGEST_CLOSE + 1):
@@ -119,6 +119,11 @@ class Rates:
     def newest(self, currency: str) -> date | None:
         """The last day of which a rate is known."""
         return max((day for known, day in self._known if known == currency), default=None)
+
+
+@lru_cache(maxsize=4096)
+def _euro_on(day: date) -> Looked:
+    return Looked(day, EURO_ITSELF, False)
 
 
 # The calendar.
@@ -183,7 +188,7 @@ def parse(data: bytes, wanted: tuple[str, ...] = ("USD",)) -> list[Rate]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RatesError("the file is neither text nor a zip archive") from error
-    rows = _from_xml(text) if text.lstrip().startswith("<") else _from_csv(text)
+    rows = _from_xml(text) if text.lstrip().startswith("<") else _from_csv(text, wanted)
     found = sorted(
         Rate(day, currency, value)
         for day, currency, value in rows
@@ -232,7 +237,7 @@ def _unzipped(data: bytes) -> bytes:
         raise RatesError(f"the archive cannot be unpacked: {error}") from error
 
 
-def _from_csv(text: str) -> Iterator[Row]:
+def _from_csv(text: str, wanted: tuple[str, ...]) -> Iterator[Row]:
     try:
         table = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
         names = [(name or "").strip() for name in table.fieldnames or ()]
@@ -240,11 +245,11 @@ def _from_csv(text: str) -> Iterator[Row]:
         if "TIME_PERIOD" in names and "OBS_VALUE" in names:
             yield from _from_sdmx(table)
         elif "Date" in names:
+            columns = [name for name in wanted if name in names]
             for row in table:
                 day = _day(row["Date"] or "")
-                for name in names:
-                    if re.fullmatch(r"[A-Z]{3}", name):
-                        yield day, name, _value(row[name] or "")
+                for name in columns:
+                    yield day, name, _value(row[name] or "")
         else:
             raise RatesError("no column Date, and no TIME_PERIOD with OBS_VALUE")
     except csv.Error as error:

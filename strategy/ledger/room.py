@@ -26,7 +26,7 @@ _COIN: Final = 10**UNITS_DECIMALS
 _FINE: Final = Decimal("1e-12")
 
 
-class Stock(Struct, frozen=True):
+class Stock(Struct, frozen=True, gc=False):
     """An open lot as the gate sees it. acquired: its German day; cost: EUR, for all of `qty`.
 
     doubted: its year ends about now, so a loss of it may not count any more, a gain still may.

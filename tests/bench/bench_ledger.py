@@ -168,9 +168,10 @@ def bench_desk(count: int) -> None:
         desk.free(wall)
         desk.gate(wall, 10**9)
         took.append((time.perf_counter_ns() - begin) / 1000)
+    viewed, _ = quantiles(lambda _: (desk.days(), desk.oldest(60), desk.cost()), 20)
     print(
         f"desk of {count:>9,} lots: built in {built:.1f} s, a sale heard and the gate asked "
-        f"p50 {statistics.median(took):.1f} us"
+        f"p50 {statistics.median(took):.1f} us, what a view asks {viewed / 1000:.2f} ms"
     )
 
 

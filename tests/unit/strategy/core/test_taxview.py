@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from shared.clock import perf
-from shared.units import DAY, Ns, Side, Ticks
+from shared.units import DAY, Ns, Side, Ticks, fixed_text
 from strategy.core.memory import Memory
 from strategy.core.slots import State
-from strategy.core.taxview import LOTS_SHOWN, UNLOCKS_SHOWN, ages, in_short, tax_data, unlocks
+from strategy.core.taxdesk import PER_SAT
+from strategy.core.taxview import LOTS_SHOWN, UNLOCKS_SHOWN, in_short, tax_data, unlocks
+from strategy.ledger.events import euros
 from strategy.ledger.lots import Lots
+from strategy.ledger.tax import berlin_day, free_from_wall
 from tests.unit.strategy.core.build import MID, WALL, make_fill, make_slot
 from tests.unit.strategy.core.test_gate import put
 from tests.unit.strategy.core.test_taxgate import bought, of
@@ -91,9 +93,33 @@ def test_five_thousand_lots_make_a_short_answer_in_a_moment() -> None:
     assert found["unlocks"] == sorted(found["unlocks"])
     assert len(found["oldest"]) == LOTS_SHOWN
     assert min(took) < 500_000_000, "ns; a tick of the strategy waits for it"
-    opened = memory.desk.lots()
-    assert sum(n for _, n, _ in ages(opened, date(2026, 9, 21))) == 5000
-    assert unlocks(opened, 4, date(2026, 9, 21))[0][0] > "2026-09-21"
+
+
+def test_what_is_told_by_day_is_what_the_lots_say_one_by_one() -> None:
+    """Over the turn of a leap February too, with a lot that is partly sold."""
+    lots = bought(*((1200 - n, 10**5 + n, MID + n) for n in range(1100)))
+    sold(lots, 50, MID, 7 * 10**6 + 123, 5000)
+    memory = of(lots)
+    found, opened = seen(memory), memory.desk.lots()
+    assert found["lots"] == len(opened) < 1100
+    assert found["cost"] == str(euros(sum(lot.cost for lot in opened)))
+    today = berlin_day(memory.wall)
+    for name, youngest, oldest in (("0-29", 0, 30), ("180-329", 180, 330), ("330+", 330, 10**6)):
+        each = [
+            lot.qty
+            for lot in opened
+            if youngest <= (today - berlin_day(lot.basis.wall)).days < oldest
+        ]
+        told = next(row for row in found["ages"] if row[0] == name)
+        assert told[1:] == (len(each), fixed_text(sum(each) // PER_SAT, 8))
+    by_day: dict[str, int] = {}
+    for lot in opened:
+        day = berlin_day(free_from_wall(lot.basis.wall, 4))
+        if day > today:
+            by_day[day.isoformat()] = by_day.get(day.isoformat(), 0) + lot.qty
+    listed = unlocks(memory.desk.days(), 4, today)
+    first = list(by_day.items())[:UNLOCKS_SHOWN]
+    assert listed == [(day, fixed_text(qty // PER_SAT, 8)) for day, qty in first]
 
 
 def test_a_new_year_begins_with_all_its_room() -> None:
