@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Final, NewType
 
 from msgspec import Struct
@@ -92,17 +93,21 @@ def float_price(pair: Pair, ticks: float) -> float:
     return float(ticks) / float(10**pair.price_decimals)
 
 
+@lru_cache(maxsize=16_384)
 def fixed_text(units: int, decimals: int) -> str:
     """A count of 10 ** -decimals as fixed-point text, always with a decimal point.
 
     Kraken refuses numbers as strings and its error text asks for a `number_float`;
     exponent forms are not confirmed (KRAKEN.md 9.14), so there is always a point and never an e.
     """
-    sign, units = ("-", -units) if units < 0 else ("", units)
+    if units < 0:
+        return f"-{fixed_text(-units, decimals)}"
     if decimals == 0:
-        return f"{sign}{units}.0"
-    whole, part = divmod(units, 10**decimals)
-    return f"{sign}{whole}.{part:0{decimals}d}"
+        return f"{units}.0"
+    digits = str(units)
+    if len(digits) <= decimals:
+        digits = digits.zfill(decimals + 1)
+    return f"{digits[:-decimals]}.{digits[-decimals:]}"
 
 
 def price_text(pair: Pair, ticks: int) -> str:

@@ -160,8 +160,9 @@ class Wires:
         return self._mail[0][0] if self._mail else None
 
     def deliver_due(self) -> None:
-        while self._mail and self._mail[0][0] <= self.now:
-            heapq.heappop(self._mail)[2]()
+        mail, now = self._mail, self.now
+        while mail and mail[0][0] <= now:
+            heapq.heappop(mail)[2]()
 
     def note(self, what: bytes) -> None:
         """Something that passed, for the hash of the run."""

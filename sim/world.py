@@ -66,15 +66,18 @@ class World:
         fate: Fate | None = None,
         switches: Switches = DEFAULT_SWITCHES,
         tier: str = "pro",
+        watched: bool = True,
     ) -> None:
         """begin, wall: the same moment in boot time and in wall time.
 
         source: the configured pair's market, where the configuration does not say it.
         fate: what fails; nothing, where it is not given. tier: of the account's rate limits.
+        watched: whether the strategy makes its view for people, twice a second at the most.
         """
         self.config = config
         self.now = begin
         self._wall_lead = Ns(wall - begin)
+        self._watched = watched
         self._key = ApiKey("world", "c2ltdWxhdGVk")
         self.venue = build(
             *(config, self._key, begin, wall),
@@ -104,6 +107,7 @@ class World:
         self.on_frame: Callable[[Ns, bytes, frames.Frame], None] | None = None
         # A Machine's wake_at changes only when it is stepped: asked once for each step.
         self._venue_due: int = begin
+        self._venue_turns = -1
         self._feed_due: int = begin
         self._trader_due: int = begin
         self._count = 0
@@ -132,7 +136,7 @@ class World:
         intents = tuple(self.ledger.intents.values())
         coin = self.config.pair.partition("/")[0]
         start = Start(self.now, wall, stamp, intents, dict(facts), len(self.ledger.fills))
-        core = Core(Memory(self.config, start, self.ledger.lots(coin)))
+        core = Core(Memory(self.config, start, self.ledger.lots(coin)), watched=self._watched)
         signer = make_signer(self._key.key, self._key.secret)
         nonce = int(facts.get(NONCE_FACT, "0"))
         session = PrivateSession(line_mail.settings_of(self.config), signer, nonce)
@@ -175,11 +179,11 @@ class World:
 
     # Time.
 
-    def run(self, duration: int, until: Callable[[], bool] = lambda: False) -> None:
+    def run(self, duration: int, until: Callable[[], bool] | None = None) -> None:
         """Let `duration` ns pass, or less where `until()` becomes true."""
         end = self.now + duration
         turns = 0
-        while not until():
+        while until is None or not until():
             at = self._next_moment()
             if at > end:
                 self._pass(Ns(end))
@@ -193,20 +197,29 @@ class World:
 
     def _pass(self, now: Ns) -> None:
         self.now = self.wires.now = now
-        self.wires.wall = self.wall
+        self.wires.wall = Ns(now + self._wall_lead)
 
     def _next_moment(self) -> int:
-        at: int = self.venue.wake_at()
-        self._venue_due = at
+        venue = self.venue
+        if venue.turns != self._venue_turns:
+            # Asked again only where something of it has moved.
+            self._venue_due, self._venue_turns = venue.wake_at(), venue.turns
+        at = self._venue_due
         mail = self.wires.next_at()
         if mail is not None and mail < at:
             at = mail
         if self.feed is not None:
             due: int = self.now if self._feed_inbox else self._feed_due
-            at = min(at, max(due, self.frozen.get("feed", 0)) if self.frozen else due)
+            if self.frozen:
+                due = max(due, self.frozen.get("feed", 0))
+            if due < at:
+                at = due
         if self.trader is not None:
             due = self.now if self._trader_inbox else self._trader_due
-            at = min(at, max(due, self.frozen.get("trader", 0)) if self.frozen else due)
+            if self.frozen:
+                due = max(due, self.frozen.get("trader", 0))
+            if due < at:
+                at = due
         return at
 
     def _turn(self) -> None:

@@ -7,7 +7,7 @@ Live, on paper, in the simulator and in a replay it is this one object that runs
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, get_args
 
 from msgspec import Struct
 
@@ -38,6 +38,14 @@ NONCE_FACT: Final = "nonce"
 
 LineMail = LineOpened | LineClosed | Text | RestDone | RestFailed | Chance
 LineWork = OpenLine | CloseLine | SendText | RestCall | Note | Fatal
+
+# A Union is slow to ask, and each item of each step is asked: these are its classes.
+_LINE_MAIL: Final = frozenset(get_args(LineMail))
+_SESSION_MAIL: Final = _LINE_MAIL | {Clock}
+_LINE_WORK: Final = frozenset(get_args(LineWork))
+_EVENTS: Final = frozenset(get_args(Event))
+_ENTRIES: Final = frozenset(get_args(Entry | Imported))
+_COMMANDS: Final = frozenset(get_args(Command))
 
 
 class Commit(Struct, frozen=True):
@@ -70,8 +78,8 @@ class Trader:
         self._keep_nonce_at = Ns(core.memory.now + MINUTE)
 
     def step(self, now: Ns, inbox: Sequence[In]) -> list[Out]:
-        mail = [item for item in inbox if isinstance(item, LineMail | Clock)]
-        told: list[CoreIn] = [item for item in inbox if not isinstance(item, LineMail)]
+        mail: list[Any] = [item for item in inbox if type(item) in _SESSION_MAIL]
+        told: list[Any] = [item for item in inbox if type(item) not in _LINE_MAIL]
         events, work = _part(self.session.step(now, mail))
         told += [*self._unheard, *events]
         self._unheard = []
@@ -80,15 +88,19 @@ class Trader:
         decided = self.core.step(now, told)
         if self._recorder is not None:
             self._recorder.did(now, decided)
-        entries = tuple(item for item in decided if isinstance(item, Entry | Imported))
-        entries += self._nonce_fact(now, any(isinstance(item, Stopped) for item in decided))
-        commands = [item for item in decided if isinstance(item, Command)]
-        others = [item for item in decided if not isinstance(item, Entry | Imported | Command)]
+        entries: list[Any] = []
+        commands: list[Any] = []
+        others: list[Any] = []
+        for item in decided:
+            kind = type(item)
+            into = entries if kind in _ENTRIES else commands if kind in _COMMANDS else others
+            into.append(item)
+        entries += self._nonce_fact(now, any(isinstance(item, Stopped) for item in others))
         if commands:
             # What the session answers at once (a command it cannot send) is heard next step.
             self._unheard, more = _part(self.session.step(now, commands))
             work += more
-        out: list[Out] = [Commit(entries)] if entries else []
+        out: list[Out] = [Commit(tuple(entries))] if entries else []
         return [*out, *work, *others]
 
     def _nonce_fact(self, now: Ns, ending: bool) -> tuple[Entry, ...]:
@@ -108,12 +120,13 @@ class Trader:
 
 def _part(outbox: Sequence[object]) -> tuple[list[Event], list[LineWork]]:
     """The session's outbox: what the core shall hear, and what the shell shall do."""
-    events: list[Event] = []
-    work: list[LineWork] = []
+    events: list[Any] = []
+    work: list[Any] = []
     for item in outbox:
-        if isinstance(item, LineWork):
+        kind = type(item)
+        if kind in _LINE_WORK:
             work.append(item)
         else:
-            assert isinstance(item, Event), item
+            assert kind in _EVENTS, item
             events.append(item)
     return events, work

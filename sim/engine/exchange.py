@@ -184,7 +184,9 @@ class Exchange:
 
     def forget_changes(self) -> None:
         """All changes have been written down, or nobody wants them."""
-        self.desk.changes = Changes()
+        found = self.desk.changes
+        if found.orders or found.trades or found.state:
+            self.desk.changes = Changes()
         self.account.new_rows.clear()
         self.account.dirty.clear()
 
@@ -203,13 +205,14 @@ class Exchange:
 
     def wake_at(self) -> tuple[int | None, Ns | None]:
         """When something happens next: in market time, and by the wall."""
-        positions = [_next_of(market) for market in self.markets.values()]
+        position = min(map(_next_of, self.markets.values()), default=None)
         if self.system == "maintenance":
-            return min(positions, default=None), None
-        walls = [order.expire_wall for order in self.desk.expiring.values()]
-        if self.switch_wall:
-            walls.append(self.switch_wall)
-        return min(positions, default=None), min(walls, default=None)
+            return position, None
+        wall = self.switch_wall or None
+        if self.desk.expiring:
+            first = min(order.expire_wall for order in self.desk.expiring.values())
+            wall = first if wall is None else min(first, wall)
+        return position, wall
 
     def _run_markets(self, position: int, wall: Ns) -> None:
         for market in self.markets.values():

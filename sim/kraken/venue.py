@@ -45,6 +45,7 @@ _BEAT_NS: Final = SECOND
 _IDLE_NS: Final = 60 * SECOND
 _SAVE_NS: Final = SECOND
 _HEARTBEAT: Final = '{"channel":"heartbeat"}'
+_OF_THE_ACCOUNT: Final = frozenset({Exec, LedgerRow})
 
 
 class Store(Protocol):
@@ -62,6 +63,11 @@ class Line(Struct):
     number: int  # the connection_id that the status frame tells
     heard_at: Ns
     beat_at: Ns
+
+
+def _due_of(line: Line) -> int:
+    """When a line is owed a heartbeat or, without any subscription, is closed."""
+    return line.beat_at or line.heard_at + _IDLE_NS
 
 
 class Venue:
@@ -97,6 +103,7 @@ class Venue:
         self._due: deque[tuple[Ns, int, str]] = deque()  # of private lines, by latency
         self._out: list[tuple[int, str]] = []
         self._save_at = now
+        self.turns = 0  # counts what may have moved `wake_at`
         tokens = Tokens(key.secret)
         self._public = PublicFace(exchange, self._send)
         self._private = PrivateFace(exchange, tokens, self._send)
@@ -114,6 +121,7 @@ class Venue:
     def connect(self, host: Host, now: Ns, wall: Ns) -> int:
         """A client has connected; its number."""
         self._now = now
+        self.turns += 1
         self._count += 1
         number = (mix(self._count) << 32 | mix(self._count ^ 0x5BD1E995) | 1 << 63) & (2**64 - 1)
         self._lines[self._count] = Line(host, number, now, Ns(0))
@@ -133,6 +141,7 @@ class Venue:
     def disconnect(self, conn: int) -> None:
         """A client is gone. Its orders stay: a line that drops cancels nothing."""
         if self._lines.pop(conn, None) is not None:
+            self.turns += 1
             self._public.drop(conn)
             self._private.drop(conn)
 
@@ -181,15 +190,17 @@ class Venue:
         """Let time pass up to now."""
         self._now = now
         self._wall_lead = wall - now
+        self.turns += 1
         self.exchange.advance(self.position(now), wall)
         self._publish(self._commit(now), wall)
-        for conn, line in list(self._lines.items()):
+        late = [conn for conn, line in self._lines.items() if now >= _due_of(line)]
+        for conn in late:
+            line = self._lines[conn]
             if line.beat_at:
-                if now >= line.beat_at:
-                    self._send(conn, _HEARTBEAT)
-                    # Unconditional and on its own grid; what a stall missed is not made up.
-                    line.beat_at = Ns(max(line.beat_at + _BEAT_NS, now))
-            elif now - line.heard_at >= _IDLE_NS:
+                self._send(conn, _HEARTBEAT)
+                # Unconditional and on its own grid; what a stall missed is not made up.
+                line.beat_at = Ns(max(line.beat_at + _BEAT_NS, now))
+            else:
                 self._send(conn, HANG_UP)
                 self.disconnect(conn)
 
@@ -204,22 +215,25 @@ class Venue:
         while self._due and self._due[0][0] <= self._now:
             _, conn, text = self._due.popleft()
             self._out.append((conn, text))
+            self.turns += 1
+        if not self._out:
+            return []
         found, self._out = self._out, []
         return found
 
     def wake_at(self) -> Ns:
         """The moment at which something happens by itself."""
         position, wall = self.exchange.wake_at()
-        moments = [self._save_at] if self._store is not None else []
+        moments: list[int] = [self._save_at] if self._store is not None else []
         if position is not None:
-            moments.append(Ns(position - self._position + self._begin))
+            moments.append(position - self._position + self._begin)
         if wall is not None:
             # The wall keeps pace with now; how far apart they are was said at the last step.
-            moments.append(Ns(wall - self._wall_lead))
+            moments.append(wall - self._wall_lead)
         if self._due:
             moments.append(self._due[0][0])
-        moments += [line.beat_at or Ns(line.heard_at + _IDLE_NS) for line in self._lines.values()]
-        return min(moments, default=Ns(self._now + SECOND))
+        moments += map(_due_of, self._lines.values())
+        return Ns(min(moments, default=self._now + SECOND))
 
     def close(self, now: Ns) -> None:
         """Write down where the market stands."""
@@ -264,9 +278,9 @@ class Venue:
         if not events:
             return
         self._public.publish(events, wall)
-        if any(isinstance(event, Exec | LedgerRow) for event in events):
+        if any(type(event) in _OF_THE_ACCOUNT for event in events):
             self._private.publish(events, wall)
-        if any(isinstance(event, SystemChanged) for event in events):
+        if any(type(event) is SystemChanged for event in events):
             for conn, line in self._lines.items():
                 self._send(conn, self._status(line.number))
 

@@ -225,12 +225,14 @@ class Letters:
     def _check_call(self, now: Ns, job: int, request: Request, halted: str) -> None:
         """What goes by REST, held against the same rules; and one more where it binds money."""
         name = request.path.rpartition("/")[2]
+        method = REST_METHODS.get(name, b"")
+        if not method and name != "CancelAllOrdersAfter":
+            return
         fields = dict(parse_qsl(request.body.decode()))
         if name == "CancelAllOrdersAfter":
             self._rest_arms[job] = int(fields["timeout"]), now
             if fields["timeout"] == "0":
                 self._covered_until = Ns(0)
-        method = REST_METHODS.get(name, b"")
         cl_ord_id = fields.get("cl_ord_id", "")
         if not method or not cl_ord_id:
             return

@@ -53,7 +53,9 @@ class Chores:
 
     def due(self, now: Ns) -> list[Errand]:
         """What to ask now; each is due again only when it was answered or has failed."""
-        errands = []
+        errands: list[Errand] = []
+        if now < min(self._due.values()):
+            return errands
         for purpose in EVERY:
             if now >= self._due[purpose] and (purpose not in BY_NAME or self._keys):
                 self._due[purpose] = NEVER

@@ -98,6 +98,11 @@ class Desk:
             queue.insert(0 if errand.purpose is Purpose.CANCEL_ALL else len(queue), errand)
         return True
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether a call waits for its turn."""
+        return bool(self._urgent or self._queue)
+
     def take(self, now: Ns, wall: Ns) -> tuple[UnderWay, Request] | None:
         """The next call to send, signed, or None."""
         if self._under_way is not None or now < self.locked_until:

@@ -114,6 +114,8 @@ class Line:
 
     def forget_unanswered(self, now: Ns) -> list[Pending]:
         """What nobody answers any more. Acks come in seconds; the core gave these up long ago."""
+        if not self._pending:
+            return []
         old = [k for k, each in self._pending.items() if each.sent_at + PENDING_LIFE <= now]
         return [self._pending.pop(key) for key in old]
 

@@ -429,9 +429,10 @@ class Session:
             call = self._questions.next_call()
             if call is not None:
                 self._put(Errand(Purpose.QUESTION, call))
-        taken = self._desk.take(self._now, self._moment().wall)
-        if taken is not None:
-            self._call(*taken)
+        if self._desk.is_waited_for:
+            taken = self._desk.take(self._now, self._moment().wall)
+            if taken is not None:
+                self._call(*taken)
 
     def _moment(self) -> Moment:
         """Now in both times; wall 0 before the clock was told, when nothing is sent yet."""
