@@ -2,7 +2,8 @@
 
 Rule 1: the flag first, so that a strategy that runs adds nothing more; then REST CancelAll, again
 until the exchange says that nothing was left to cancel.
-Rule 2: it has a key of its own that may cancel and nothing else (kraken.cancel_key_file).
+Rule 2: it has a key of its own that may cancel and nothing else (kraken.cancel_key_file). It is
+used before it is looked at: what is wrong with it is told when the orders are gone.
 """
 
 from __future__ import annotations
@@ -10,19 +11,29 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
 
 from shared import haltflag
-from shared.config import EXIT_CONFIG, Config, ConfigError, Home, find_home, load, read_key
+from shared.clock import Clock
+from shared.config import (
+    EXIT_CONFIG,
+    Config,
+    ConfigError,
+    Home,
+    find_home,
+    load_despite_faults,
+    read_key,
+)
 from shared.endpoints import endpoints
-from shared.keys import GUEST_KEY, demo_key
+from shared.keys import KILL_KEY, demo_key
 from shared.kraken import rest
-from shared.kraken.answers import Failure, answer, parse_count
-from shared.kraken.rest import Signer, make_signer, request_of
+from shared.kraken.answers import Failure, answer, parse_count, parse_key_info
+from shared.kraken.rest import Call, Signer, make_signer, request_of
+from shared.kraken.rights import beyond_cancelling
 
 KILLED, NOT_CONFIRMED = 0, 1
 
@@ -30,6 +41,16 @@ TRIES: Final = 8
 PAUSE_S: Final = 0.5
 TIMEOUT_S: Final = 5.0
 NONCE_STEP_US: Final = 3_600 * 1_000_000
+
+USELESS: Final = ("EAPI:Invalid key", "EAPI:Invalid signature", "EGeneral:Permission denied")
+"""To ask again with this key changes nothing."""
+
+NEXT: Final = (
+    "a strategy that runs sees the flag within a second and cancels everything itself; one that "
+    "does not run armed the dead man's switch, which does. Look at the exchange, then call again"
+)
+
+T = TypeVar("T")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,13 +70,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home = find_home(given.home)
     raised = _raise_flag(home, given.reason)
     try:
-        config = load(home, given.config)
+        config, faults = load_despite_faults(home, given.config)
+        for fault in faults:
+            _say(f"a fault of the configuration, of no matter here: {fault}")
         signer = _signer(config, home)
     except ConfigError as error:
         _say(f"NO order was cancelled, the key cannot be used: {'; '.join(error.faults)}")
+        _say(NEXT)
         return EXIT_CONFIG
-    cancelled = _cancel(config, signer)
-    return KILLED if cancelled and raised else NOT_CONFIRMED
+    timeout = httpx.Timeout(TIMEOUT_S)
+    with httpx.Client(base_url=endpoints(config).rest, timeout=timeout, trust_env=False) as http:
+        desk = _Desk(http, signer, config.make_clock())
+        why = _cancel(desk)
+        if why:
+            _say(NEXT)
+        else:
+            _look_at_the_key(desk, config)
+    if why in USELESS:
+        return EXIT_CONFIG
+    return NOT_CONFIRMED if why or not raised else KILLED
 
 
 def _raise_flag(home: Home, reason: str) -> bool:
@@ -72,53 +105,86 @@ def _raise_flag(home: Home, reason: str) -> bool:
 
 def _signer(config: Config, home: Home) -> Signer:
     path = Path(config.kraken.cancel_key_file)
-    # On paper the guests' key: a nonce must rise, and the strategy uses its own at any moment.
-    key = read_key(path) if config.mode == "live" else demo_key(home.data, GUEST_KEY)
+    if config.mode == "live" and not config.kraken.cancel_key_file:
+        raise ConfigError(
+            [
+                "kraken.cancel_key_file is not set: make a key at the exchange that may do "
+                "Cancel & Close Orders alone, and name its file there"
+            ]
+        )
+    key = read_key(path) if config.mode == "live" else demo_key(home.data, KILL_KEY)
     try:
         return make_signer(key.key, key.secret)
     except ValueError as error:
         raise ConfigError([f"{path}: {error}"]) from None
 
 
-def _cancel(config: Config, signer: Signer) -> bool:
-    """CancelAll until it finds nothing: an order that was on its way is met by the second one."""
-    url = endpoints(config).rest
-    clock = config.make_clock()
-    nonce, crossed, total, quiet, why = 0, 0, 0, 0, ""
-    with httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False) as http:
-        for number in range(TRIES):
-            if number:
-                signal.sigtimedwait((), PAUSE_S)
-            # Where the key is shared (demo), its nonces may be ahead of our clock.
-            ahead = NONCE_STEP_US if crossed > 2 else 0
-            nonce = max(nonce + 1, clock.wall() // 1_000 + ahead)
-            count = _cancel_once(http, signer, nonce)
-            if isinstance(count, int):
-                total, quiet = total + count, quiet + 1 if count == 0 else 0
-                why = "" if quiet else "orders kept coming"
-                if quiet == 2:
-                    break
-            else:
-                quiet, why = 0, count
-                crossed += "Invalid nonce" in why
-    if quiet == 2:
-        _say(f"{total} orders cancelled; nothing rests in the account")
-        return True
-    _say(f"{total} orders cancelled, NOT confirmed that nothing rests: {why or 'asked once only'}")
-    return False
+class _Desk:
+    """One question after the other, each with a nonce above the last."""
+
+    def __init__(self, http: httpx.Client, signer: Signer, clock: Clock) -> None:
+        self._http = http
+        self._signer = signer
+        self._clock = clock
+        self._nonce = 0
+        self._crossed = 0
+
+    def ask(self, call: Call, parse: Callable[[bytes], T]) -> T | str:
+        """The answer, or why it is not known: the exchange's own words where it has some."""
+        # Where somebody else uses this key, its nonces may be ahead of our clock.
+        ahead = NONCE_STEP_US if self._crossed > 2 else 0
+        self._nonce = max(self._nonce + 1, self._clock.wall() // 1_000 + ahead)
+        request = request_of(call, self._signer, self._nonce)
+        try:
+            found = self._http.request(
+                request.method, request.path, content=request.body, headers=dict(request.headers)
+            )
+        except httpx.HTTPError as error:
+            return f"the exchange cannot be reached ({type(error).__name__})"
+        said = answer(found.status_code, found.content, parse)
+        if not isinstance(said, Failure):
+            return said
+        self._crossed += "Invalid nonce" in said.error
+        return said.error
 
 
-def _cancel_once(http: httpx.Client, signer: Signer, nonce: int) -> int | str:
-    """How many orders were cancelled, or why it is not known."""
-    request = request_of(rest.CANCEL_ALL, signer, nonce)
-    try:
-        found = http.request(
-            request.method, request.path, content=request.body, headers=dict(request.headers)
+def _cancel(desk: _Desk) -> str:
+    """CancelAll until it finds nothing: an order that was on its way is met by the second one.
+
+    "" where two in a row found nothing, else why that is not so.
+    """
+    total, quiet, why = 0, 0, ""
+    for number in range(TRIES):
+        if number:
+            signal.sigtimedwait((), PAUSE_S)
+        count = desk.ask(rest.CANCEL_ALL, parse_count)
+        if isinstance(count, int):
+            total, quiet = total + count, quiet + 1 if count == 0 else 0
+            why = "" if quiet else "orders kept coming"
+            if quiet == 2:
+                _say(f"{total} orders cancelled; nothing rests in the account")
+                return ""
+        else:
+            if count != why:
+                _say(f"not yet: {count}")
+            quiet, why = 0, count
+            if why in USELESS:
+                break
+    why = why or "asked once only"
+    _say(f"{total} orders cancelled, NOT confirmed that nothing rests: {why}")
+    if why in USELESS:
+        _say("the exchange does not take this key (live: kraken.cancel_key_file): make a new one")
+    return why
+
+
+def _look_at_the_key(desk: _Desk, config: Config) -> None:
+    """Say what is wrong with the key, now that it has done its work."""
+    found = desk.ask(rest.KEY_INFO, parse_key_info)
+    if not isinstance(found, str) and (more := beyond_cancelling(found.permissions)):
+        _say(
+            f"WARNING: the key {config.kraken.cancel_key_file} may do more than cancel "
+            f"({', '.join(more)}): make one at the exchange with Cancel & Close Orders alone"
         )
-    except httpx.HTTPError as error:
-        return f"the exchange cannot be reached ({type(error).__name__})"
-    count = answer(found.status_code, found.content, parse_count)
-    return count.error if isinstance(count, Failure) else count
 
 
 def _say(text: str) -> None:

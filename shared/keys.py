@@ -1,7 +1,7 @@
 """The demo account's keys: made by chance once, by whichever process needs one first.
 
-One key for the strategy, one for guests: a nonce must rise for each key, so two programs that
-shared one would refuse each other (KRAKEN.md 6.2).
+One key for the strategy, one for guests, one for `bot-kill`: a nonce must rise for each key, so two
+programs that shared one would refuse each other (KRAKEN.md 6.2).
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from shared.config_layers import read_layer
 
 DEMO_KEY: Final = "demo_key.toml"
 GUEST_KEY: Final = "guest_key.toml"
+KILL_KEY: Final = "kill_key.toml"
+"""As it is to be made at the exchange: it may cancel orders and nothing else."""
+
 FAULTS_TOKEN: Final = "faults_token"
 
 

@@ -14,14 +14,13 @@ from shared.clock import Clock
 from shared.config import (
     EXIT_BROKEN,
     EXIT_CONFIG,
-    ApiKey,
     Config,
     ConfigError,
     Home,
     find_home,
     load,
 )
-from shared.keys import GUEST_KEY, demo_key, demo_rights, faults_token
+from shared.keys import GUEST_KEY, KILL_KEY, demo_key, demo_rights, faults_token
 from shared.process import LockHeld, die_with_parent, lock
 from shared.watchdog import Watchdog
 from sim import paper
@@ -67,10 +66,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(home: Home, config: Config) -> int:
     demo, clock = config.demo, config.make_clock()
     key, guest = demo_key(home.data), demo_key(home.data, GUEST_KEY)
-    for known in (key, guest):
+    killer = demo_key(home.data, KILL_KEY)
+    for known in (key, guest, killer):
         log.redact(known.secret)
     if config.mode == "paper":
-        return _run_paper(home, config, (key, guest))
+        return _run_paper(home, config, (key, guest, killer))
     public, private = listen(demo.public_port), listen(demo.private_port)
     store = SqliteStore(home.data / "exchange.sqlite")
     venue = build(
@@ -81,6 +81,7 @@ def _run(home: Home, config: Config) -> int:
         store=store,
         guests=(guest,),
         rights=demo_rights(home.data),
+        killers=(killer,),
     )
     with (home.log / "exchange.stalls").open("a") as stalls:
         watchdog = Watchdog(config.time.watchdog_sec, stalls, home.run / "exchange.beat")
@@ -116,7 +117,7 @@ async def _serve(
     await serve(venue, clock, *sockets, stop, watchdog, token)
 
 
-def _run_paper(home: Home, config: Config, keys: tuple[ApiKey, ApiKey]) -> int:
+def _run_paper(home: Home, config: Config, keys: paper.Keys) -> int:
     """The same engine; the market is the feed's."""
     os.chdir(home.path)
     store = SqliteStore(home.data / "exchange.sqlite")

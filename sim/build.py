@@ -39,12 +39,14 @@ def build(
     live: Mapping[str, Live] | None = None,
     listings: Mapping[str, Listing] = LISTINGS,
     rights: Sequence[str] = (),
+    killers: Sequence[ApiKey] = (),
 ) -> Venue:
     """A venue ready to be driven. ConfigError where the configuration cannot be played.
 
     pairs: the markets that are alive; the configured one is always among them. Without a store
     the account is opened anew and lives in memory only. source: where the configured pair's
-    market comes from, instead of what the configuration says. guests: keys of other clients.
+    market comes from, instead of what the configuration says. guests: keys of other clients;
+    killers: those that may cancel orders and nothing else.
     tier: of the account's rate limits, a name of TIERS. live: the markets that happen elsewhere
     now, instead of all others; listings: what is listed, with the minima of now. rights: of the
     keys, () = what trading needs.
@@ -73,16 +75,11 @@ def build(
         store.name_market(market_name(config))
         store.save(exchange, position)
     exchange.forget_changes()
+    latency = demo.latency_ms * MILLISECOND
     return Venue(
-        exchange,
-        key,
-        now,
-        position=position,
-        latency_ns=demo.latency_ms * MILLISECOND,
-        store=store,
-        guests=guests,
-        rights=rights,
-    )
+        exchange, key, now, position=position, latency_ns=latency, store=store,
+        guests=guests, rights=rights, killers=killers,
+    )  # fmt: skip
 
 
 def market_name(config: Config) -> str:

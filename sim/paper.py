@@ -27,6 +27,9 @@ from sim.live import Live
 from sim.server import listen, serve, told_to_stop
 
 TOLD_EACH_S: Final = 30
+Keys = tuple[ApiKey, ApiKey, ApiKey]
+"""Of the strategy, of guests, of `bot-kill`."""
+
 STATES: Final[dict[str, System]] = {
     "online": "online",
     "post_only": "post_only",
@@ -71,10 +74,9 @@ class Paper:
         if self.fault or not self.missing():
             self.ready.set()
 
-    def open(
-        self, key: ApiKey, guest: ApiKey, store: SqliteStore, wake: Callable[[], None]
-    ) -> Venue:
+    def open(self, keys: Keys, store: SqliteStore, wake: Callable[[], None]) -> Venue:
         """The exchange, alive from here on. ConfigError where the account cannot be opened."""
+        key, guest, killer = keys
         clock = self._clock
         listings = {
             symbol: replace(LISTINGS[symbol], pair=spec.pair)
@@ -82,7 +84,7 @@ class Paper:
         }
         self._venue = build(
             self._config, key, clock.now(), clock.wall(), store=store, guests=(guest,),
-            pairs=self._config.symbols, live=self._sources, listings=listings,
+            killers=(killer,), pairs=self._config.symbols, live=self._sources, listings=listings,
         )  # fmt: skip
         self._wake = wake
         return self._venue
@@ -104,7 +106,7 @@ class Paper:
 
 
 async def run(
-    config: Config, keys: tuple[ApiKey, ApiKey], store: SqliteStore, watchdog: Watchdog, token: str
+    config: Config, keys: Keys, store: SqliteStore, watchdog: Watchdog, token: str
 ) -> None:
     """Until SIGTERM or SIGINT; the working folder is the home folder.
 
@@ -120,7 +122,7 @@ async def run(
             raise ConfigError([paper.fault])
         demo, woken = config.demo, asyncio.Event()
         sockets = listen(demo.public_port), listen(demo.private_port)
-        venue = paper.open(*keys, store, woken.set)
+        venue = paper.open(keys, store, woken.set)
         log.get().info(
             "exchange_ready", pairs=list(config.symbols), orders=len(venue.exchange.open)
         )

@@ -19,12 +19,20 @@ NEEDED: Final = {
 }
 """Kraken's word for each right, and what its page for making keys calls it."""
 
+CANCELLING: Final = "close-trades"
+"""All that the key of `bot-kill` needs."""
+
 HARMLESS: Final = ("query-ledger",)
 
 
 def excess(rights: Iterable[str]) -> list[str]:
     """Those that a trading key must not have."""
     return [right for right in rights if right not in NEEDED and right not in HARMLESS]
+
+
+def beyond_cancelling(rights: Iterable[str]) -> list[str]:
+    """Those that a key for emergencies has no use for, and a thief has."""
+    return [right for right in rights if right != CANCELLING]
 
 
 def missing(rights: Iterable[str]) -> list[str]:

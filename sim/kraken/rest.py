@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from msgspec import Struct
 
 from shared.config import ApiKey
+from shared.kraken.rights import CANCELLING
 from shared.units import SECOND, fixed_text, price_text, qty_text
 from sim.engine.candles import INTERVALS, Bar
 from sim.engine.exchange import Exchange
@@ -35,6 +36,9 @@ _ORDERS: Final = frozenset(
         *("CancelOrderBatch", "CancelAll", "CancelAllOrdersAfter"),
     )
 )
+_OF_KILLERS: Final = frozenset(
+    ("CancelOrder", "CancelOrderBatch", "CancelAll", "CancelAllOrdersAfter", "GetApiKeyInfo")
+)
 _MOST_BARS: Final = 720
 _MOST_TRADES: Final = 1_000
 _PUBLIC_BURST: Final = 30
@@ -54,8 +58,9 @@ class Call(Struct, frozen=True):
 class _Holder:
     """One API key: its nonce rises and its calls are counted apart from any other's."""
 
-    def __init__(self, key: ApiKey, decay: float) -> None:
+    def __init__(self, key: ApiKey, decay: float, kills: bool) -> None:
         self.secret = key.secret
+        self.kills = kills  # it may cancel, and nothing else
         self.nonce = 0
         self.counter = Counter(decay)
 
@@ -64,10 +69,17 @@ class Rest:
     """Both halves of the REST interface over one exchange."""
 
     def __init__(
-        self, exchange: Exchange, keys: Sequence[ApiKey], private: Mapping[str, Method]
+        self,
+        exchange: Exchange,
+        keys: Sequence[ApiKey],
+        private: Mapping[str, Method],
+        killers: Sequence[ApiKey] = (),
     ) -> None:
+        """killers: keys that may cancel orders and nothing else."""
         self._exchange = exchange
-        self._holders = {key.key: _Holder(key, exchange.tier.rest_decay) for key in keys}
+        decay = exchange.tier.rest_decay
+        self._holders = {key.key: _Holder(key, decay, kills=False) for key in keys}
+        self._holders |= {key.key: _Holder(key, decay, kills=True) for key in killers}
         self._private = private
         self._public: Mapping[str, Method] = {
             "Time": self._time,
@@ -104,8 +116,14 @@ class Rest:
         if not path.startswith(_PRIVATE) or name not in self._private:
             raise Refused("EGeneral:Unknown method")
         fields = _read_body(call)
-        self._count(self._authenticate(call, fields), name, wall)
-        return self._private[name](fields, wall)
+        holder = self._authenticate(call, fields)
+        if holder.kills and name not in _OF_KILLERS:
+            raise Refused("EGeneral:Permission denied")
+        self._count(holder, name, wall)
+        found = self._private[name](fields, wall)
+        if holder.kills and name == "GetApiKeyInfo" and isinstance(found, dict):
+            return {**found, "permissions": [CANCELLING]}
+        return found
 
     def _authenticate(self, call: Call, fields: Fields) -> _Holder:
         holder = self._holders.get(call.headers.get("api-key", ""))

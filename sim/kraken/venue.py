@@ -84,8 +84,11 @@ class Venue:
         store: Store | None = None,
         guests: Sequence[ApiKey] = (),
         rights: Sequence[str] = (),
+        killers: Sequence[ApiKey] = (),
     ) -> None:
         """guests: further keys of the same account, each with a nonce of its own.
+
+        killers: keys of it that may cancel orders and nothing else.
 
         rights: what all of them say they may do; () = what trading needs.
         """
@@ -111,7 +114,7 @@ class Venue:
             **AccountMethods(exchange, tokens, rights).table(),
             **OrderMethods(exchange).table(),
         }
-        self._rest = Rest(exchange, (key, *guests), private)
+        self._rest = Rest(exchange, (key, *guests), private, killers)
         self.tokens = tokens
 
     def position(self, now: Ns) -> int:

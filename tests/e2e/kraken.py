@@ -67,19 +67,32 @@ class Kraken:
         told = ", ".join(f'"{right}"' for right in rights)
         self.key_file.write_text(f"permissions = [{told}]\n" + self.key_file.read_text())
 
-    def ask(self, method: str) -> Any:
+    @property
+    def kill_key_file(self) -> Path:
+        return self.home.data / "kill_key.toml"
+
+    def ask(self, method: str, **params: str) -> Any:
         """With the guests' key, so that the nonces of the house are its own."""
-        key = read_key(self.home.data / "guest_key.toml")
+        answer = self._post(self.home.data / "guest_key.toml", method, params)
+        assert answer["error"] == []
+        return answer["result"]
+
+    def refusal(self, key_file: Path, method: str, **params: str) -> str:
+        """The exchange's words to a holder of this key."""
+        return str(self._post(key_file, method, params)["error"][0])
+
+    def _post(self, key_file: Path, method: str, params: dict[str, str]) -> Any:
+        key = read_key(key_file)
         self._nonce = max(self._nonce + 1, time.time_ns() // 1000)
-        request = request_of(Call(method), make_signer(key.key, key.secret), self._nonce)
-        answer = httpx.post(
+        request = request_of(
+            Call(method, tuple(params.items())), make_signer(key.key, key.secret), self._nonce
+        )
+        return httpx.post(
             f"http://127.0.0.1:{self.private}{request.path}",
             content=request.body,
             headers=dict(request.headers),
             timeout=10,
         ).json()
-        assert answer["error"] == []
-        return answer["result"]
 
     def orders(self) -> dict[str, Any]:
         found: dict[str, Any] = self.ask("OpenOrders")["open"]

@@ -45,7 +45,7 @@ cancel_key_file = "{4}"
 
 
 def live_with(kraken: Kraken, consent: str = CONSENT) -> str:
-    kill_key = kraken.home.data / "guest_key.toml"
+    kill_key = kraken.kill_key_file
     return LIVE.format(kraken.public, kraken.private, kraken.key_file, consent, kill_key)
 
 
