@@ -79,5 +79,6 @@ def sent(memory: Memory) -> Remember:
     today = berlin_day(memory.wall).isoformat()
     day, count = memory.taxes.harvested
     count = count + 1 if day == today else 1
-    memory.taxes = replace(memory.taxes, harvested=(today, count))
+    # Looked at anew before the next one, whether this one fills or not: the count is of orders.
+    memory.taxes = replace(memory.taxes, harvested=(today, count), harvest_at=Ns(0))
     return Remember(HARVESTED_FACT, f"{today} {count}")

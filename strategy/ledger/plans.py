@@ -132,11 +132,13 @@ def harvest(
     limit = rules_of(today.year).freigrenze
     if done_today >= limits.per_day:
         return _no(f"{limits.per_day} sales for the tax were made today already")
-    if 0 <= net < limit:
+    # What was begun in pieces (limits.order_quote) goes on to the target, under the limit too.
+    begun = done_today > 0 and net > limits.target_net
+    if 0 <= net < limit and not begun:
         return _no(f"the year's net of {net} EUR is exempt as it is: a loss would be wasted on it")
     if net < 0 and not limits.for_next_year:
         return _no("the year's net is a loss already, and none shall be made to carry forward")
-    needed = net - limits.target_net if net >= limit else None
+    needed = net - limits.target_net if net >= limit or begun else None
     best_qty, best_loss, reached = _walk(stock, today, price, fee_rate, needed, limits.most_qty)
     if best_loss <= 0:
         return _no(

@@ -57,12 +57,14 @@ ROOM: dict[str, Any] = {"annual_exemption_eur": "1000"}
 MIN = Sats(5_000)
 
 
-def bought(*lots: tuple[int, int, int]) -> Lots:
-    """(days ago, Sats, price) of each purchase."""
+def bought(*lots: tuple[int, int, int], named: str = "T") -> Lots:
+    """(days ago, Sats, price) of each purchase. named: how its ids begin; a desk's fills take T."""
     queue = Lots("BTC")
     for number, (days, sats, price) in enumerate(lots):
         wall = WALL - days * DAY
-        queue.book(make_fill(f"T-{number}", Side.BUY, price, sats, wall=wall, trade_id=number + 1))
+        queue.book(
+            make_fill(f"{named}-{number}", Side.BUY, price, sats, wall=wall, trade_id=number + 1)
+        )
     return queue
 
 

@@ -131,6 +131,7 @@ def test_a_gain_on_the_way_is_counted_against_the_loss() -> None:
     [
         ("999.99", 0, "wasted"),
         ("0", 0, "wasted"),
+        ("750", 1, "wasted"),
         ("-10", 0, "loss already"),
         ("1500", 3, "made today already"),
     ],
@@ -139,6 +140,10 @@ def test_a_harvest_of_no_use_is_refused_with_its_reason(net: str, done: int, wor
     qty, _, why = ask([LOSING], net, done=done)
     assert qty == "0"
     assert word in why
+
+
+def test_what_was_begun_goes_on_to_the_target_below_the_limit() -> None:
+    assert ask([LOSING], "950", done=1)[1:] == ("150.00", "brings the net to its target")
 
 
 def test_a_small_loss_is_not_worth_a_sale_and_no_loss_is_said_so() -> None:
