@@ -10,7 +10,6 @@ import platform
 import re
 import zipfile
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +21,7 @@ from icryptotrader.doctor.findings import examine
 from icryptotrader.wizard.flow import KEY_FILE
 from shared.config import ConfigError, Home, load, read_secret
 from shared.config_layers import SECRET_KEYS, read_layer
+from shared.version import build
 
 TAIL_BYTES: Final = 2_000_000
 SECRET_LEAST: Final = 6
@@ -87,7 +87,7 @@ def _key_files(home: Home) -> list[Path]:
 
 
 def _contents(home: Home) -> Iterator[tuple[str, str]]:
-    yield "about.txt", f"iCryptoTrader {version('icryptotrader')}\n{platform.platform()}\n"
+    yield "about.txt", f"iCryptoTrader {build()}\n{platform.platform()}\n"
     patient = examine(home)
     settings = "\n".join(patient.faults)
     if patient.loaded is not None:

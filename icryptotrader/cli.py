@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import traceback
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from icryptotrader.ledger import app as ledger_app
 from icryptotrader.options import ConfigOption, HomeOption, JsonOption, home_of, refuse
 from icryptotrader.tax.command import app as tax_app
 from shared.config import EXIT_BROKEN, EXIT_CONFIG, ConfigError, find_home, load
+from shared.version import build
 
 app = typer.Typer(
     name="icryptotrader",
@@ -58,7 +58,7 @@ def main() -> None:
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"icryptotrader {version('icryptotrader')}")
+        typer.echo(f"icryptotrader {build()}")
         raise typer.Exit
 
 
@@ -174,7 +174,7 @@ def record(
             place,
             load(place),
             output,
-            version("icryptotrader"),
+            build(),
             most_bytes=max_mb * 1_000_000,
             seconds=seconds,
             replace=replace,

@@ -221,6 +221,7 @@ class Status(Frame, frozen=True, array_like=True, tag="status", gc=False):
     advice: AdviceView = AdviceView()
     tax_room: str = ""  # EUR that may still be gained this year before it is taxed
     tax: str = ""  # the year's net and room, and what may be sold, in a line
+    build: str = ""  # of the program that runs: its version and commit
 
 
 class Fill(Frame, frozen=True, array_like=True, tag="fill", gc=False):

@@ -31,6 +31,7 @@ from shared.kraken.rest import Signer, make_signer
 from shared.process import LockHeld, die_with_parent, lock
 from shared.secret import fingerprint
 from shared.units import MINUTE, Ns
+from shared.version import build
 from shared.watchdog import Watchdog
 from strategy.core.memory import Memory, Start, stamp_of
 from strategy.core.pipeline import Core
@@ -56,7 +57,6 @@ LEDGER: Final = Path("data/ledger.sqlite")
 JOURNAL: Final = Path("data/journal")
 BEAT: Final = Path("run/strategy.beat")
 INSTANCE_LOCK: Final = Path("run/strategy.lock")
-PRODUCT: Final = "0.1.0"
 
 CRASHES_MOST: Final = 4
 CRASHES_WITHIN: Final = Ns(10 * MINUTE)
@@ -160,17 +160,19 @@ def _assemble(config: Config, store: Store, signer: Signer, watchdog: Watchdog) 
     store.commit([Remember("stamp", stamp)])
     halted = f"{crashes} crashes within 10 minutes" if crashes >= CRASHES_MOST else ""
     start = Start(
-        boot, wall, stamp, loaded.intents, loaded.facts, loaded.fills, halted, store.published()
-    )
+        boot, wall, stamp, loaded.intents, loaded.facts, loaded.fills, halted, store.published(),
+        build=build(),
+    )  # fmt: skip
     start = _taxed(start, config, store, loaded.lots)
     core = Core(Memory(config, start, loaded.lots))
     journal = JournalWriter(
-        JOURNAL, PRODUCT, msgspec.msgpack.encode(config), lambda: take(core.memory)
+        JOURNAL, build(), msgspec.msgpack.encode(config), lambda: take(core.memory)
     )
     session = Session(settings_of(config), signer, int(loaded.facts.get(NONCE_FACT, "0")))
     trader = Trader(core, session, JournalRecorder(journal))
     log.get().info(
         "strategy_started",
+        build=build(),
         mode=config.mode,
         pair=config.pair,
         fills=loaded.fills,

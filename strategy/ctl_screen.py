@@ -65,6 +65,7 @@ def _state(data: Row) -> list[Text]:
             f"exchange {as_text(data.get('system'))}",
             f"line {as_text(data.get('line'))}",
             up,
+            str(data.get("build") or ""),
         ),
         _row(
             "risk",

@@ -10,7 +10,6 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +22,7 @@ from icryptotrader.lots import LEDGER, house_wall
 from icryptotrader.tax.pdf import pdf
 from shared.config import Config, Home
 from shared.units import Ns
+from shared.version import build as build_of_this
 from strategy.ledger.book import BookError, keep
 from strategy.ledger.entries import FillEntry, MovementEntry, RateEntry
 from strategy.ledger.events import Exchanged, in_order
@@ -104,7 +104,7 @@ def read_pack(home: Home, year: int, settings: Settings) -> tuple[Packed, Eviden
     packed = Packed(
         year=year,
         wall=house_wall(home),
-        version=version("icryptotrader"),
+        version=build_of_this(),
         settings=settings,
         fills=evidence.fills,
         movements=evidence.movements,
@@ -220,9 +220,11 @@ def pack_into(folder: Path, packed: Packed, evidence: Evidence, made: Report) ->
 
 def verify_pack(folder: Path, tell: Tell) -> int:
     """Make a pack's files again from its evidence and compare every byte. 0 equal, 1 not."""
+    made_by = ""
     try:
         raw = (folder / EVIDENCE).read_bytes()
         packed = msgspec.json.decode(raw, type=Packed)
+        made_by = packed.version
         found = [*_evidence_faults(folder, packed, raw)]
         made = report_of(packed)
         for name, form, language in PACK:
@@ -232,9 +234,22 @@ def verify_pack(folder: Path, tell: Tell) -> int:
         found = [f"{folder}: cannot be verified: {error}"]
     for fault in found:
         tell(fault)
-    if not found:
-        tell(f"{folder}: every byte follows from the evidence")
+    if found and made_by not in ("", build_of_this()):
+        tell(_explained(made_by))
+    elif not found:
+        same = "" if made_by == build_of_this() else f" (made by {made_by}, now {build_of_this()})"
+        tell(f"{folder}: every byte follows from the evidence{same}")
     return 1 if found else 0
+
+
+def _explained(made_by: str) -> str:
+    """What to try where another build made the pack."""
+    commit = made_by.partition("+g")[2]
+    how = f"in a checkout: git checkout {commit}, make setup, then" if commit else "with that one:"
+    return (
+        f"the pack was made by {made_by}, this is {build_of_this()}: another build may write a "
+        f"report otherwise; {how} icryptotrader tax verify-report"
+    )
 
 
 def _evidence_faults(folder: Path, packed: Packed, raw: bytes) -> Iterable[str]:

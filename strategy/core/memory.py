@@ -84,6 +84,7 @@ class Start(Struct, frozen=True):
     published: dict[str, Newest] = {}  # the last known ECB rate of each currency
     others: tuple[TaxEvent, ...] = ()  # what the tax book knows besides the coin's fills
     ecb: tuple[Rate, ...] = ()
+    build: str = ""  # which program it is, for people
 
 
 class PairMemory:
@@ -196,7 +197,7 @@ class Memory:
         self.boot = start.boot
         self.now = start.boot
         self.wall = start.wall
-        self.stamp = start.stamp
+        self.stamp, self.build = start.stamp, start.build
         self.lots, self.others = lots, start.others
         self.desk, self.taxes = desk_of(config, lots, start), taxes_from(start.facts)
         self.pairs = {

@@ -93,6 +93,7 @@ def status(memory: Memory, tick_us: float = 0.0) -> Status:
         tax_room=taxview.room_of(memory),
         tax=taxview.in_short(memory),
         advice=advice_view(memory, first),
+        build=memory.build,
     )
 
 

@@ -17,6 +17,7 @@ from icryptotrader.lots import View, calendar, histogram, unlocks
 from shared.config import ConfigError, Home, load
 from shared.process import lock
 from shared.units import DAY, Ns
+from shared.version import build
 
 ONE = Decimal(1)
 
@@ -251,6 +252,20 @@ def test_a_pack_is_verified_byte_for_byte_and_any_change_is_found(desk: Desk) ->
     assert "was changed" in check()[1]
     assert "exists already" in desk.run("tax", "report", "2024", "--pack", str(pack), code=1)
     assert CliRunner().invoke(app, ["tax", "verify-report", str(desk.folder)]).exit_code == 1
+
+
+def test_a_pack_of_another_build_says_which_one_to_verify_it_with(desk: Desk) -> None:
+    pack = desk.folder / "pack"
+    desk.filled().run("tax", "report", "2024", "--pack", str(pack))
+    assert build() in (pack / "evidence.json").read_text()
+    assert f"iCryptoTrader {build()}" in (pack / "report-en.txt").read_text()
+    whole = (pack / "evidence.json").read_text()
+    (pack / "evidence.json").write_text(whole.replace(build(), "0.0.9+g" + "ab" * 6))
+    found = CliRunner().invoke(app, ["tax", "verify-report", str(pack)])
+    assert found.exit_code == 1
+    # The cover names its build, so a pack under another name differs, too.
+    assert "report-en.txt: is not what follows" in found.output
+    assert "git checkout abababababab, make setup" in " ".join(found.output.split())
 
 
 def test_a_ledger_leaves_as_a_document_and_comes_back_equal(desk: Desk, tmp_path: Path) -> None:
