@@ -17,7 +17,6 @@ from strategy.core import hear
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import Memory
 from strategy.core.out import Out, Tell
-from strategy.core.slots import IN_FLIGHT, State
 
 AWAY: Final = Ns(10 * SECOND)
 """A line that was cut by chance is back in a second or two: no reason to change anything."""
@@ -44,7 +43,7 @@ def refuse(memory: Memory, now: Ns) -> str:
     """For the gate: why no order may leave by REST now; "" where it may, or the line is up."""
     if memory.line != "rest":
         return ""
-    if any(slot.state in (*IN_FLIGHT, State.LOST) for slot in memory.all_slots()):
+    if any(pair.open.in_flight or pair.open.lost for pair in memory.pairs.values()):
         return "by REST: the outcome of another order is not known yet"
     if now - memory.asking.listed_at > LISTED_WITHIN:
         return "by REST: our orders were not listed lately"

@@ -22,7 +22,7 @@ from strategy.core.out import Out, Tell
 from strategy.core.reference import SECOND_PRICE_AGE
 from strategy.core.regime import values_of
 from strategy.core.risk import Pause
-from strategy.core.slots import Add, Intent, State, Wish
+from strategy.core.slots import Add, Intent, Wish
 from strategy.core.taxgate import euro_price, overrides, units
 from strategy.ledger.entries import AuditEntry
 from strategy.ledger.room import preview
@@ -43,7 +43,7 @@ def decide(memory: Memory, pair: PairMemory, now: Ns) -> list[Intent]:
         return []
     most, _ = _wanted(memory, pair, now)
     slot = pair.slots[pair.place(EXIT_SLOT)]
-    resting = any(s.side is Side.SELL and s.state is not State.EMPTY for s in memory.all_slots())
+    resting = any(each.open.sells for each in memory.pairs.values())
     if resting or slot.not_before > now:
         return []
     spec = view.pair

@@ -17,7 +17,7 @@ from strategy.core.lifecycle import Phase
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.reference import doubt, slower
 from strategy.core.regime import values_of
-from strategy.core.slots import Add, Amend, Slot, State, Wish
+from strategy.core.slots import Add, Amend, Slot, Wish
 from strategy.core.taxgate import refuse_sale
 
 
@@ -71,9 +71,9 @@ def _refuse_price(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns
             return "outside the price collar"
     if why := doubt(pair.reference, view, now, limits.collar_pct):
         return why
-    for slot in pair.slots:
-        if slot.side is not wish.side and slot.state is not State.EMPTY and _meets(slot, wish):
-            return "would meet an order of our own"
+    facing = pair.open.sells if wish.side is Side.BUY else pair.open.buys
+    if any(_meets(slot, wish) for slot in facing):
+        return "would meet an order of our own"
     if intent.slot.name == "x":
         return ""
     crosses = wish.price >= view.ask if wish.side is Side.BUY else wish.price <= view.bid
@@ -90,20 +90,17 @@ def _meets(other: Slot, wish: Wish) -> bool:
 def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> str:
     """Worst case: everything that may rest fills, and this order too."""
     wish = intent.wish
-    others = [
-        slot
-        for slot in (pair.slots if wish.side is Side.BUY else memory.all_slots())
-        if slot.side is wish.side
-        and slot.state is not State.EMPTY
-        and (slot.pair, slot.name) != (pair.name, intent.slot.name)
-    ]
+    resting = [pair.open.buys]
+    if wish.side is Side.SELL:  # the coins are the account's, whichever pair sells them
+        resting = [each.open.sells for each in memory.pairs.values()]
+    own = pair.name, intent.slot.name
+    others = [slot for side in resting for slot in side if (slot.pair, slot.name) != own]
     grown = max(wish.qty, intent.slot.open_qty + intent.slot.filled) - intent.slot.filled
     if wish.side is Side.SELL:
         if memory.audit.held:
             return HELD
-        resting = sum(slot.open_qty for slot in others)
         reserve = int(memory.config.grid.base_reserve.scaleb(8))
-        if resting + grown > memory.base_total(pair) - reserve:
+        if sum(slot.open_qty for slot in others) + grown > memory.base_total(pair) - reserve:
             return "more than the coins that may be sold"
         price = max(wish.price, intent.slot.high_price)
         leaving = intent.slot.name == EXIT_SLOT

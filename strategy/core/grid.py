@@ -10,13 +10,14 @@ Rule 3: a partial fill never moves it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from shared.config import Grid, RegimeValues
-from shared.units import BPS, SECOND, Ns, float_price
+from shared.units import BPS, SECOND, Ns, Pair, float_price
 from strategy.core.market import View
 from strategy.core.plan import Anchor, Plan
 
@@ -131,10 +132,19 @@ def propose(
     funds: (coins that may be sold at all, Sats; quote currency, units).
     who: the model that asked for the step.
     """
-    levels = min(cfg.levels, values.grid_levels)
-    pair = view.pair
-    notional = cfg.order_size_quote.scaleb(pair.price_decimals + pair.qty_decimals)
     base, quote = funds
+    return msgspec.structs.replace(
+        _ladder(values, step, cfg, view.pair, who),
+        buy_units=int(quote * FUNDS_HEADROOM),
+        sell_sats=max(0, base),
+    )
+
+
+@lru_cache(maxsize=64)
+def _ladder(values: RegimeValues, step: float, cfg: Grid, pair: Pair, who: str) -> Plan:
+    """The plan but for its budgets: it changes with regime and spacing alone."""
+    levels = min(cfg.levels, values.grid_levels)
+    notional = cfg.order_size_quote.scaleb(pair.price_decimals + pair.qty_decimals)
     why = () if levels == cfg.levels else (f"the regime quotes {levels} levels",)
     return Plan(
         buy_levels=levels,
@@ -143,11 +153,9 @@ def propose(
         sell_most=levels,
         spacing=step,
         notional=int(int(notional) * values.order_size_scale),
-        buy_units=int(quote * FUNDS_HEADROOM),
-        sell_sats=max(0, base),
         lowest=int(cfg.lowest.scaleb(pair.price_decimals)),
         highest=int(cfg.highest.scaleb(pair.price_decimals)),
-        why=(*why, f"rungs {step * BPS:.0f} bps apart{who and f' ({who})'}"),
+        reasons=(*why, f"rungs {step * BPS:.0f} bps apart{who and f' ({who})'}"),
     )
 
 

@@ -17,11 +17,12 @@ def hedge(plan: Plan, drawdown: float, pause_at: float, cfg: Hedge) -> Plan:
         return plan
     width = max(pause_at - cfg.trigger_drawdown_pct, 1e-9)
     part = min(1.0, (drawdown - cfg.trigger_drawdown_pct) / width)
-    keep = 1.0 - cfg.max_reduction_pct * part
     # In quarters upward, so that a wandering drawdown does not amend every order.
-    keep = max(0.25, -(-keep * 4 // 1) / 4)
-    plan = plan.scaled(f"hedge: buys at {keep:.0%} in a drawdown of {drawdown:.1%}", buy=keep)
+    keep = max(0.25, -(-(1.0 - cfg.max_reduction_pct * part) * 4 // 1) / 4)
+    plan = plan.scaled(
+        lambda: f"hedge: buys at {keep:.0%} in a drawdown of {drawdown:.1%}", buy=keep
+    )
     if cfg.strategy == "reduce_exposure":
         return plan
     more = 2.0 - keep
-    return plan.boosted(f"hedge: sells at {more:.0%} in a drawdown of {drawdown:.1%}", more)
+    return plan.boosted(lambda: f"hedge: sells at {more:.0%} in a drawdown of {drawdown:.1%}", more)

@@ -43,14 +43,19 @@ def confine(
         return plan.budgeted("nothing in the account", buy_units=0, sell_sats=0)
     room = rooms(view.mid, account, cap_pct, values)
     if room.buy < plan.buy_units:
-        why = f"coins at most {values.btc_max_pct:.0%} of the account"
-        plan = plan.budgeted(why, buy_units=room.buy)
+        plan = plan.budgeted(
+            lambda: f"coins at most {values.btc_max_pct:.0%} of the account", buy_units=room.buy
+        )
     if room.sell < plan.sell_sats:
-        why = f"coins at least {values.btc_min_pct:.0%} of the account"
-        plan = plan.budgeted(why, sell_sats=room.sell)
+        plan = plan.budgeted(
+            lambda: f"coins at least {values.btc_min_pct:.0%} of the account", sell_sats=room.sell
+        )
     if room.buy_cap < plan.buy_units or room.sell_cap < plan.sell_sats:
-        why = f"at most {cap_pct:.0%} of the account at a time"
-        plan = plan.budgeted(why, buy_units=room.buy_cap, sell_sats=room.sell_cap)
+        plan = plan.budgeted(
+            lambda: f"at most {cap_pct:.0%} of the account at a time",
+            buy_units=room.buy_cap,
+            sell_sats=room.sell_cap,
+        )
     return plan
 
 

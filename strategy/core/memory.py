@@ -31,6 +31,7 @@ from strategy.core.imbalance import Imbalance
 from strategy.core.lifecycle import Phase
 from strategy.core.limiter import Limiter
 from strategy.core.market import Tape, View
+from strategy.core.openorders import OpenOrders, look_through
 from strategy.core.plan import Anchor, Laid, Plan
 from strategy.core.reference import Reference
 from strategy.core.regime import Regime
@@ -48,6 +49,7 @@ from strategy.ledger.rates import Newest, Rate
 CURSOR_OVERLAP: Final = Ns(30 * SECOND)
 """The history is read again from this far behind: REST lags behind the stream (RELIABILITY F76)."""
 
+_NOTHING: Final = Decimal(0)
 EXIT_SLOT: Final = "x"
 PREFIX: Final = "g"
 _OURS: Final = re.compile(f"{PREFIX}[0-9a-z]{{7}}[0-9][bs][0-9a-z]+")
@@ -125,6 +127,14 @@ class PairMemory:
         names += [(f"s{k}", Side.SELL) for k in range(1, levels + 1)]
         names.append((EXIT_SLOT, Side.SELL))
         self.slots: list[Slot] = [Slot(slot, name, side) for slot, side in names]
+        self._open = look_through(self.slots)
+        self.totals: tuple[object, object, tuple[int, int]] = (None, None, (0, 0))  # of which words
+
+    @property
+    def open(self) -> OpenOrders:
+        if self._open.slots != self.slots:
+            self._open = look_through(self.slots)
+        return self._open
 
     @property
     def spacing_bps(self) -> float:
@@ -295,10 +305,10 @@ class Memory:
             yield from pair.slots
 
     def busy(self) -> int:
-        return sum(slot.state is not State.EMPTY for slot in self.all_slots())
+        return sum(pair.open.busy for pair in self.pairs.values())
 
     def lost(self) -> int:
-        return sum(slot.state is State.LOST for slot in self.all_slots())
+        return sum(len(pair.open.lost) for pair in self.pairs.values())
 
     def count(self, what: str, by: int = 1) -> None:
         self.counters[what] = self.counters.get(what, 0) + by
@@ -320,17 +330,22 @@ class Memory:
 
     def base_total(self, pair: PairMemory) -> int:
         """The account's coins in Sats, as the exchange said last; 0 where it has not."""
-        spec = pair.tape.pair
-        total = self.balances.get(spec.base if spec else "")
-        return int(total.scaleb(spec.qty_decimals)) if spec and total is not None else 0
+        return self._totals(pair)[0]
 
     def quote_total(self, pair: PairMemory) -> int:
         """The account's quote currency in units (Ticks x Sats)."""
-        spec = pair.tape.pair
-        total = self.balances.get(spec.quote if spec else "")
-        if spec is None or total is None:
-            return 0
-        return int(total.scaleb(spec.price_decimals + spec.qty_decimals))
+        return self._totals(pair)[1]
+
+    def _totals(self, pair: PairMemory) -> tuple[int, int]:
+        """Coins and money of a pair; worked out anew with each word about the balances."""
+        known, spec, told = pair.totals, pair.tape.pair, self.balances
+        if spec is None:
+            return 0, 0
+        if known[0] is not told or known[1] is not spec:
+            coins = told.get(spec.base, _NOTHING).scaleb(spec.qty_decimals)
+            money = told.get(spec.quote, _NOTHING).scaleb(spec.price_decimals + spec.qty_decimals)
+            pair.totals = known = (told, spec, (int(coins), int(money)))
+        return known[2]
 
     def digest(self) -> str:
         """A fingerprint of all that decides: two runs that agree here will act alike."""

@@ -259,9 +259,7 @@ class Core:
         """The plan as prices on this lattice."""
         cfg = self.memory.config.grid
         bound = self._floors(pair) if cfg.sell_floor == "paired" else []
-        filled = {
-            (slot.side, int(slot.price)): int(slot.filled) for slot in pair.slots if slot.filled
-        }
+        filled = pair.open.filled
         laid = lay(plan, hung.leaning, view.pair, (view.bid, view.ask), bound, filled)
         return trimmed(laid, self.memory, pair, filled)
 

@@ -9,7 +9,7 @@ Money inside a plan is counted in *units* of the pair: Ticks times Sats, an exac
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -28,6 +28,9 @@ AT_BID: Final = "at or through the bid"
 PRICE_WORDS: Final = {OUTSIDE, AT_ASK, AT_BID}
 """Why a rung is missing at some prices of the market and not at others."""
 
+Why = str | Callable[[], str]
+"""A word for people; put together only where somebody reads it: most plans nobody ever sees."""
+
 
 class Plan(Struct, frozen=True):
     """What we would like to quote."""
@@ -42,7 +45,7 @@ class Plan(Struct, frozen=True):
     sell_scale: float = 1.0
     buy_units: int = 0  # what all buys together may cost, fees included
     sell_sats: int = 0  # what all sells together may hand over
-    why: tuple[str, ...] = ()
+    reasons: tuple[Why, ...] = ()
     buy_below: float = math.inf  # Ticks: a buy stays under it
     sell_above: float = 0.0  # and a sell over it
     reach: tuple[float, float] = (0.0, math.inf)  # Ticks: the collar, a little widened
@@ -50,7 +53,11 @@ class Plan(Struct, frozen=True):
     highest: int = 0  # nor above; 0 = no bound
     lean_bps: float = 0.0  # wanted: all rungs higher by this much; what is laid stands in Hung
 
-    def capped(self, why: str, *, buy: int | None = None, sell: int | None = None) -> Plan:
+    @property
+    def why(self) -> tuple[str, ...]:
+        return tuple(why if isinstance(why, str) else why() for why in self.reasons)
+
+    def capped(self, why: Why, *, buy: int | None = None, sell: int | None = None) -> Plan:
         """Fewer levels, and a ceiling that no later stage may lift."""
         buy_most = self.buy_most if buy is None else min(self.buy_most, buy)
         sell_most = self.sell_most if sell is None else min(self.sell_most, sell)
@@ -62,20 +69,22 @@ class Plan(Struct, frozen=True):
             sell_most=sell_most,
             buy_levels=min(self.buy_levels, buy_most),
             sell_levels=min(self.sell_levels, sell_most),
-            why=(*self.why, why),
+            reasons=(*self.reasons, why),
         )
 
     def budgeted(
-        self, why: str, *, buy_units: int | None = None, sell_sats: int | None = None
+        self, why: Why, *, buy_units: int | None = None, sell_sats: int | None = None
     ) -> Plan:
         """A smaller budget for one side."""
         buys = self.buy_units if buy_units is None else max(0, min(self.buy_units, buy_units))
         sells = self.sell_sats if sell_sats is None else max(0, min(self.sell_sats, sell_sats))
         if buys == self.buy_units and sells == self.sell_sats:
             return self
-        return msgspec.structs.replace(self, buy_units=buys, sell_sats=sells, why=(*self.why, why))
+        return msgspec.structs.replace(
+            self, buy_units=buys, sell_sats=sells, reasons=(*self.reasons, why)
+        )
 
-    def scaled(self, why: str, *, buy: float = 1.0, sell: float = 1.0) -> Plan:
+    def scaled(self, why: Why, *, buy: float = 1.0, sell: float = 1.0) -> Plan:
         """Smaller rungs on one side or both."""
         if buy >= 1.0 and sell >= 1.0:
             return self
@@ -83,19 +92,19 @@ class Plan(Struct, frozen=True):
             self,
             buy_scale=self.buy_scale * min(buy, 1.0),
             sell_scale=self.sell_scale * min(sell, 1.0),
-            why=(*self.why, why),
+            reasons=(*self.reasons, why),
         )
 
-    def noted(self, why: str) -> Plan:
+    def noted(self, why: Why) -> Plan:
         """The same plan, with a word for people."""
-        return msgspec.structs.replace(self, why=(*self.why, why))
+        return msgspec.structs.replace(self, reasons=(*self.reasons, why))
 
-    def boosted(self, why: str, sell: float) -> Plan:
+    def boosted(self, why: Why, sell: float) -> Plan:
         """Larger sells, inside the budget and the ceilings that stand."""
         if sell <= 1.0:
             return self
         return msgspec.structs.replace(
-            self, sell_scale=self.sell_scale * sell, why=(*self.why, why)
+            self, sell_scale=self.sell_scale * sell, reasons=(*self.reasons, why)
         )
 
     def collared(self, mid: float, collar: float) -> Plan:
@@ -110,11 +119,11 @@ class Plan(Struct, frozen=True):
         """Buys and sells that do not reach our own orders on another pair."""
         return msgspec.structs.replace(self, buy_below=buy_below, sell_above=sell_above)
 
-    def leaning(self, why: str, lean_bps: float) -> Plan:
+    def leaning(self, why: Why, lean_bps: float) -> Plan:
         """All rungs a little higher or lower."""
         if lean_bps == 0.0:
             return self
-        return msgspec.structs.replace(self, lean_bps=lean_bps, why=(*self.why, why))
+        return msgspec.structs.replace(self, lean_bps=lean_bps, reasons=(*self.reasons, why))
 
 
 class Anchor(Struct, frozen=True):
@@ -149,13 +158,17 @@ class Laid(Struct, frozen=True):
     sells: tuple[Wish, ...]
     missing: tuple[tuple[Side, int, str], ...]  # side, rung, why
 
+    @property
+    def sell_sats(self) -> int:
+        return sum(wish.qty for wish in self.sells)
+
 
 def lay(
     plan: Plan,
     anchor: Anchor,
     pair: Pair,
     touch: tuple[int, int],
-    floors: list[tuple[int, int]],
+    floors: Sequence[tuple[int, int]],
     filled: Mapping[tuple[Side, int], int],
 ) -> Laid:
     """Turn a plan into wishes.
@@ -165,8 +178,10 @@ def lay(
     filled: Sats that the order at (side, price) has filled already; they are paid for.
     """
     missing: list[tuple[Side, int, str]] = []
-    bought = {price: qty for (side, price), qty in filled.items() if side is Side.BUY}
-    sold = {price: qty for (side, price), qty in filled.items() if side is Side.SELL}
+    bought: dict[int, int] = {}
+    sold: dict[int, int] = {}
+    for (side, price), qty in filled.items():
+        (bought if side is Side.BUY else sold)[price] = qty
     buys = _lay_buys(plan, anchor, pair, touch[1], bought, missing)
     sells = _lay_sells(plan, anchor, pair, touch[0], floors, sold, missing)
     assert not (buys and sells) or buys[0].price < sells[0].price, "buys lie under sells"
@@ -215,7 +230,7 @@ def _lay_sells(
     anchor: Anchor,
     pair: Pair,
     bid: int,
-    floors: list[tuple[int, int]],
+    floors: Sequence[tuple[int, int]],
     filled: Mapping[int, int],
     missing: list[tuple[Side, int, str]],
 ) -> tuple[Wish, ...]:
@@ -230,7 +245,7 @@ def _lay_sells(
         if inside and unbound and (rest == 0 or rest >= qty_min):
             return rungs.wishes
     wishes: list[Wish] = []
-    bound = list(floors)
+    bound = Unanswered(floors)
     for rung, price, qty, why in rungs.each:
         open_qty = qty - filled.get(price, 0)
         if open_qty > 0 and 0 < left - open_qty < qty_min:
@@ -247,13 +262,15 @@ def _lay_sells(
             why = "above grid.highest"
         elif not why and open_qty > left:
             why = NO_COINS
-        elif not why and bound:
-            least = _floor_of(bound, open_qty)
+        elif not why and floors:
+            least = bound.floor_of(open_qty)
             if price < least <= price * (1.0 + anchor.step / 2.0):
                 # A spacing or a lean that has changed since the buy: the rung yields a little.
                 price = least + -least % pair.price_step
-            if not _take_floors(bound, price, open_qty):
+            if price < least:
                 why = "below an unmatched buy plus fees"
+            else:
+                bound.take(open_qty)
         if why:
             missing.append((Side.SELL, rung, why))
             continue
@@ -301,35 +318,33 @@ def _rungs(
     )
 
 
-def _floor_of(bound: list[tuple[int, int]], qty: int) -> int:
-    """The least price that all unmatched buys allow which a sell of `qty` would answer."""
-    least, left = 0, qty
-    for price, available in bound:
-        if left <= 0:
-            break
-        least = max(least, price)
-        left -= available
-    return least
-
-
-def _take_floors(bound: list[tuple[int, int]], price: int, qty: int) -> bool:
-    """Pair a sell with the cheapest unmatched buys; False (and nothing taken) below a floor.
+class Unanswered:
+    """The floors of the buys that no sell has answered yet, cheapest first, while sells are laid.
 
     Coins beyond the unmatched buys were there before the grid: they have no floor.
     """
-    left, taken = max(qty, 0), 0  # what has filled may be more than the rung is worth now
-    for least, available in bound:
-        if left <= 0:
-            break
-        if price < least:
-            return False
-        taken += 1
-        left -= available
-    last = bound[taken - 1][0] if taken else 0
-    del bound[:taken]
-    if left < 0:  # the last one taken is only used in part
-        bound.insert(0, (last, -left))
-    return True
+
+    def __init__(self, floors: Sequence[tuple[int, int]]) -> None:
+        """floors: (least price in Ticks, Sats), by price."""
+        self._floors = floors
+        self._place, self._taken = 0, 0  # so many are answered, and so many Sats of the next
+
+    def floor_of(self, qty: int) -> int:
+        """The least price that all unmatched buys allow which a sell of `qty` would answer."""
+        least, left, place = 0, qty + self._taken, self._place
+        while left > 0 < qty and place < len(self._floors):
+            least = max(least, self._floors[place][0])
+            left -= self._floors[place][1]
+            place += 1
+        return least
+
+    def take(self, qty: int) -> None:
+        """Pair a sell of `qty` with the cheapest of them."""
+        left = max(qty, 0) + self._taken  # what has filled may be more than the rung is worth now
+        while self._place < len(self._floors) and left >= self._floors[self._place][1]:
+            left -= self._floors[self._place][1]
+            self._place += 1
+        self._taken = left if self._place < len(self._floors) else 0
 
 
 def _least_units(pair: Pair) -> int:

@@ -9,6 +9,7 @@ Rule 3: of an order that was acknowledged, one "never heard of it" is not believ
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec.structs import replace
@@ -211,19 +212,23 @@ def _due(memory: Memory, asking: Asking, now: Ns) -> bool:
     if asking.wanted or since >= byrest.list_each(memory):
         return True
     # What two lists have missed waits for a question of its own: a third would only use up REST.
-    unsure = any(s.state is State.LOST and s.misses < MISSES for s in memory.all_slots())
+    unsure = any(slot.misses < MISSES for slot in _lost(memory))
     return since >= ASK_WHILE_LOST and unsure
 
 
 def _doubtful(memory: Memory, now: Ns) -> tuple[tuple[str, str], ...]:
     """The lost orders that only a question of their own can settle: cl_ord_id, order_id."""
-    lost = (slot for slot in memory.all_slots() if slot.state is State.LOST)
     found = [
         (slot.cl_ord_id, slot.order_id)
-        for slot in lost
+        for slot in _lost(memory)
         if slot.misses >= MISSES or _told_by_none(memory, slot, now)
     ]
     return tuple(found[:MOST_ASKED])
+
+
+def _lost(memory: Memory) -> Iterator[Slot]:
+    for pair in memory.pairs.values():
+        yield from pair.open.lost
 
 
 def _told_by_none(memory: Memory, slot: Slot, now: Ns) -> bool:
@@ -238,7 +243,7 @@ def time_out(memory: Memory, pair: PairMemory, now: Ns) -> list[Out]:
     """Requests that brought no answer in time: unknown, not failed."""
     patience = memory.config.time.ack_sec * SECOND
     out: list[Out] = []
-    for place, slot in enumerate(pair.slots):
+    for place, slot in enumerate(pair.slots if pair.open.in_flight else ()):
         if slot.state in IN_FLIGHT and now - slot.since >= patience:
             pair.slots[place] = move(slot, Input.TIMEOUT, now)
             memory.asking = replace(memory.asking, wanted=True)

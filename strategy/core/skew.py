@@ -54,8 +54,12 @@ def skew(
         lean = opinion.imbalance * float(sizes.obi_sensitivity_bps) + opinion.bias_bps
         most = float(sizes.max_skew_bps)
     lean = min(max(lean, -most), most)
+    return plan.leaning(lambda: _wanted(lean, opinion), lean)
+
+
+def _wanted(lean: float, opinion: Opinion) -> str:
     part = f" (advice {opinion.bias_bps:+.1f})" if opinion.bias_bps else ""
-    return plan.leaning(f"wants to lean by {lean:+.1f} bps{part}", lean)
+    return f"wants to lean by {lean:+.1f} bps{part}"
 
 
 def leaned(held: float, wanted_bps: float, step: float) -> float:
@@ -83,9 +87,13 @@ def tilt(plan: Plan, coin_share: float, values: RegimeValues) -> Plan:
     target = values.btc_target_pct
     if coin_share > target:
         buy = _keep(coin_share - target, values.btc_max_pct - target)
-        return plan.scaled(f"coins at {coin_share:.0%}, above target: buys at {buy:.0%}", buy=buy)
+        return plan.scaled(
+            lambda: f"coins at {coin_share:.0%}, above target: buys at {buy:.0%}", buy=buy
+        )
     sell = _keep(target - coin_share, target - values.btc_min_pct)
-    return plan.scaled(f"coins at {coin_share:.0%}, below target: sells at {sell:.0%}", sell=sell)
+    return plan.scaled(
+        lambda: f"coins at {coin_share:.0%}, below target: sells at {sell:.0%}", sell=sell
+    )
 
 
 def _keep(deviation: float, width: float) -> float:

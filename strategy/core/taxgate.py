@@ -10,7 +10,7 @@ Rule 3: only an emergency may break this, from tax.emergency_dd_override_pct on,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -46,22 +46,30 @@ def withhold(plan: Plan, memory: Memory, pair: PairMemory) -> Plan:
     assert spec is not None
     gate = look(memory)
     free, left = Sats(gate.free // PER_SAT), paced(memory)
-    told = fixed_text(free, 8)
     if left is not None and left < free:
-        per_day = fixed_text((memory.taxes.per_day or 0) // PER_SAT, 8)
+        a_day = (memory.taxes.per_day or 0) // PER_SAT
         plan = plan.budgeted(
-            f"free of tax today: {told}; the pace leaves {fixed_text(left, 8)} of {per_day} a day",
+            f"free of tax today: {_coins(free)}; the pace leaves {_coins(left)} of {_coins(a_day)} "
+            "a day",
             sell_sats=left,
         )
         return plan.capped("tax: the pace of the day is spent", sell=0) if left <= 0 else plan
     if why := closed(gate):
-        plan = plan.budgeted(f"free of tax today: {told}; {why}", sell_sats=free)
+        plan = plan.budgeted(lambda: f"free of tax today: {_coins(free)}; {why}", sell_sats=free)
     elif plan.sell_sats > free:
-        room = "any" if gate.room == INFINITE else f"{gate.room} EUR of"
-        plan = plan.noted(f"free of tax today: {told}; beyond it there is room for {room} gain")
+        plan = plan.noted(lambda: _beyond(free, gate.room))
     if is_locked(memory, spec.qty_min):
         plan = plan.capped(NO_FREE, sell=0)
     return plan
+
+
+def _beyond(free: Sats, room: Decimal | None) -> str:
+    much = "any" if room == INFINITE else f"{room} EUR of"
+    return f"free of tax today: {_coins(free)}; beyond it there is room for {much} gain"
+
+
+def _coins(sats: int) -> str:
+    return fixed_text(sats, 8)
 
 
 def trimmed(
@@ -74,12 +82,15 @@ def trimmed(
     spec = pair.tape.pair
     assert spec is not None
     gate = look(memory)
-    open_qtys = [max(0, wish.qty - filled.get((Side.SELL, wish.price), 0)) for wish in laid.sells]
-    others = [slot for name, each in memory.pairs.items() if name != pair.name
-              for slot in each.slots]  # fmt: skip
-    reserved = sells(memory, others)
-    if (sum(open_qtys) * PER_SAT + sum(order.qty for order in reserved)) <= gate.free:
+    if filled:
+        open_qtys = [max(0, w.qty - filled.get((Side.SELL, w.price), 0)) for w in laid.sells]
+    else:
+        open_qtys = [int(wish.qty) for wish in laid.sells]
+    others = [each.open for name, each in memory.pairs.items() if name != pair.name]
+    wanted = sum(open_qtys) + sum(each.sell_sats for each in others)
+    if wanted * PER_SAT <= gate.free:
         return laid
+    reserved = sells(memory, [slot for each in others for slot in each.sells])
     key = (laid, open_qtys, reserved, gate)
     if pair.trimmed is not None and pair.trimmed[0] == key:
         return pair.trimmed[1]
@@ -106,24 +117,23 @@ def trimmed(
 
 
 def refuse_sale(
-    memory: Memory, pair: PairMemory, others: Iterable[Slot], price: int, qty: int, *, leaving: bool
+    memory: Memory, pair: PairMemory, others: Sequence[Slot], price: int, qty: int, *, leaving: bool
 ) -> str:
-    """Why a sell of so many Sats must not rest beside the others; "" if all may fill.
+    """Why a sell of so many Sats must not rest beside the other sells; "" if all may fill.
 
     leaving: it is an exit, which an emergency and a harvest may send beyond the room.
     """
     if leaving and (overrides(memory) or _is_harvest(memory, qty)):
         return ""
-    resting = sells(memory, others)
     gate = look(memory)
-    if sum(order.qty for order in resting) + units(qty) <= gate.free:
+    if units(sum(slot.open_qty for slot in others) + qty) <= gate.free:
         return ""
     each = euro_price(memory, pair, price)
     if each is None or closed(gate):
         return "more than the coins that may be sold free of tax"
     if guard := guarded(memory, gate, each):
         return guard.why
-    if not gate.fits([*resting, Resting(each, units(qty))]):
+    if not gate.fits([*sells(memory, others), Resting(each, units(qty))]):
         return "more than the coins that may be sold: the worst course passes the room of the year"
     return ""
 
@@ -135,10 +145,9 @@ def look(memory: Memory) -> Gate:
 
 def _reach(memory: Memory) -> int:
     """As far as all sells of all pairs may reach; in coarse steps, so that it seldom changes."""
-    reach = int(sum(slot.open_qty for slot in memory.all_slots() if slot.side is Side.SELL))
+    reach = 0
     for pair in memory.pairs.values():
-        if pair.laid is not None:
-            reach += sum(wish.qty for wish in pair.laid.sells)
+        reach += pair.open.sell_sats + (pair.laid.sell_sats if pair.laid is not None else 0)
     return (reach * PER_SAT // _STEP + 2) * _STEP
 
 

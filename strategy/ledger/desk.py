@@ -129,7 +129,10 @@ class Desk:
         self._counted = 0
         self._years: dict[int, YearSoFar] = {}
         self._sold: dict[date, int] = {}
+        # What was asked last; both calendars turn on a full hour.
         self._gate: tuple[object, Gate] | None = None
+        self._free: tuple[object, Units] | None = None
+        self._rated: dict[tuple[str, int], Decimal | None] = {}
 
     # What happens.
 
@@ -157,6 +160,7 @@ class Desk:
             return
         self.version += 1
         self._rates = self._rates.with_all(fresh)
+        self._rated = {}
         self._forget()
 
     # What is asked.
@@ -165,8 +169,11 @@ class Desk:
         """Units of a currency for one euro at a moment, as far as published; None if unknown."""
         if currency == EURO:
             return Decimal(1)
-        found = self._rates.look_up(currency, day_of(wall))
-        return None if found is None else found.value
+        key = currency, wall // _HOUR
+        if key not in self._rated:
+            found = self._rates.look_up(currency, day_of(wall))
+            self._rated = {key: None if found is None else found.value}
+        return self._rated[key]
 
     def rates(self) -> list[Rate]:
         return self._rates.all()
@@ -177,9 +184,11 @@ class Desk:
 
     def free(self, now_wall: Ns, pending: int = 0) -> Units:
         """Coins at the front of the queue that are free of tax now, less what is on its way out."""
-        settings = self.settings
-        free = self._kept().free(KRAKEN, settings.coin, now_wall, settings.safety_days)
-        return Units(max(0, free - pending))
+        key, settings = (self.version, now_wall // _HOUR, pending), self.settings
+        if self._free is None or self._free[0] != key:
+            free = self._kept().free(KRAKEN, settings.coin, now_wall, settings.safety_days)
+            self._free = (key, Units(max(0, free - pending)))
+        return self._free[1]
 
     def lots(self) -> list[OpenLot]:
         """The open lots of the account, first to be sold first; grows with their number."""
@@ -211,11 +220,12 @@ class Desk:
 
     def next_free_wall(self, now_wall: Ns) -> Ns | None:
         """When the first locked lot becomes free; None if all that is held is free."""
-        self.free(now_wall)
-        locked = self._kept().locked(KRAKEN, self.settings.coin, 1)
+        settings, book = self.settings, self._kept()
+        book.free(KRAKEN, settings.coin, now_wall, settings.safety_days)
+        locked = book.locked(KRAKEN, settings.coin, 1)
         if not locked:
             return None
-        return free_from_wall(locked[0].basis.wall, self.settings.safety_days)
+        return free_from_wall(locked[0].basis.wall, settings.safety_days)
 
     def year(self, year: int) -> YearSoFar:
         self._kept()

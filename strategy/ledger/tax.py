@@ -35,7 +35,13 @@ def first_free_day(day: date) -> date:
 
 def berlin_day(wall: Ns) -> date:
     """The German calendar date of a moment: dates lots and sales, and decides the tax year."""
-    return datetime.fromtimestamp(wall // SECOND, BERLIN).date()
+    return _berlin_day(wall // _HOUR)
+
+
+@lru_cache(maxsize=4096)
+def _berlin_day(hour: int) -> date:
+    # Berlin's clock has been whole hours off UTC since 1893.
+    return datetime.fromtimestamp(hour * 3600, BERLIN).date()
 
 
 def utc_day(wall: Ns) -> date:

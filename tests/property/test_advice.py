@@ -88,8 +88,8 @@ def test_no_answer_moves_anything_but_a_bounded_lean(
         mine, others = pair_of(advised), pair_of(twin)
         assert mine.plan is not None
         assert others.plan is not None
-        plain = replace(others.plan, lean_bps=0.0, why=())
-        assert replace(mine.plan, lean_bps=0.0, why=()) == plain
+        plain = replace(others.plan, lean_bps=0.0, reasons=())
+        assert replace(mine.plan, lean_bps=0.0, reasons=()) == plain
         assert mine.regime == others.regime
         assert mine.breaker == others.breaker
         assert mine.permit == others.permit

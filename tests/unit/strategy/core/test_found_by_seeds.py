@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from strategy.core.plan import _take_floors
+from strategy.core.plan import Unanswered
 
 
 def test_an_order_that_filled_more_than_its_rung_is_worth_now_needs_no_floor_suite_255() -> None:
-    bound = [(100, 5)]
+    bound = Unanswered([(100, 5)])
 
-    assert _take_floors(bound, 200, -3)
-    assert bound == [(100, 5)]
+    assert bound.floor_of(-3) == 0
+    bound.take(-3)
+    assert bound.floor_of(1) == 100
 
 
 def test_no_floor_at_all_and_nothing_to_sell_suite_255() -> None:
-    bound: list[tuple[int, int]] = []
+    bound = Unanswered([])
 
-    assert _take_floors(bound, 200, -1)
-    assert bound == []
+    bound.take(-1)
+    assert bound.floor_of(-1) == 0
