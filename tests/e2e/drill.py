@@ -1,11 +1,18 @@
 """The long drill: paper trading while every process is killed and stopped at random.
 
     python tests/e2e/drill.py --minutes 30 --seed 1
+    python tests/e2e/drill.py --cycles 300 --seed 1
 
 Each few seconds one program, or two of them, supervisord or `run` itself is ended by SIGKILL or
 stopped for a while by SIGSTOP. About each two minutes, and at the end, the house is left in peace
-until it trades, and the ledger is held against the exchange. One line sums it up; exit code 1
-where anything was violated. Not a test: it takes as long as it is told to.
+until it trades, and the ledger is held against the exchange.
+
+With --cycles the whole house is killed at once instead, exchange, supervisord and `run` included:
+while it trades or while it stops, often once more while it starts again. Each cycle ends when it
+trades and the ledger equals the exchange.
+
+One line sums it up; exit code 1 where anything was violated. Not a test: it takes as long as it is
+told to.
 """
 
 from __future__ import annotations
@@ -54,6 +61,14 @@ CALM_EACH_S: Final = 120.0
 SUPERVISORD_KILLS: Final = 4
 """`run` starts supervisord again five times at most."""
 
+START_KILLS: Final = (0, 0, 1, 2)
+"""How often a start is cut off before one is left in peace; one of these by chance."""
+
+STARTS_WITHIN_S: Final = 6.0
+STOPS_WITHIN_S: Final = 3.0
+TRADES_FOR_S: Final = 4.0
+"""The longest that a house lives before it is killed, at each place."""
+
 MOST_ORDERS: Final = 10
 """Five rungs on each side, and never a second order for one of them."""
 
@@ -65,6 +80,7 @@ class Drill:
         self.house = house
         self.violations: list[str] = []
         self.done: Counter[str] = Counter()
+        self.left: Counter[str] = Counter()  # by houses that were killed as a whole
         self.calms = 0
         self.most_orders = 0
         self._fills = 0
@@ -93,13 +109,49 @@ class Drill:
                 calm_at = time.monotonic() + CALM_EACH_S
         self.calm()
 
-    def calm(self) -> None:
-        """Leave the house in peace; what does not come right by itself is a violation."""
+    def cycle(self, count: int) -> None:
+        """Kill everything at once and start again, so often; ends in peace."""
+        self.calm(settled=False)
+        for number in range(1, count + 1):
+            if self._chance.random() < 0.25:
+                os.kill(self.house.pid("run"), signal.SIGINT)
+                self._kill_all("while it stops", STOPS_WITHIN_S)
+            else:
+                self._kill_all("while it trades", TRADES_FOR_S)
+            for _ in range(self._chance.choice(START_KILLS)):
+                self.house.start()
+                self._kill_all("while it starts", STARTS_WITHIN_S)
+            self.house.start()
+            self.calm(settled=False)
+            self._fills = len(truth.as_kept(self.house))
+            if number % 20 == 0:
+                print(f"cycle {number}: {self._fills} fills; {told(self.done)}", flush=True)
+
+    def _kill_all(self, when: str, within_s: float) -> None:
+        """After a moment of chance; then the files of a house that is dead are looked at."""
+        time.sleep(self._chance.uniform(0.0, within_s))
+        ended = self.house.ended() is not None
+        self.house.kill_all()
+        self.done["had stopped in order" if ended else f"killed {when}"] += 1
+        if not (self.house.home.data / "ledger.sqlite").exists():
+            return
+        kept, booked = truth.as_kept(self.house), truth.as_booked(self.house)
+        self.left["orders left in the book"] += len(truth.resting(self.house))
+        self.left["trades not booked yet"] += len(kept.keys() - booked.keys())
+        known = {name: kept[name] for name in booked if name in kept}
+        for fault in truth.ledger_faults(self.house, known):
+            self.violated(f"killed {when}: {fault}")
+
+    def calm(self, settled: bool = True) -> None:
+        """Leave the house in peace; what does not come right by itself is a violation.
+
+        settled: wait until each program has run for so long that a stop cannot miss it.
+        """
         self.calms += 1
         deadline = time.monotonic() + PEACE_S
         faults = ["nothing was looked at"]
         while faults and time.monotonic() < deadline:
-            faults = self._faults()
+            faults = self._faults(settled)
             time.sleep(0.3)
         for fault in faults:
             self.violated(f"not right within {PEACE_S:.0f} s of peace: {fault}")
@@ -110,18 +162,18 @@ class Drill:
         if self._fills == before:
             self.violated("no fill since the last time in peace")
 
-    def _faults(self) -> list[str]:
+    def _faults(self, settled: bool) -> list[str]:
         house = self.house
         status = house.status()
         if status.get("phase") != "trading":
             return [f"phase {status.get('phase')!r}, waits for {status.get('waits_for')}"]
         # What has just been started again may still miss the TERM of a stop.
         programs = house.programs()
-        faults = [f"{name} has not settled" for name in PROGRAMS if not programs[name].settled]
+        late = [name for name in PROGRAMS if settled and not programs[name].settled]
+        faults = [f"{name} has not settled" for name in late]
         if float(status["drift"]):
             faults.append(f"drift {status['drift']}")
-        faults += truth.books_differ(truth.as_booked(house), truth.as_kept(house))
-        return faults + truth.slots_differ(status["slots"], truth.resting(house))
+        return faults + truth.differences(house, house.status)
 
     def _watch_for(self, seconds: float) -> None:
         """Let time pass; the exchange must never hold more orders than the grid has rungs."""
@@ -179,11 +231,18 @@ class Drill:
         self.violations.append(what)
 
 
+def told(counted: Counter[str], before: str = "") -> str:
+    """ "kill feed x3, kill run x1"; with `before` in front of it where there is any."""
+    text = ", ".join(f"{what} x{count}" for what, count in sorted(counted.items()))
+    return f"{before}{text}" if text else ""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--cycles", type=int, default=0, help="kill everything at once, so often")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--speed", type=int, default=8)
     parser.add_argument("--volatility", type=float, default=5.0, help="of the market: 2.5 = 250 %%")
@@ -207,7 +266,8 @@ def main() -> int:
 def _drill(house: House, given: argparse.Namespace) -> int:
     drill = Drill(house, given.seed)
     with house:
-        drill.torment(given.minutes)
+        drill.cycle(given.cycles) if given.cycles else drill.torment(given.minutes)
+        drill.calm()  # a program that was started a moment ago may miss the TERM of a stop
         code = house.stop()
         if code != 0:
             drill.violated(f"the stop was not in order: {code}\n{house.tail()}")
@@ -218,11 +278,11 @@ def _drill(house: House, given: argparse.Namespace) -> int:
         for fault in faults + truth.ledger_faults(house, trades):
             drill.violated(fault)
     fills = len(trades) - house.opening_lots()
-    done = ", ".join(f"{what} x{count}" for what, count in sorted(drill.done.items()))
+    length = f"{given.cycles} cycles" if given.cycles else f"{given.minutes:g} minutes"
     print(
-        f"{given.minutes:g} minutes at speed {given.speed}: {sum(drill.done.values())} blows "
-        f"({done}), {drill.calms} times in peace, {fills} own fills, at most "
-        f"{drill.most_orders} orders, {len(drill.violations)} violations"
+        f"{length} at speed {given.speed}: {sum(drill.done.values())} blows "
+        f"({told(drill.done)}), {drill.calms} times in peace, {fills} own fills, at most "
+        f"{drill.most_orders} orders{told(drill.left, ', ')}, {len(drill.violations)} violations"
     )
     return 1 if drill.violations else 0
 

@@ -14,8 +14,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -23,8 +23,11 @@ from typing import Any, Final, Self, TypeVar
 import httpx
 
 from icryptotrader.supervision import Programs, hear, read_event
+from shared.bus import BusError, ControlClient, NoAnswer
 from shared.config import Home, load, read_key
+from shared.control import CONTROL_VERSION, AskStatus, decode_reply, encode_request
 from shared.kraken.rest import Call, make_signer, request_of
+from strategy.ctl_view import as_json
 
 T = TypeVar("T")
 
@@ -62,6 +65,7 @@ btc_max_pct = 0.95
 START_S: Final = 60.0
 FIRST_FILL_S: Final = 120.0
 STOP_S: Final = 90.0
+ANSWER_S: Final = 10.0
 LOOK_EACH_S: Final = 0.1
 
 
@@ -83,6 +87,7 @@ class House:
         self._args = args
         self._run: subprocess.Popen[bytes] | None = None
         self._last_nonce = 0
+        self._asked = 0
 
     def __enter__(self) -> Self:
         self.start()
@@ -150,6 +155,20 @@ class House:
             self._run.wait()
         return pid
 
+    def kill_all(self) -> None:
+        """SIGKILL to every process of the house as if at once: all stand still before one dies."""
+        frozen: list[int] = []
+        while fresh := [pid for pid in self.processes() if pid not in frozen]:
+            _tell(fresh, signal.SIGSTOP)
+            frozen += fresh
+        _tell(frozen, signal.SIGKILL)
+        if self._run is not None:
+            self._run.wait()
+        deadline = time.monotonic() + STOP_S
+        while left := self.processes():
+            assert time.monotonic() < deadline, left
+            time.sleep(LOOK_EACH_S)
+
     def pid(self, name: str) -> int:
         """0 where it does not run, as far as supervisord has noticed."""
         if name == "run":
@@ -194,9 +213,25 @@ class House:
         return done.returncode, json.loads(done.stdout) if done.stdout.strip() else {}
 
     def status(self) -> dict[str, Any]:
-        """`strategy-ctl status --json`, {} while it is not to be had."""
-        code, told = self.ctl("status")
-        return told if code == 0 else {}
+        """What `strategy-ctl status --json` tells, {} while it is not to be had.
+
+        Asked without a process of its own: what is looked at many times a second must cost little.
+        """
+        try:
+            folder = os.open(self.home.path, os.O_PATH | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return {}
+        try:
+            self._asked += 1
+            asked = AskStatus(CONTROL_VERSION, f"test-{os.getpid():x}-{self._asked}")
+            # A path that fits into a socket's address, however deep the folder is.
+            client = ControlClient(f"/proc/self/fd/{folder}/run/strategy.ctl", ANSWER_S)
+            reply = decode_reply(client.ask(encode_request(asked)))
+        except (BusError, NoAnswer, OSError):
+            return {}
+        finally:
+            os.close(folder)
+        return as_json(reply.data) if reply is not None and reply.ok else {}
 
     def wait(self, what: str, condition: Callable[[], T], within_s: float = START_S) -> T:
         """The first true value of the condition; fails by name after the deadline."""
@@ -226,14 +261,14 @@ class House:
         return self.wait(f"{name} again", lambda: self.pid(name) if self.pid(name) != old else 0)
 
     def rest(self, method: str, **params: str | int) -> Any:
-        """A signed private request to the exchange itself: its `result`.
+        """A signed private request to the exchange itself, with the guests' key: its `result`.
 
-        The key is the bot's, so the nonce is taken from the house's clock, as the bot's is; where
+        Drills use this key as well. The nonce is taken from the house's clock, as theirs is; where
         the two cross, the exchange refuses one and it is sent again.
         """
         for _ in range(10):
             config = load(self.home)
-            key = read_key(self.home.data / "demo_key.toml")
+            key = read_key(self.home.data / "guest_key.toml")
             self._last_nonce = max(self._last_nonce + 1, config.make_clock().wall() // 1000)
             call = Call(method, tuple((name, str(value)) for name, value in params.items()))
             request = request_of(call, make_signer(key.key, key.secret), self._last_nonce)
@@ -280,11 +315,7 @@ class House:
         asked = self._run is None or self._run.poll() is not None
         left = self.processes()
         while found := self.processes():
-            for pid in found:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+            _tell(found, signal.SIGKILL)
             if self._run is not None:
                 self._run.poll()
             time.sleep(LOOK_EACH_S)
@@ -310,6 +341,13 @@ def free_ports(count: int) -> list[int]:
     for probe in probes:
         probe.close()
     return ports
+
+
+def _tell(pids: Iterable[int], number: signal.Signals) -> None:
+    """A signal to each of these that is still there."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def command_line(entry: Path) -> str:

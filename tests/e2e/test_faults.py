@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from shared.config import load
 from tests.e2e import truth
 from tests.e2e.harness import House
-from tests.e2e.test_safety import BRISK, assert_empty_within, trading
+from tests.e2e.test_safety import BRISK, kill_by_word, trading
 
 pytestmark = pytest.mark.house
 
@@ -59,9 +58,7 @@ def test_the_grid_goes_on_by_rest_and_a_kill_without_the_line_empties_the_book(
             90,
         )
         assert house.status()["line"] == "rest"
-        begun = time.monotonic()
-        assert house.ctl("kill", "drill", "--yes", "kill")[0] == 0
-        assert_empty_within(house, begun)
+        kill_by_word(house)
         assert house.ctl("resume", "drill over")[0] == 0
         assert httpx.delete(fault_address(house), headers=word(house)).status_code == 200
         house.wait("the line", lambda: house.status().get("line") == "up", 90)
@@ -77,10 +74,10 @@ def sides_of(house: House) -> list[str]:
 def in_peace(house: House) -> bool:
     """What the strategy believes rests is what rests, and nothing is in doubt."""
     told = house.status()
-    resting = {order.cl_ord_id for order in truth.resting(house)}
-    live = {slot["cl_ord_id"] for slot in told.get("slots", ()) if slot["cl_ord_id"]}
     at_work = told.get("phase") == "trading" and told["system"] == "online"
-    return at_work and told["lost"] == 0 and bool(live) and live == resting
+    if not at_work or told["lost"] or not told["orders"]:
+        return False
+    return not truth.differences(house, house.status)
 
 
 def test_scripted_faults_come_right_and_a_withdrawal_holds_the_sells(tmp_path: Path) -> None:
@@ -114,12 +111,9 @@ def test_scripted_faults_come_right_and_a_withdrawal_holds_the_sells(tmp_path: P
         house.wait("peace after silence", lambda: in_peace(house), 60)
 
         # The engine leaves and comes back.
-        post(
-            house,
-            {"do": "mode", "status": "maintenance"},
-            {"do": "mode", "status": "online", "after_ms": 8_000},
-        )
-        house.wait("maintenance", lambda: house.status().get("system") == "maintenance", 10)
+        post(house, {"do": "mode", "status": "maintenance"})
+        house.wait("maintenance", lambda: house.status().get("system") == "maintenance")
+        post(house, {"do": "mode", "status": "online"})
         house.wait("peace after maintenance", lambda: in_peace(house), 60)
 
         # Coins that go by the owner's hand.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from shared.config import load
 from shared.units import Sats, Ticks, price_text, qty_text
 from sim.engine.instruments import ASSETS, LISTINGS, cost_text
 from sim.engine.values import Order, Trade
@@ -88,21 +89,50 @@ def books_differ(booked: Mapping[str, Money], told: Mapping[str, Money]) -> list
     return found
 
 
-def slots_differ(slots: Sequence[Mapping[str, str]], resting: Sequence[Order]) -> list[str]:
-    """Each order that rests without a slot, and each slot whose order does not rest as it says."""
-    orders = {order.cl_ord_id: order for order in resting}
-    owned = {slot["cl_ord_id"]: slot for slot in slots if slot["state"] in RESTING}
-    found = [f"{name} rests and no slot owns it" for name in orders if name not in owned]
-    for name, slot in owned.items():
-        order = orders.get(name)
-        if order is None:
-            found.append(f"{slot['slot']} believes in {name}, which does not rest")
+def differences(house: House, look: Callable[[], Mapping[str, Any]]) -> list[str]:
+    """Where slots and ledger are not as the exchange has it; look: the strategy's status.
+
+    The exchange is read before and after, so that what happens meanwhile is no difference: an
+    order counts as resting where it did both times, a trade as one to be booked where it was known
+    before, and nobody may believe in what neither look has seen.
+    """
+    orders, trades = resting(house), as_kept(house)
+    slots = look().get("slots", ())
+    booked = as_booked(house)
+    later, all_trades = resting(house), as_kept(house)
+    found = books_differ(booked, trades | {n: t for n, t in all_trades.items() if n in booked})
+    return found + slots_differ(slots, orders, later)
+
+
+def slots_differ(
+    slots: Sequence[Mapping[str, str]], before: Sequence[Order], after: Sequence[Order]
+) -> list[str]:
+    """Each order that rests without a slot, and each slot whose order does not rest as it says.
+
+    before, after: what rested before and after the slots were told.
+    """
+    earlier = {order.cl_ord_id: order for order in before}
+    later = {order.cl_ord_id: order for order in after}
+    named = {slot["cl_ord_id"]: slot for slot in slots}
+    found = [
+        f"{name} rests and no slot owns it"
+        for name in earlier
+        if name in later and name not in named
+    ]
+    for name, slot in named.items():
+        if slot["state"] not in RESTING:
             continue
-        pair = LISTINGS[order.pair].pair
-        terms = price_text(pair, Ticks(order.price)), qty_text(pair, Sats(order.qty))
-        if (slot["price"], slot["qty"]) != terms:
-            found.append(f"{slot['slot']}: {name} rests as {terms}, not as {slot}")
+        terms = [_terms(orders[name]) for orders in (earlier, later) if name in orders]
+        if not terms:
+            found.append(f"{slot['slot']} believes in {name}, which does not rest")
+        elif len(set(terms)) == 1 and (slot["price"], slot["qty"]) != terms[0]:
+            found.append(f"{slot['slot']}: {name} rests as {terms[0]}, not as {slot}")
     return found
+
+
+def _terms(order: Order) -> tuple[str, str]:
+    pair = LISTINGS[order.pair].pair
+    return price_text(pair, Ticks(order.price)), qty_text(pair, Sats(order.qty))
 
 
 def ledger_faults(house: House, told: Mapping[str, Money]) -> list[str]:
@@ -132,6 +162,22 @@ def resting(house: House) -> list[Order]:
     asked = "SELECT body FROM orders WHERE json_extract(body, '$.status') = 'open'"
     rows = _read(house.home.data / "exchange.sqlite", asked)
     return [msgspec.json.decode(body, type=Order) for (body,) in rows]
+
+
+def emptied_s(house: House, since: int) -> float:
+    """Of a book that is empty: seconds of this machine from `since` until the last order had gone.
+
+    since: a moment of the house's wall clock, ns.
+    """
+    ended = [order.closed_wall for order in orders(house) if order.closed_wall > since]
+    return (max(ended, default=since) - since) / 1e9 / load(house.home).speed
+
+
+def killed_at(house: House) -> int:
+    """The house's wall clock when the strategy last took a kill."""
+    asked = "SELECT max(wall) FROM audit WHERE what = 'kill'"
+    [[wall]] = _read(house.home.data / "ledger.sqlite", asked)
+    return int(wall)
 
 
 def _read(path: Path, asked: str) -> list[Any]:
