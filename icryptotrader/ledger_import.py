@@ -7,6 +7,8 @@ Rule 3: the raw files are kept in the ledger, each under its SHA-256.
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -28,10 +30,10 @@ from strategy.ledger.entries import (
 )
 from strategy.ledger.events import KRAKEN, TaxEvent, of_trade, quantity_of
 from strategy.ledger.evidence import Evidence, read_evidence
-from strategy.ledger.history import History, read_history, table_kind
+from strategy.ledger.history import Balance, History, read_history, table_kind
 from strategy.ledger.kraken_csv import CsvError
 from strategy.ledger.lots import trade_of
-from strategy.ledger.rates import Rates, fingerprint
+from strategy.ledger.rates import CURRENCIES, EURO, Rates, fingerprint
 from strategy.ledger.records import LedgerError
 from strategy.ledger.store import Store
 
@@ -47,14 +49,11 @@ def import_history(
 ) -> int:
     """Read the tables, say what they would change, and write it if told to. 0 done, 1 refused."""
     try:
-        raw = {str(file): file.read_bytes() for file in files}
-        if sum(len(data) for data in raw.values()) > MOST_BYTES:
-            tell("these files are larger than any export of Kraken: name fewer at a time")
-            return 1
-        tables = {name: data.decode("utf-8-sig") for name, data in raw.items()}
+        raw = _raw(files)
+        tables = {name: _text(name, data) for name, data in raw.items()}
         history = read_history(tables)
         known = _known(home)
-    except (OSError, UnicodeDecodeError, CsvError, LedgerError) as error:
+    except (OSError, CsvError, LedgerError) as error:
         tell(f"nothing was read in: {error}")
         return 1
     faults = _told(history, known, tell)
@@ -72,6 +71,38 @@ def import_history(
         return 1
     tell(f"written: {added} fills and {_new_events(history, known)} other events")
     return 0
+
+
+def _raw(files: Sequence[Path]) -> dict[str, bytes]:
+    """Every table by its name: the files, and what is inside of Kraken's zip archives."""
+    found: dict[str, bytes] = {}
+    left = MOST_BYTES
+    for file in files:
+        data = file.read_bytes()
+        inside = _unpacked(file, data, left) if data[:2] == b"PK" else {str(file): data}
+        left -= sum(len(table) for table in inside.values())
+        if left < 0:
+            raise CsvError("these files are larger than any export of Kraken: name fewer at a time")
+        found |= inside
+    return found
+
+
+def _unpacked(file: Path, data: bytes, most: int) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            inside = [each for each in archive.infolist() if each.filename.endswith(".csv")]
+            if not inside or sum(each.file_size for each in inside) > most:
+                raise CsvError(f"{file}: the archive holds no csv file of Kraken's size")
+            return {f"{file}/{each.filename}": archive.read(each) for each in inside}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+        raise CsvError(f"{file}: the archive cannot be unpacked: {error}") from error
+
+
+def _text(name: str, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CsvError(f"{name}: not in UTF-8: use the file as Kraken made it") from error
 
 
 def write(home: Home, entries: list[Entry | Imported], tell: Tell) -> int | None:
@@ -164,13 +195,21 @@ def _tell_balances(history: History, known: Evidence, tell: Tell) -> None:
     for note in book.notes:
         tell(f"look at: {note}")
     for balance in history.balances:
-        booked = quantity_of(held[balance.asset]) if balance.asset in held else None
-        same = balance.told == balance.summed and booked in (None, balance.told)
-        said = "" if booked is None else f", in the book {plain(booked)}"
-        tell(
-            f"{balance.asset}: the exchange says {plain(balance.told)}, the rows add up to "
-            f"{plain(balance.summed)}{said}{'' if same else '  <- differs'}"
-        )
+        tell(_balance_told(balance, held.get(balance.asset, 0)))
+
+
+def _balance_told(balance: Balance, held: int) -> str:
+    """The exchange's word on one asset, what the rows make of it, and what the book will hold."""
+    booked = quantity_of(held)
+    is_coin = balance.asset not in (EURO, *CURRENCIES, "KFEE")
+    fits = balance.told == balance.before + balance.summed
+    fits = fits and (not is_coin or booked == balance.told)
+    before = f" after {plain(balance.before)} before them" if balance.before else ""
+    said = f", in the book {plain(booked)}" if is_coin else ""
+    return (
+        f"{balance.asset}: the exchange says {plain(balance.told)}, the rows add up to "
+        f"{plain(balance.summed)}{before}{said}{'' if fits else '  <- differs'}"
+    )
 
 
 def _is_same(booked: TaxEvent, told: TaxEvent) -> bool:

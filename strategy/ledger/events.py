@@ -73,7 +73,8 @@ class Arrived(Struct, frozen=True, gc=False, tag="arrived"):
 
     acquired: when it was first bought, None if not known: then the arrival counts. cost_eur: what
     it cost, fees included; None if not known: then 0 for coins, until there is proof (TAX.md 10).
-    proves: the id of a deposit whose coins these are; that deposit then counts for less.
+    proves: the id of a deposit whose coins these are; that deposit then counts for less. Or of a
+    departure that failed: these are its coins, which never left.
     """
 
     id: str
@@ -124,6 +125,7 @@ def with_proofs(events: Iterable[TaxEvent]) -> list[TaxEvent]:
     heard = in_order(events)
     if not any(isinstance(event, Arrived) and event.proves for event in heard):
         return heard
+    heard = _without_returned(heard)
     deposits = {
         event.id: event for event in heard if isinstance(event, Arrived) and not event.proves
     }
@@ -150,6 +152,19 @@ def with_proofs(events: Iterable[TaxEvent]) -> list[TaxEvent]:
         if left[name] > 0:
             found.append(_cut(deposit, left[name]))
     return in_order(found)
+
+
+def _without_returned(heard: list[TaxEvent]) -> list[TaxEvent]:
+    """The events less each departure that was taken back, and what takes it back."""
+    gone = {event.id for event in heard if isinstance(event, Departed)}
+    back = {event.proves for event in heard if isinstance(event, Arrived) and event.proves in gone}
+    if not back:
+        return heard
+    return [
+        event
+        for event in heard
+        if event.id not in back and not (isinstance(event, Arrived) and event.proves in back)
+    ]
 
 
 def _cut(event: Arrived, qty: int) -> Arrived:

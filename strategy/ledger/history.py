@@ -3,7 +3,8 @@
 Rule 1: what a row means is a table; a row that no entry fits is told, never guessed.
 Rule 2: a fee is what the ledgers say was charged, in the asset it was charged in; trades.csv alone
 only names an amount.
-Rule 3: moves between the parts of one Kraken account (staking, earn) change nothing.
+Rule 3: moves between the parts of one Kraken account (staking, earn) change nothing, and neither
+does a withdrawal that failed: its row and the one that takes it back, of one refid.
 """
 
 from __future__ import annotations
@@ -82,10 +83,12 @@ _TRADING: Final = ("trade", "spend", "receive", "conversion", "sale")
 
 
 class Balance(Struct, frozen=True):
-    """told: the exchange's last word; summed: what the rows add up to."""
+    """told: the exchange's last word; before: what was there before the rows; summed: what these
+    add up to. The three fit where no row is missing in between."""
 
     asset: str
     told: Decimal
+    before: Decimal
     summed: Decimal
 
 
@@ -133,8 +136,9 @@ def read_history(tables: Mapping[str, str]) -> History:
     notes: list[str] = []
     exchanged = _exchanged(ledger.values(), trades, notes)
     alone = [row for row in ledger.values() if row.kind not in _TRADING]
+    back = _taken_back(alone)
     events: list[TaxEvent] = [event for event in exchanged if event.asset != COIN]
-    events += [event for row in alone if (event := _of_row(row, notes)) is not None]
+    events += [event for row in alone if (event := _of_row(row, back, notes)) is not None]
     events += [_of_manual(row) for row in manual.values()]
     prices = {name: trade.price for name, trade in trades.items()}
     makers = {name: trade.maker for name, trade in trades.items()}
@@ -269,9 +273,28 @@ def _filled(event: Exchanged, price: Decimal | None, *, maker: bool) -> Filled:
 # Rows that come alone.
 
 
-def _of_row(row: LedgerRow, notes: list[str]) -> TaxEvent | None:
+def _taken_back(rows: Iterable[LedgerRow]) -> dict[str, str]:
+    """Withdrawals and deposits that failed: the row that takes back, and the one it takes back."""
+    groups: dict[tuple[str, str, str], list[LedgerRow]] = {}
+    for row in rows:
+        if row.kind in ("deposit", "withdrawal"):
+            groups.setdefault((row.refid, row.kind, row.asset), []).append(row)
+    return {
+        second.txid: first.txid
+        for first, second in (sorted(each, key=_wall) for each in groups.values() if len(each) == 2)
+        if (first.amount, first.fee) == (-second.amount, -second.fee)
+    }
+
+
+def _wall(row: LedgerRow) -> int:
+    return row.wall
+
+
+def _of_row(row: LedgerRow, back: Mapping[str, str], notes: list[str]) -> TaxEvent | None:
     net = row.amount - row.fee
     if (row.kind, row.subtype) in _INSIDE or row.asset == "KFEE":
+        return None
+    if row.kind == "deposit" and (row.txid in back or row.txid in back.values()):
         return None
     if row.asset == EURO:
         if row.kind not in ("deposit", "withdrawal"):
@@ -280,6 +303,17 @@ def _of_row(row: LedgerRow, notes: list[str]) -> TaxEvent | None:
     match row.kind, row.subtype:
         case "deposit", _ if net > 0:
             return _arrived(row, net, Origin.DEPOSIT)
+        case "withdrawal", _ if row.txid in back:
+            return Arrived(
+                row.txid, row.wall, 0, KRAKEN, row.asset, units_of(net), Origin.DEPOSIT,
+                proves=back[row.txid],
+            )  # fmt: skip
+        case "withdrawal", _ if row.amount > 0:
+            notes.append(
+                f"{row.txid}: a withdrawal of {row.amount} {row.asset} came back, and its first "
+                "row is not here: read both in together"
+            )
+            return None
         case "withdrawal", _ if row.amount < 0:
             return Departed(
                 row.txid, row.wall, 0, KRAKEN, row.asset, units_of(-row.amount), units_of(row.fee)
@@ -311,22 +345,36 @@ def _of_manual(row: ManualRow) -> Arrived:
 
 def _balances(rows: Iterable[LedgerRow], held: Mapping[str, Decimal] | None) -> list[Balance]:
     """The exchange's balance of each asset, asked for or its rows' last, beside the rows' sum."""
-    told: dict[tuple[str, str], Decimal] = {}
+    first: dict[tuple[str, str], Decimal] = {}
+    last: dict[tuple[str, str], Decimal] = {}
     summed: dict[str, Decimal] = {}
     names: dict[tuple[str, str], str] = {}
     for row in sorted(rows, key=lambda each: each.wall):
         key = (row.raw_asset, row.wallet)
         names[key] = row.asset
+        change = row.amount - row.fee
         if row.balance is not None:
-            told[key] = row.balance
-        summed[row.asset] = summed.get(row.asset, _NOTHING) + row.amount - row.fee
+            first.setdefault(key, row.balance - change)
+            last[key] = row.balance
+        summed[row.asset] = summed.get(row.asset, _NOTHING) + change
+    before, told = _by_asset(first, names), _by_asset(last, names)
     if held is not None:
-        names_of_all = dict.fromkeys((*summed, *(name for name, each in held.items() if each)))
-        return [
-            Balance(asset, held.get(asset, _NOTHING), summed.get(asset, _NOTHING))
-            for asset in names_of_all
-        ]
+        told = {name: each for name, each in held.items() if each or name in summed}
+    return [
+        Balance(
+            asset,
+            told.get(asset, _NOTHING),
+            before.get(asset, _NOTHING),
+            summed.get(asset, _NOTHING),
+        )
+        for asset in dict.fromkeys((*summed, *told))
+    ]
+
+
+def _by_asset(
+    amounts: Mapping[tuple[str, str], Decimal], names: Mapping[tuple[str, str], str]
+) -> dict[str, Decimal]:
     found: dict[str, Decimal] = {}
-    for key, balance in told.items():
-        found[names[key]] = found.get(names[key], _NOTHING) + balance
-    return [Balance(asset, found.get(asset, _NOTHING), total) for asset, total in summed.items()]
+    for key, amount in amounts.items():
+        found[names[key]] = found.get(names[key], _NOTHING) + amount
+    return found

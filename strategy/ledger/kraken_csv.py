@@ -1,20 +1,24 @@
 """Kraken's exported tables and our table of manual lots: text to rows, columns found by name.
 
 Known headers: ledgers.csv with and without `subclass`, `wallet`, `amountusd`; trades.csv with and
-without `subclass`, `aclass`, `posttxid`, `trade_id`. Times are UTC where no offset is written.
+without `subclass`, `aclass`, `posttxid`, `trade_id`. Times are UTC where no offset is written. A
+table that was saved again with semicolons or tabs is read too, decimal commas included.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from shared.kraken.values import asset_name
 from shared.units import SECOND, Ns
 from strategy.ledger.tax import BERLIN
 
@@ -25,6 +29,8 @@ TRADES: Final = "kraken-trades"
 MANUAL: Final = "manual-lots"
 
 MOST_DIGITS: Final = 18
+_BETWEEN: Final = ",;\t"
+_WITH_COMMA: Final = re.compile(r"^(-?\d+),(\d+)$")
 _NEEDED: Final = {
     LEDGERS: ("txid", "refid", "time", "type", "asset", "amount", "fee", "balance"),
     TRADES: ("txid", "ordertxid", "pair", "time", "type", "price", "cost", "fee", "vol"),
@@ -96,8 +102,11 @@ def kind_of(text: str) -> str:
 
 
 def ledger_rows(text: str) -> list[LedgerRow]:
-    """The lines of ledgers.csv. Lines without txid announce what comes again later: left out."""
-    return [
+    """The lines of ledgers.csv, oldest first where they were newest first.
+
+    Lines without txid announce what comes again later: left out.
+    """
+    found = [
         LedgerRow(
             txid=row["txid"],
             refid=row["refid"],
@@ -114,6 +123,25 @@ def ledger_rows(text: str) -> list[LedgerRow]:
         for line, row in _rows(text)
         if row["txid"]
     ]
+    if found and found[0].wall > found[-1].wall:
+        found.reverse()
+    # For a while exports wrote what a fee takes with a minus; the balances tell.
+    return [replace(row, fee=-row.fee) for row in found] if _is_fee_added(found) else found
+
+
+def _is_fee_added(rows: list[LedgerRow]) -> bool:
+    """Whether balances follow by amount + fee rather than amount - fee, on most rows with a fee."""
+    before: dict[tuple[str, str], Decimal] = {}
+    votes = 0
+    for row in rows:
+        key = (row.raw_asset, row.wallet)
+        if row.balance is None:
+            continue
+        if row.fee and key in before:
+            rest = row.balance - before[key] - row.amount
+            votes += (rest == row.fee) - (rest == -row.fee)
+        before[key] = row.balance
+    return votes > 0
 
 
 def trade_rows(text: str) -> list[TradeRow]:
@@ -165,17 +193,9 @@ def manual_rows(text: str) -> list[ManualRow]:
     return found
 
 
-_OTHER_NAMES: Final = {"XBT": "BTC", "XXBT": "BTC", "XDG": "DOGE", "XXDG": "DOGE"}
-
-
 def asset_of(raw: str) -> str:
     """Our name of a Kraken asset: XXBT, XBT.M and BTC are BTC, ZEUR and EUR.HOLD are EUR."""
-    name = raw.partition(".")[0].upper()
-    if name in _OTHER_NAMES:
-        return _OTHER_NAMES[name]
-    if len(name) == 4 and name[0] in "XZ":
-        return name[1:]
-    return name
+    return asset_name(raw.partition(".")[0].upper())
 
 
 def pair_of(raw: str, line: int) -> tuple[str, str]:
@@ -185,7 +205,20 @@ def pair_of(raw: str, line: int) -> tuple[str, str]:
         return asset_of(base), asset_of(quote)
     if len(raw) == 8 and raw[0] in "XZ" and raw[4] in "XZ":
         return asset_of(raw[:4]), asset_of(raw[4:])
-    for ending in ("USDT", "USDC", "EUR", "USD", "GBP", "CHF", "CAD", "JPY", "AUD", "XBT", "ETH"):
+    for ending in (
+        "USDT",
+        "USDC",
+        "EUR",
+        "USD",
+        "GBP",
+        "CHF",
+        "CAD",
+        "JPY",
+        "AUD",
+        "XBT",
+        "BTC",
+        "ETH",
+    ):
         if raw.endswith(ending) and len(raw) > len(ending):
             return asset_of(raw.removesuffix(ending)), asset_of(ending)
     raise CsvError(f"line {line}: the pair {raw!r} is not understood")
@@ -193,24 +226,36 @@ def pair_of(raw: str, line: int) -> tuple[str, str]:
 
 def _header(text: str) -> list[str]:
     try:
-        first = next(csv.reader(io.StringIO(text.lstrip("\ufeff"), newline="")), [])
+        return _names(next(_table(text)[0], []))
     except csv.Error as error:
         raise CsvError(f"line 1: {error}") from error
-    return [name.strip().lower() for name in first]
+
+
+def _names(header: list[str]) -> list[str]:
+    return [name.strip().lower() for name in header]
+
+
+def _table(text: str) -> tuple[Any, str]:
+    """A reader of the values, and what stands between them: what the header has most of."""
+    text = text.lstrip("\ufeff")
+    between = max(_BETWEEN, key=text.partition("\n")[0].count)
+    return csv.reader(io.StringIO(text, newline=""), delimiter=between), between
 
 
 def _rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     """(line, values by column), every value stripped and there."""
-    table = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""))
+    table, between = _table(text)
     try:
-        names = [name.strip().lower() for name in next(table, [])]
+        names = _names(next(table, []))
         for values in table:
             if any(value.strip() for value in values):
                 if len(values) > len(names):
                     raise CsvError(f"line {table.line_num}: more values than columns")
                 padded = [*values, *[""] * (len(names) - len(values))]
-                told = zip(names, (value.strip() for value in padded), strict=True)
-                yield table.line_num, dict(told)
+                told = [value.strip() for value in padded]
+                if between != ",":
+                    told = [_WITH_COMMA.sub(r"\1.\2", value) for value in told]
+                yield table.line_num, dict(zip(names, told, strict=True))
     except csv.Error as error:
         raise CsvError(f"line {table.line_num}: {error}") from error
 

@@ -45,6 +45,11 @@ _SENTENCES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         ),
         (r"(\S+): (.+) of (\S+) (\S+) is not booked", "{0}: {1} über {2} {3} ist nicht gebucht"),
         (
+            r"(\S+): a withdrawal of (\S+) (\S+) came back, .*",
+            "{0}: eine Auszahlung von {1} {2} kam zurück, und ihre erste Zeile fehlt hier: bitte "
+            "beide zusammen einlesen",
+        ),
+        (
             r"coins bought from (\S+) on: a draft law .*",
             "ab {0} angeschaffte Coins: ein Gesetzentwurf würde sie ohne Haltefrist besteuern; "
             "dieses Programm zählt sie noch als nach einem Jahr steuerfrei "

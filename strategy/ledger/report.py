@@ -22,13 +22,15 @@ from strategy.ledger.events import (
     Departed,
     Exchanged,
     Moved,
+    Origin,
     TaxEvent,
     euros,
     quantity_of,
     units_of,
+    with_proofs,
 )
 from strategy.ledger.form import FormLines, lines_of
-from strategy.ledger.parts import Row, day_of, last_taxable_day, nets
+from strategy.ledger.parts import Basis, Row, day_of, last_taxable_day, nets
 from strategy.ledger.rates import EURO
 from strategy.ledger.tax import BERLIN
 from strategy.ledger.year import ZERO, YearResult, settle
@@ -156,7 +158,7 @@ def build(
         new_stock=_sums(row for row in shown if row.new_stock),
         turnover=tuple(_turnover(events, year)),
         schedule=tuple(_schedule_row(number, row) for number, row in enumerate(watch(shown), 1)),
-        held=tuple(_held(events, year)),
+        held=tuple(_held(with_proofs(events), year)),
         open_lots=tuple(_open_rows(book)),
         notes=tuple(dict.fromkeys(book.notes)),
         unbooked=unbooked,
@@ -240,12 +242,18 @@ def _schedule_row(number: int, row: Row) -> dict[str, str]:
         "werbungskosten_eur": plain(euros(row.costs)),
         "gain_eur": plain(euros(row.gain)),
         "lot_id": basis.id if basis else "",
+        # Dollars bear the sale's id behind their name; what was no trade has none.
+        "buy_trade_ids": basis.id.rpartition(":")[2] if basis and _is_traded(basis) else "",
         "sell_trade_id": row.label,
         "order_id": sale.order_id,
         "rate_source": _rate_source(row),
         "manual_edit": "yes" if sale.manual or (basis and basis.manual) else "no",
         "note": "; ".join(notes),
     }
+
+
+def _is_traded(basis: Basis) -> bool:
+    return basis.origin is Origin.PURCHASE and not basis.manual
 
 
 def _rate_source(row: Row) -> str:
@@ -296,13 +304,10 @@ def _changes(event: TaxEvent) -> Iterator[tuple[str, str, int]]:
         case Moved():
             yield event.account, event.asset, -event.qty - event.network_fee
             yield event.to, event.asset, int(event.qty)
-        case Arrived() if not event.proves:
-            # What a proof explains came with its deposit already.
+        case Arrived():
             yield event.account, event.asset, int(event.qty)
         case Departed():
             yield event.account, event.asset, -event.qty - event.network_fee
-        case _:
-            return
 
 
 def _open_rows(book: Book) -> Iterator[OpenRow]:
