@@ -19,8 +19,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from icryptotrader.backtest.charts import Line, chart
 from icryptotrader.backtest.figures import Figures, figures_of
+from icryptotrader.document import section, table, write_document
+from shared.charts import Figure, framed, line, over_time
 from shared.config import Config
 from shared.units import DAY, MILLISECOND, MINUTE, Ns
 from sim.backtest.data import History
@@ -119,7 +120,7 @@ def report(
     out.mkdir(parents=True, exist_ok=True)
     text = "\n".join([_HEAD, *(_line(result) for result in results), "", *_ASSUMED])
     (out / "report.txt").write_text(text + "\n", encoding="utf-8")
-    (out / "report.html").write_text(_page(results), encoding="utf-8")
+    _write_page(results, out / "report.html")
     say(f"wrote {out / 'report.txt'} and {out / 'report.html'}")
     return 0
 
@@ -237,21 +238,18 @@ _ASSUMED: Final = (
 )
 
 
-def _page(results: Sequence[Result]) -> str:
-    rows = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(result))}</tr>"
-        for result in results
-    )
-    head = "".join(f"<th>{escape(name)}</th>" for name in _COLUMNS)
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Strategy report</title>'
-        f"<style>{_STYLE}</style><h1>The strategy on real data</h1>"
-        f"<table><tr>{head}</tr>{rows}</table>"
-        f"<p>{escape(' '.join(_ASSUMED))}</p>{''.join(_charts(results))}</html>\n"
-    )
+def _write_page(results: Sequence[Result], path: Path) -> None:
+    body = section("All results", table(_COLUMNS, [_cells(result) for result in results], 3))
+    body += f"<p>{escape(' '.join(_ASSUMED))}</p>"
+    drawn: dict[str, Figure] = {}
+    for number, (title, told, figure) in enumerate(_charts(results)):
+        body += section(title, framed(f"half-{number}", told))
+        drawn[f"half-{number}"] = figure
+    title = "The strategy on real data"
+    write_document(path, title, f"<h1>{title}</h1>{body}", drawn)
 
 
-def _charts(results: Sequence[Result]) -> Iterable[str]:
+def _charts(results: Sequence[Result]) -> Iterable[tuple[str, str, Figure]]:
     """For each half of each history the equity of all variants, beside holding."""
     for case, half in dict.fromkeys((result.case, result.half) for result in results):
         found = [r for r in results if (r.case, r.half) == (case, half)]
@@ -260,19 +258,12 @@ def _charts(results: Sequence[Result]) -> Iterable[str]:
             continue
         coins = first[0].coins
         money = first[0].equity - coins * first[0].price
-        lines = [Line("hold", "hold", [(p.at, money + coins * p.price) for p in first])]
-        for result, css in zip(found, ("one", "two", "three"), strict=True):
-            points = [(p.at, p.equity) for p in result.figures.points]
-            lines.append(Line(result.variant, css, points))
-        yield chart(f"{case}, {half}", lines, 260)
-
-
-_STYLE: Final = """
-body{font:14px/1.45 system-ui,sans-serif;margin:2rem}table{border-collapse:collapse}
-th,td{text-align:right;padding:.15rem .5rem;border-bottom:1px solid #8884;white-space:nowrap}
-th:nth-child(-n+3),td:nth-child(-n+3),td:last-child{text-align:left}
-svg{max-width:62rem;height:auto;font:11px system-ui,sans-serif}polyline{fill:none;stroke-width:1.4}
-.left{text-anchor:end}.grid{stroke:#8884}polyline.hold{stroke:#999}polyline.one{stroke:#1769aa}
-polyline.two{stroke:#b3261e}polyline.three{stroke:#1b8a3a}.key{font-size:.8rem;margin-left:.8rem}
-.key.hold{color:#888}.key.one{color:#1769aa}.key.two{color:#b3261e}.key.three{color:#1b8a3a}
-"""
+        held = [(float(p.at), money + coins * p.price) for p in first]
+        traces = [line("hold", held, "$quiet", dash="dot")]
+        for result, colour in zip(found, ("$accent", "$bad", "$good"), strict=True):
+            points = [(float(p.at), p.equity) for p in result.figures.points]
+            traces.append(line(result.variant, points, colour))
+        ends = ", ".join(f"{r.variant} {r.figures.equity:,.0f}" for r in found)
+        currency = found[0].figures.currency
+        told = f"Equity in {currency}. At the end: hold {held[-1][1]:,.0f}, {ends}."
+        yield f"{case}, {half}", told, over_time(traces)

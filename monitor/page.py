@@ -1,8 +1,10 @@
 """The dashboard: one page that says in five seconds whether the money is safe, and why.
 
 Rule 1: every text passes `t`: some of it comes from the exchange.
-Rule 2: nothing is loaded from elsewhere; style and script stand in the page, allowed by their hash.
-Rule 3: it reads top to bottom without its script, which only replaces the parts that changed.
+Rule 2: nothing is loaded from elsewhere; style and script stand in the page, allowed by their hash,
+and the chart library comes from this very server.
+Rule 3: it reads top to bottom without its script, which only replaces the parts that changed and
+draws the charts.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Final
 from monitor import advicecard, cards, taxcards
 from monitor.actions import forms
 from monitor.around import Around, Fidelity, ProcessSeen
-from monitor.chart import equity_chart, price_chart
+from monitor.charts import equity_chart, library_at, price_chart
 from monitor.markup import card, mark, moment, mood_of, seconds, t, table
 from monitor.style import SCRIPT, STYLE
 from monitor.summary import silence, todo, verdict
@@ -49,7 +51,8 @@ def page(view: View, around: Around, now: Ns, wall: Ns, csrf: str, language: Lan
         f'<section id="actions"><h2>{t(say("Actions"))}</h2>'
         f'<div class="actions">{forms(csrf, say)}</div></section></main><script>{SCRIPT}</script>',
         language,
-        f'<noscript><meta http-equiv="refresh" content="{REFRESH_S}"></noscript>',
+        f'<noscript><meta http-equiv="refresh" content="{REFRESH_S}"></noscript>'
+        f'<script src="{t(library_at())}" id="library" async></script>',
     )
 
 

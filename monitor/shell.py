@@ -35,6 +35,7 @@ from monitor.view import RatesSeen, View, hear
 from monitor.web import Desk, metrics_app, status_app
 from shared import log
 from shared.bus import Arrival, Gaps, Subscriber
+from shared.charts import ChartsError
 from shared.clock import Clock
 from shared.config import Config, ConfigError, Home, read_secret
 from shared.frames import WIRE, decode
@@ -203,7 +204,11 @@ def _offers(config: Config, home: Home, offer: Offer) -> Iterator[tuple[socket.s
         token = _token(home.data)
         access = Access(token, config.web.port, config.web.username, password)
         desk = Desk(ears.look, offer.control.ask, offer.tick, new_id)
-        site = status_app(desk, access, str(home.data / TOKEN_FILE), config.web.language)
+        token_file = str(home.data / TOKEN_FILE)
+        try:
+            site = status_app(desk, access, token_file, config.web.language)
+        except ChartsError as error:
+            raise RefusedError(str(error)) from None
         yield _listen("web.port", config.web.host, config.web.port), site
 
 

@@ -1,4 +1,4 @@
-"""The page's style and script, and the policy that allows these two texts and nothing else."""
+"""The page's style and script, and the policy that allows these and what this server sends."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ import base64
 import hashlib
 from typing import Final
 
-STYLE: Final = """
-:root{color-scheme:light dark;--ink:#1b1f24;--dim:#55606d;--paper:#f4f6f8;--card:#fff;
---line:#d9dee4;--good:#0d6636;--waiting:#855400;--bad:#b3261e;--buy:#0d6636;--sell:#b3261e;
---accent:#1f5fbf}
-@media(prefers-color-scheme:dark){:root{--ink:#e6e9ed;--dim:#a3adb9;--paper:#14171a;--card:#1c2024;
---line:#333a41;--good:#4cc38a;--waiting:#e0a83c;--bad:#ff8d85;--buy:#4cc38a;--sell:#ff8d85;
---accent:#7fb2ff}}
+from shared.chartscript import CHARTS, PLOTS, THEME
+
+_STYLE: Final = """
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.45 system-ui,sans-serif;
 font-variant-numeric:tabular-nums}
@@ -30,7 +26,7 @@ text-decoration:underline;cursor:pointer}
 .verdict{padding:.8rem 1rem;border-radius:.5rem;background:var(--card);font-size:1.15rem;
 border-left:.5rem solid;margin-bottom:1rem;overflow-wrap:anywhere;font-weight:600}
 .good{color:var(--good)}.waiting{color:var(--waiting)}.bad{color:var(--bad)}
-td.buy,.legend .buy{color:var(--buy)}td.sell,.legend .sell{color:var(--sell)}
+td.buy{color:var(--buy)}td.sell{color:var(--sell)}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(16rem,1fr));gap:1rem;
 margin-bottom:1rem}
 section{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:1rem;
@@ -50,15 +46,7 @@ thead th{border:0}.n{text-align:right;white-space:nowrap}.n+.why{padding-left:1r
 .answer{font-size:1.02rem;margin:0 0 .7rem;font-weight:600}
 ul{margin:0;padding-left:1.1rem}.lost{display:none}
 .gone .lost{display:block}
-svg{display:block;width:100%;height:auto}svg text{fill:var(--dim);font-size:15px}
-svg line{stroke-dasharray:3 3}svg .buy line{stroke:var(--buy)}svg .sell line{stroke:var(--sell)}
-svg .anchor line{stroke:var(--waiting);stroke-dasharray:8 3}
-polyline{fill:none;stroke-width:1.6;stroke:var(--accent)}.fall{fill:var(--bad);opacity:.18}
-svg .now{fill:var(--ink);font-weight:600}.mark.buy{fill:var(--buy)}.mark.sell{fill:var(--sell)}
-.legend{list-style:none;padding:0;display:flex;gap:1rem;color:var(--dim);font-size:.85rem;
-margin:.3rem 0}.day{white-space:nowrap}
-.legend .anchor{color:var(--waiting)}
-meter{width:6rem}
+.day{white-space:nowrap}
 .actions{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:1rem}
 details{border:1px solid var(--line);border-radius:.5rem;padding:.6rem .8rem}
 summary{cursor:pointer;font-weight:600}
@@ -69,20 +57,21 @@ button{cursor:pointer}.danger{border-color:var(--bad);color:var(--bad)}
 code{overflow-wrap:anywhere}
 .log{font:12px/1.5 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere;margin:0;
 max-height:20rem;overflow-y:auto}
-@media(max-width:40rem){.grid thead,.long,.tick{display:none}th,td{padding-right:.3rem}
+@media(max-width:40rem){.grid thead,.long{display:none}th,td{padding-right:.3rem}
 td:last-child,th:last-child{padding-right:0}
 .grid tr{display:grid;gap:0 .6rem;padding:.35rem 0;grid-template-columns:2rem 1fr 1fr 1fr;
 justify-content:space-between;border-top:1px solid var(--line)}
 .grid td,.grid .n+.why{border:0;padding:0}.why,.mid td{grid-column:1/-1}
-.extra:empty{display:none}svg text{font-size:22px}
+.extra:empty{display:none}
 table{font-size:.92rem}.page{padding:.6rem}
 section{padding:.8rem}summary,button,nav a{padding-block:.3rem}}
 @media(prefers-reduced-motion:no-preference){.gone .page{transition:opacity .3s}}
 .gone .page [data-part]{opacity:.55}
 """
 
-SCRIPT: Final = """
-"use strict";
+STYLE: Final = THEME + _STYLE + PLOTS
+
+_SCRIPT: Final = """
 const parts = new Map();
 for (const node of document.querySelectorAll("[data-part]")) parts.set(node.dataset.part, node);
 let heard = Date.now();
@@ -94,7 +83,7 @@ function show(event) {
     if (!node) continue;
     const kept = [...node.querySelectorAll("[data-keep]")].map(
       (n) => [n.dataset.keep, n.open, n.scrollTop, n.contains(document.activeElement)]);
-    node.innerHTML = fresh[name];
+    charts.refill(node, fresh[name]);
     for (const [key, open, top, focused] of kept) {
       const again = node.querySelector(`[data-keep="${key}"]`);
       if (!again) continue;
@@ -107,6 +96,7 @@ function show(event) {
 function listen() {
   const source = new EventSource("/events");
   source.addEventListener("parts", show);
+  source.addEventListener("figures", (event) => charts.show(JSON.parse(event.data)));
   source.addEventListener("end", () => { source.close(); listen(); });
   source.onerror = () => {
     if (source.readyState !== EventSource.CLOSED) return;
@@ -117,18 +107,27 @@ function listen() {
   };
 }
 if (parts.size) {
+  document.getElementById("library").addEventListener("load", charts.ready);
   listen();
   setInterval(() => document.body.classList.toggle("gone", Date.now() - heard > 6000), 1000);
 }
 """
+
+SCRIPT: Final = CHARTS + _SCRIPT
 
 
 def _hash(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+_LIBRARY_STYLES: Final = (_hash(""), "ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o=")
+"""Of the two style elements that plotly.js 4.1 adds: an empty one, which it fills by rules, and
+that of its maps. What it sets on elements it sets by script, which needs no leave."""
+
+_STYLES: Final = " ".join(f"'sha256-{each}'" for each in (_hash(STYLE), *_LIBRARY_STYLES))
+
 POLICY: Final = (
-    f"default-src 'none'; style-src 'sha256-{_hash(STYLE)}'; script-src 'sha256-{_hash(SCRIPT)}'; "
+    f"default-src 'none'; style-src {_STYLES}; script-src 'sha256-{_hash(SCRIPT)}' 'self'; "
     "connect-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; "
     "base-uri 'none'"
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from monitor.around import Around, TaxSeen
+from monitor.charts import AGES, UNLOCKS, lots_chart
 from monitor.markup import card, decimal, mark, t, table
 from monitor.view import RatesSeen
 from monitor.words import Say
@@ -79,33 +80,35 @@ def _ahead(tax: TaxSeen, say: Say) -> tuple[tuple[str, str], ...]:
 
 
 def _ages(tax: TaxSeen, say: Say) -> str:
-    most = max((decimal(coins) for _, _, coins in tax.ages), default=decimal("0"))
     rows = "".join(
-        f"<tr><td>{t(name)}</td><td class='n'>{count}</td>"
-        f"<td class='n'>{t(coins)}</td><td class='n long'>"
-        f'<meter min="0" max="{most or 1}" value="{decimal(coins)}" aria-label="{t(name)}">'
-        f"{t(coins)}</meter></td></tr>"
+        f"<tr><td>{t(name)}</td><td class='n'>{count}</td><td class='n'>{t(coins)}</td></tr>"
         for name, count, coins in tax.ages
     )
-    heads = (
-        (say("age in days"), ""),
-        (say("lots"), "n"),
-        (say("coins"), "n"),
-        (say("share"), "n long"),
-    )
+    heads = ((say("age in days"), ""), (say("lots"), "n"), (say("coins"), "n"))
     inside = table(say("age in days"), heads, rows)
-    return f"<section><h2>{t(say('lots'))}: {tax.lots}</h2>{inside}</section>"
+    drawn = lots_chart(AGES, say("Coins by the age of their lots, in days"))
+    return f"<section><h2>{t(say('lots'))}: {tax.lots}</h2>{drawn}{inside}</section>"
 
 
 def _unlocks(tax: TaxSeen, say: Say) -> str:
-    rows = "".join(
+    rows = [
         f"<tr><td class='day'>{t(day)}</td><td class='n'>{t(coins)}</td></tr>"
-        for day, coins in tax.unlocks[:UNLOCKS_SHOWN]
-    )
+        for day, coins in tax.unlocks
+    ]
     heads = ((say("day"), ""), (say("coins"), "n"))
     title = say("Free of tax next")
-    inside = table(title, heads, rows) if rows else t(say("nothing"))
-    return f"<section><h2>{t(title)}</h2>{inside}</section>"
+    if not rows:
+        return f"<section><h2>{t(title)}</h2>{t(say('nothing'))}</section>"
+    drawn = lots_chart(UNLOCKS, say("Coins by the day from which on they are free of tax"))
+    first = table(title, heads, "".join(rows[:UNLOCKS_SHOWN]))
+    more = ""
+    if later := rows[UNLOCKS_SHOWN:]:
+        told = say("Later days")
+        more = (
+            f'<details data-keep="later"><summary>{t(told)}: {len(later)}</summary>'
+            f"{table(told, heads, ''.join(later))}</details>"
+        )
+    return f"<section><h2>{t(title)}</h2>{drawn}{first}{more}</section>"
 
 
 def _oldest(tax: TaxSeen, say: Say) -> str:

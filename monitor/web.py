@@ -4,12 +4,13 @@ Rule 1: GET has no effect but a cookie. What acts is a POST of our own form: sig
 of this very origin, with the form's secret, and with the word typed. It becomes a request to the
 strategy, which decides and writes it into its audit trail.
 Rule 2: nothing is answered before Host and token are right; metrics need no token and tell none.
+Rule 3: scripts come from here alone; nothing else that is answered is one (nosniff, its own type).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Final, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
@@ -17,6 +18,7 @@ from msgspec import Struct
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import (
+    FileResponse,
     HTMLResponse,
     PlainTextResponse,
     RedirectResponse,
@@ -28,12 +30,16 @@ from starlette.routing import Route
 from monitor import actions
 from monitor.access import COOKIE_AGE_S, Access, Tries, is_ours, is_own_origin, is_same_origin
 from monitor.api import summary
+from monitor.charts import figures, library_at
 from monitor.metrics import Metrics
 from monitor.page import Look, login_page, page, parts, result_page
 from monitor.style import POLICY
 from monitor.visitor import failed, visitor
-from monitor.words import Language, choose
+from monitor.words import Language, choose, words
+from shared.charts import script_file
 from shared.control import AnyRequest
+
+Value = TypeVar("Value")
 
 FORM_BYTES: Final = 4_096
 STREAMS: Final = 16
@@ -78,7 +84,8 @@ class Desk(Struct, frozen=True):
 def status_app(desk: Desk, access: Access, token_file: str, language: str = "auto") -> Starlette:
     """The page at /, its changing parts at /events, its data at /api/status, actions at /act/NAME.
 
-    token_file: where the token stands, in words for who has not shown it.
+    token_file: where the token stands, in words for who has not shown it. ChartsError where the
+    chart library is missing.
     """
     site = _Site(desk, access, token_file, language)
     return Starlette(
@@ -86,6 +93,7 @@ def status_app(desk: Desk, access: Access, token_file: str, language: str = "aut
             Route("/", site.login, methods=["POST"]),
             Route("/", site.show),
             Route("/events", site.events),
+            Route(library_at(), site.library),
             Route("/api/status", site.data),
             Route("/act/{name}", site.act, methods=["POST"]),
             Route("/logout", site.logout, methods=["POST"]),
@@ -181,16 +189,31 @@ class _Site:
         stream = self._stream(self._spoken(request))
         return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
+    async def library(self, request: Request) -> Response:
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        kept = {"Cache-Control": f"private, max-age={COOKIE_AGE_S}, immutable"}
+        return FileResponse(script_file(), media_type="text/javascript", headers=HEADERS | kept)
+
     async def _stream(self, language: Language) -> AsyncIterator[bytes]:
         """Each second the parts that changed; a slow reader gets fewer, never older ones."""
         self._streams += 1
         try:
             known: dict[str, str] = {}
+            drawn: dict[str, msgspec.Raw] = {}
             while True:
-                fresh = parts(*self._desk.look(), language)
-                changed = {name: text for name, text in fresh.items() if known.get(name) != text}
+                seen = self._desk.look()
+                fresh = parts(*seen, language)
+                yield _event("parts", _changed(known, fresh))
                 known = fresh
-                yield b"event: parts\ndata: " + msgspec.json.encode(changed) + b"\n\n"
+                figured = {
+                    name: msgspec.Raw(msgspec.json.encode(figure))
+                    for name, figure in figures(seen[0], seen[1], words(language)).items()
+                }
+                if changed := _changed(drawn, figured):
+                    yield _event("figures", changed)
+                drawn = figured
                 if not await self._desk.tick():
                     return
         finally:
@@ -271,6 +294,14 @@ class _Site:
     def _spoken(self, request: Request) -> Language:
         chosen = request.cookies.get("language") or self._language
         return choose(chosen, request.headers.get("accept-language", ""))
+
+
+def _changed(known: Mapping[str, Value], fresh: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in fresh.items() if known.get(name) != value}
+
+
+def _event(name: str, data: Mapping[str, object]) -> bytes:
+    return f"event: {name}\ndata: ".encode() + msgspec.json.encode(data) + b"\n\n"
 
 
 async def _read_form(request: Request) -> dict[str, str] | None:

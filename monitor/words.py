@@ -242,7 +242,11 @@ GERMAN: Final[dict[str, str]] = {
     "anchor": "Anker",
     "buy": "Kauf",
     "sell": "Verkauf",
-    "fill": "Ausführung",
+    "buy orders": "Kaufaufträge",
+    "sell orders": "Verkaufsaufträge",
+    "bought": "gekauft",
+    "sold": "verkauft",
+    "As a table": "Als Tabelle",
     "Equity and drawdown": "Vermögen und Rückgang",
     "The chart begins when two samples are known.": (
         "Das Bild beginnt, sobald zwei Werte bekannt sind."
@@ -271,7 +275,11 @@ GERMAN: Final[dict[str, str]] = {
     "No lots.": "Keine Anschaffungen.",
     "coins": "Coins",
     "age in days": "Alter in Tagen",
-    "share": "Anteil",
+    "Coins by the age of their lots, in days": "Coins nach dem Alter ihrer Anschaffungen, in Tagen",
+    "Coins by the day from which on they are free of tax": (
+        "Coins nach dem Tag, ab dem sie steuerfrei sind"
+    ),
+    "Later days": "Spätere Tage",
     "to go": "noch",
     "Free of tax next": "Als Nächstes steuerfrei",
     "day": "Tag",

@@ -1,134 +1,152 @@
-"""Line charts as inline SVG: no script, no font, nothing to load."""
+"""The charts of a backtest: equity, drawdown, price with fills, coins, months, unlocks."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from html import escape
+from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
-from msgspec import Struct
+from icryptotrader.backtest.figures import Figures, FillRow
+from icryptotrader.document import section
+from shared.charts import (
+    COINS,
+    MONEY,
+    PERCENT,
+    XY,
+    Figure,
+    Mark,
+    bands,
+    bars,
+    by_name,
+    framed,
+    line,
+    marks,
+    over_time,
+    stretches,
+)
 
-WIDTH: Final = 960
-LEFT: Final = 70
-RIGHT: Final = 10
-TOP: Final = 14
-BOTTOM: Final = 22
-GRID_LINES: Final = 5
-TIME_MARKS: Final = 6
+MOST_MARKS: Final = 2_000
+_RUN: Final = "run"
+"""The charts over the run's time are zoomed together."""
 
-XY = tuple[float, float]
+_APART: Final = ("months", "unlocks")
+_LOW: Final = ("drawdown", "coins", *_APART)
 
-
-class Line(Struct, frozen=True):
-    """A curve of (seconds since 1970, value). css: its class; filled: down to the lowest value."""
-
-    name: str
-    css: str
-    points: Sequence[XY]
-    filled: bool = False
-
-
-class Mark(Struct, frozen=True):
-    """A point on the chart with a word that is shown when the mouse rests on it."""
-
-    at: float
-    value: float
-    css: str
-    word: str
-
-
-class Stripe(Struct, frozen=True):
-    """A stretch of time, coloured over the whole height."""
-
-    begin: float
-    end: float
-    css: str
-    word: str
+_REGIMES: Final = {"trending_up": "$up", "trending_down": "$down", "chaos": "$wild"}
+_PAUSES: Final = {
+    "TAX_LOCK_ACTIVE": "tax lock",
+    "RISK_PAUSE_ACTIVE": "risk pause",
+    "DUAL_LOCK": "both locks",
+    "EMERGENCY_SELL": "emergency sale",
+}
+_PAUSE_COLOURS: Final = {"tax lock": "$coin", "risk pause": "$pause", "both locks": "$wild"}
+_STOP: Final = "stopped: breaker or halt"
 
 
-def chart(
-    title: str,
-    lines: Sequence[Line],
-    height: int,
-    marks: Sequence[Mark] = (),
-    stripes: Sequence[Stripe] = (),
-) -> str:
-    """One chart; "" where there is nothing to draw."""
-    points = [point for line in lines for point in line.points]
-    if not points:
-        return ""
-    x0, x1 = min(x for x, _ in points), max(x for x, _ in points)
-    values = [y for _, y in points] + [mark.value for mark in marks]
-    scale = _round_values(min(values), max(values))
-    y0, y1 = min(scale[0], min(values)), max(scale[-1], max(values))
-    across = (WIDTH - LEFT - RIGHT) / ((x1 - x0) or 1.0)
-    down = (height - TOP - BOTTOM) / ((y1 - y0) or 1.0)
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        return round(LEFT + (x - x0) * across, 1), round(height - BOTTOM - (y - y0) * down, 1)
-
-    parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">']
-    for stripe in stripes:
-        left, right = place(max(stripe.begin, x0), y0)[0], place(min(stripe.end, x1), y0)[0]
-        if right >= left:
-            parts.append(
-                f'<rect class="{stripe.css}" x="{left}" y="{TOP}" '
-                f'width="{max(0.6, right - left):.1f}" height="{height - TOP - BOTTOM}">'
-                f"<title>{escape(stripe.word)}</title></rect>"
-            )
-    parts += _axes((x0, x1), scale, height, place)
-    for line in lines:
-        path = " ".join("{},{}".format(*place(x, y)) for x, y in line.points)
-        if line.filled:
-            base = f"{place(x1, y0)[0]},{height - BOTTOM} {LEFT},{height - BOTTOM}"
-            parts.append(f'<polygon class="{line.css} area" points="{path} {base}"/>')
-        parts.append(f'<polyline class="{line.css}" points="{path}"/>')
-    for mark in marks:
-        x, y = place(mark.at, mark.value)
-        parts.append(
-            f'<circle class="{mark.css}" cx="{x}" cy="{y}" r="2">'
-            f"<title>{escape(mark.word)}</title></circle>"
-        )
-    names = "".join(
-        f'<span class="{line.css} key">{escape(line.name)}</span>' for line in lines if line.name
+def charts(f: Figures) -> tuple[str, dict[str, Figure]]:
+    """HTML and the figures it has places for; nothing where nothing was played."""
+    if not f.points:
+        return "", {}
+    made = {
+        "equity": (f"Equity, {f.currency}", *_equity(f)),
+        "drawdown": ("Drawdown, %", *_drawdown(f)),
+        "price": ("Price, fills and regimes", *_price(f)),
+        "coins": ("Coins held", *_coins(f)),
+        "months": ("Months, % of the equity at their begin", *_months(f)),
+        "unlocks": ("Open lots by the day from which on they are free of tax", *_unlocks(f)),
+    }
+    shown = "".join(
+        section(title, framed(name, told, group="" if name in _APART else _RUN, low=name in _LOW))
+        for name, (title, told, figure) in made.items()
+        if figure
     )
-    return f"<h2>{escape(title)} {names}</h2>{''.join(parts)}</svg>"
+    return shown, {name: figure for name, (_, _, figure) in made.items() if figure}
 
 
-def _round_values(least: float, most: float) -> list[float]:
-    """Round figures from at or below the least to at or above the most, a few of them."""
-    rough = ((most - least) or abs(most) or 1.0) / GRID_LINES
-    unit = 10.0 ** math.floor(math.log10(rough))
-    step = next(unit * n for n in (1, 2, 2.5, 5, 10) if unit * n >= rough)
-    first = math.floor(least / step)
-    return [n * step for n in range(first, math.ceil(most / step) + 1)]
+def _equity(f: Figures) -> tuple[str, Figure]:
+    start = f.points[0]
+    alone = start.equity / start.price if start.price else 0.0
+    traces = [
+        line("this bot", [(p.at, p.equity) for p in f.points], "$accent"),
+        line("all in coins", [(p.at, p.price * alone) for p in f.points], "$quiet", dash="dot"),
+    ]
+    states = [(b.at, _STOP if b.stop else _PAUSES.get(b.pause, "")) for b in f.bands]
+    told = f"From {start.equity:,.2f} to {f.equity:,.2f} {f.currency}"
+    found = _stretches(f, states)
+    kinds = "; coloured: pauses and stops" if found else "; never paused or stopped"
+    traces += [
+        bands(name, spans, _PAUSE_COLOURS.get(name, "$bad")) for name, spans in found.items()
+    ]
+    return f"{told}{kinds}.", over_time(traces, MONEY, span=_span(f))
 
 
-def _axes(xs: XY, scale: Sequence[float], height: int, place: object) -> list[str]:
-    assert callable(place)
-    parts = []
-    for value in scale:
-        y = place(xs[0], value)[1]
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" class="left">{_short(value, scale)}</text>')
-    for n in range(TIME_MARKS):
-        at = xs[0] + (xs[1] - xs[0]) * n / (TIME_MARKS - 1)
-        x = place(at, scale[0])[0]
-        anchor = "start" if n == 0 else "end" if n == TIME_MARKS - 1 else "middle"
-        word = _day(at, xs[1] - xs[0])
-        parts.append(f'<text x="{x}" y="{height - 6}" text-anchor="{anchor}">{word}</text>')
-    return parts
+def _drawdown(f: Figures) -> tuple[str, Figure]:
+    peak, falls = 0.0, []
+    for point in f.points:
+        peak = max(peak, point.equity)
+        falls.append((float(point.at), (point.equity / peak - 1.0) * 100 if peak else 0.0))
+    at = f" on {f.drawdown_at[:10]}" if f.drawdown_at else ""
+    told = f"The deepest was {f.drawdown_pct:.2f} %{at}; between two points drawn it may be deeper."
+    traces = [line("below the peak", falls, "$bad", filled=True)]
+    return told, over_time(traces, PERCENT, span=_span(f))
 
 
-def _short(value: float, scale: Sequence[float]) -> str:
-    """With as many digits as the distance between two lines needs."""
-    step = abs(scale[1] - scale[0]) if len(scale) > 1 else abs(value) or 1.0
-    digits = next(n for n in range(9) if n == 8 or round(step, n) == round(step, 9))
-    return f"{value + 0.0:,.{digits}f}"
+def _price(f: Figures) -> tuple[str, Figure]:
+    step = max(1, -(-len(f.fill_rows) // MOST_MARKS))
+    fills = f.fill_rows[::step]
+    states = [(b.at, b.regime if b.regime in _REGIMES else "") for b in f.bands]
+    traces = [
+        bands(name.replace("_", " "), spans, _REGIMES[name])
+        for name, spans in _stretches(f, states).items()
+    ]
+    traces.append(line("price", [(p.at, p.price) for p in f.points], "$quiet"))
+    for side, up in (("buy", True), ("sell", False)):
+        found = [_mark(row) for row in fills if row.side == side]
+        if found:
+            traces.append(marks(f"{side}s", found, f"${side}", up=up))
+    told = f"{len(fills):,} of {f.fills:,} fills are drawn; coloured: regimes, but sideways."
+    return told, over_time(traces, MONEY, span=_span(f))
 
 
-def _day(at: float, span: float) -> str:
-    moment = datetime.fromtimestamp(at, UTC)
-    return moment.strftime("%Y-%m-%d" if span > 3 * 86_400 else "%m-%d %H:%M")
+def _coins(f: Figures) -> tuple[str, Figure]:
+    held = [(float(p.at), p.coins) for p in f.points]
+    most = max(coins for _, coins in held)
+    told = f"{f.coins:f} at the end, {most:.8f} at most."
+    return told, over_time([line("coins", held, "$coin", filled=True)], COINS, span=_span(f))
+
+
+def _months(f: Figures) -> tuple[str, Figure]:
+    if len(f.months) < 2:
+        return "", {}
+    names, changes = [row.month for row in f.months], [row.change_pct for row in f.months]
+    best, worst = max(changes), min(changes)
+    colours = ["$bad" if change < 0 else "$good" for change in changes]
+    told = f"Best {best:+.2f} %, worst {worst:+.2f} %; the table below has all."
+    return told, by_name([bars("change, %", names, changes, colours)], PERCENT)
+
+
+def _unlocks(f: Figures) -> tuple[str, Figure]:
+    found: dict[str, Decimal] = {}
+    for lot in f.lots:
+        day = lot.free_from[:10]
+        found[day] = found.get(day, Decimal(0)) + lot.qty
+    if not found:
+        return "", {}
+    days = sorted(found)
+    told = f"{f.free_coins:f} coins are free of tax at the end; the last lot on {days[-1]}."
+    values = [float(found[day]) for day in days]
+    return told, by_name([bars("coins", days, values, "$coin")], COINS, days=True)
+
+
+def _span(f: Figures) -> XY:
+    return float(f.points[0].at), float(f.points[-1].at)
+
+
+def _stretches(f: Figures, states: Sequence[tuple[float, str]]) -> dict[str, list[XY]]:
+    return stretches(states, float(f.points[-1].at))
+
+
+def _mark(row: FillRow) -> Mark:
+    at = datetime.fromisoformat(row.time).timestamp()
+    return Mark(at, float(row.price), f"{row.side} {row.qty} at {row.price:,}")

@@ -23,6 +23,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from icryptotrader.backtest.figures import Figures, figures_of
 from icryptotrader.backtest.page import write_page
 from icryptotrader.backtest.summary import as_json, summary
+from shared.charts import ChartsError, script_file
 from shared.clock import perf
 from shared.config import Config, ConfigError, Home, load
 from shared.units import MILLISECOND, SECOND, Ns
@@ -62,6 +63,8 @@ class Options(Struct, frozen=True):
 def backtest(options: Options, home: Home, say: Say) -> int:
     """Run it and tell; the exit code."""
     try:
+        if options.out is not None:
+            script_file()  # What the report needs is missed before the run, not after it.
         config = config_of(options, home)
         terms = terms_of(options, config)
         history = History(options.data, LISTINGS[config.pair].pair, prices=options.prices)
@@ -70,7 +73,7 @@ def backtest(options: Options, home: Home, say: Say) -> int:
         rates = rates_of(options.rates)
         played, seconds = _play(history, config, terms, span)
         figures = figures_of(played, history, config, terms, (Decimal(options.tax_rate), rates))
-    except (DataError, BookError, RatesError) as error:
+    except (DataError, BookError, RatesError, ChartsError) as error:
         say(str(error))
         return EXIT_DATA
     except OSError as error:
@@ -91,7 +94,7 @@ def write_out(figures: Figures, folder: Path) -> Sequence[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     data, page = folder / "report.json", folder / "report.html"
     data.write_bytes(as_json(figures))
-    page.write_text(write_page(figures), encoding="utf-8")
+    write_page(figures, page)
     return data, page
 
 

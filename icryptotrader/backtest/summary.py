@@ -45,7 +45,7 @@ def summary(figures: Figures) -> str:
         f"left        {f.coins} coins and {_money(f.money)} {f.currency}",
     ]
     lasts = "over a year" if f.days_until_locked is None else f"{f.days_until_locked} days"
-    lines.append(f"tax         {f.free_coins} coins free of tax, at the last pace for {lasts}")
+    lines.append(f"tax         {f.free_coins:f} coins free of tax, at the last pace for {lasts}")
     if f.halted:
         lines.append(f"halted      {f.halted}")
     if len(f.bias_band) > 1:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 
 from selenium import webdriver
@@ -14,6 +16,8 @@ from selenium.webdriver.chrome.service import Service
 CHROMIUM = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")
 WHY_NOT = "needs Debian's chromium and chromium-driver"
+
+AXE = (resources.files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
 
 PHONE = (375, 812)
 DESKTOP = (1280, 1000)
@@ -66,7 +70,35 @@ def set_theme(chrome: webdriver.Chrome, theme: str) -> None:
 
 def shoot(chrome: webdriver.Chrome, path: Path) -> None:
     """The whole page as a picture."""
-    import base64
-
     found = chrome.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
     path.write_bytes(base64.b64decode(found["data"]))
+
+
+def overflow(chrome: webdriver.Chrome) -> int:
+    """By how many pixels the page is wider than the screen."""
+    return int(
+        chrome.execute_script("return document.documentElement.scrollWidth - window.innerWidth;")
+    )
+
+
+def barriers(chrome: webdriver.Chrome) -> list[str]:
+    """What axe-core finds (WCAG A and AA, best practice), the contrast of every text included."""
+    # Through the debugger: the page's own policy lets no foreign script in.
+    chrome.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE})
+    found = chrome.execute_async_script(
+        "axe.run(document, {resultTypes: ['violations']}).then(arguments[0]);"
+    )
+    return [
+        f"{each['id']}: {node['html'][:120]}"
+        for each in found["violations"]
+        for node in each["nodes"]
+    ]
+
+
+def faults(chrome: webdriver.Chrome) -> list[str]:
+    """Errors of scripts and of the policy in the console; a request that is refused is none."""
+    return [
+        row["message"]
+        for row in chrome.get_log("browser")
+        if row["level"] == "SEVERE" and row["source"] != "network"
+    ]

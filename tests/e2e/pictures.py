@@ -45,8 +45,8 @@ def main(folder: Path) -> int:
                 chrome.get(f"http://127.0.0.1:{port}/?token={token}")
                 WebDriverWait(chrome, 60).until(
                     lambda page: (
-                        page.find_elements(By.CSS_SELECTOR, "polyline.price")
-                        and page.find_elements(By.TAG_NAME, "meter")
+                        page.find_elements(By.CSS_SELECTOR, "[data-plot^=price][data-drawn]")
+                        and page.find_elements(By.CSS_SELECTOR, "[data-plot=ages][data-drawn]")
                     )
                 )
                 _take(chrome, folder)

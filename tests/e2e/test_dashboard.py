@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -34,8 +33,6 @@ from tests.unit.monitor.test_process import House, wait
 pytestmark = pytest.mark.skipif(
     not (chromium.CHROMIUM and chromium.DRIVER), reason=chromium.WHY_NOT
 )
-
-AXE = (resources.files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
 
 SHOTS = os.environ.get("SCREENSHOTS", "")
 """A folder for pictures to look at; "" for none."""
@@ -175,6 +172,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             made = Scene(house, strategy, chrome)
             chrome.get(f"{made.url}/?token={made.token}")
             yield made
+            assert chromium.faults(made.chrome) == []
     finally:
         strategy.end()
         house.end()
@@ -211,14 +209,17 @@ def test_each_state_is_said_at_both_sizes_and_in_both_themes(scene: Scene, name:
         for theme in ("light", "dark"):
             chromium.set_theme(scene.chrome, theme)
             scene.shoot(f"{name}-{size[0]}-{theme}")
-            assert overflow(scene) <= 0, "the page is wider than the screen"
+            assert chromium.overflow(scene.chrome) <= 0, "the page is wider than the screen"
+            assert chromium.faults(scene.chrome) == []
             if (size is chromium.PHONE) == (theme == "light"):
-                assert barriers(scene) == []
+                assert chromium.barriers(scene.chrome) == []
 
 
 def test_no_lots_and_five_thousand_lots(scene: Scene) -> None:
     scene.strategy.said = {}
     scene.wait_for("lots: 5000")
+    charts = {"ages", "unlocks"}
+    wait_until(scene, lambda: charts <= set(drawn(scene)), lambda: str(drawn(scene)))
     scene.chrome.execute_script(
         "const s = document.querySelector('[data-part=lots] summary'); s.focus(); s.click();"
     )
@@ -229,7 +230,7 @@ def test_no_lots_and_five_thousand_lots(scene: Scene) -> None:
     assert scene.chrome.execute_script("return document.activeElement.tagName") == "SUMMARY"
     chromium.set_size(scene.chrome, chromium.PHONE)
     scene.shoot("many-lots-375")
-    assert overflow(scene) <= 0
+    assert chromium.overflow(scene.chrome) <= 0
     scene.strategy.tax = NO_LOTS
     scene.strategy.said = {"fills": 99}  # New fills: the overview is asked for again, soon.
     scene.wait_for("No lots.")
@@ -237,19 +238,49 @@ def test_no_lots_and_five_thousand_lots(scene: Scene) -> None:
     chromium.set_size(scene.chrome, chromium.DESKTOP)
 
 
-def test_the_chart_draws_price_grid_anchor_and_fills(scene: Scene) -> None:
+def test_the_charts_are_drawn_and_go_on_while_they_are_zoomed(scene: Scene) -> None:
     scene.strategy.said = {"last_fills": (fill(1), fill(2))}
-    give_up = time.monotonic() + 30
-    while not scene.chrome.find_elements(By.CSS_SELECTOR, "[data-part=market] svg polyline.price"):
-        assert time.monotonic() < give_up
-        time.sleep(0.2)
-    market = scene.chrome.find_element(By.CSS_SELECTOR, "[data-part=market]")
-    assert len(market.find_elements(By.CSS_SELECTOR, "svg g.buy, svg g.sell")) == 3
-    assert market.find_elements(By.CSS_SELECTOR, "svg g.anchor")
-    told = scene.chrome.execute_script(
-        "return document.querySelector('[data-part=market] svg').getAttribute('aria-label');"
+    names = {"price BTC/EUR", "equity"}
+    wait_until(scene, lambda: names <= set(drawn(scene)), lambda: str(drawn(scene)))
+    assert drawn(scene)["price BTC/EUR"][:4] == ["buy orders", "sell orders", "anchor", "price"]
+    count = (
+        "return document.querySelector('[data-plot=equity]').data"
+        ".find((t) => t.name === 'equity').x.length"
     )
-    assert "BTC/EUR" in str(told)
+    before = scene.chrome.execute_script(count)
+    zoom = "[data-plot=equity] .modebar-btn[aria-label='Zoom in']"
+    scene.chrome.execute_script(
+        "const b = document.querySelector(arguments[0]); b.focus(); b.click();", zoom
+    )
+    zoomed = shown_range(scene)
+    # New samples come in: the curve grows, the zoom and the keyboard's place stay.
+    wait_until(scene, lambda: scene.chrome.execute_script(count) > before, scene.text)
+    assert shown_range(scene) == zoomed
+    focused = "return document.activeElement.matches(arguments[0])"
+    assert scene.chrome.execute_script(focused, zoom)
+    scene.shoot("charts")
+    assert chromium.barriers(scene.chrome) == []
+
+
+def test_charts_take_the_colours_of_the_theme(scene: Scene) -> None:
+    ink = "return document.querySelector('[data-plot=equity] .xtick text').style.fill"
+    found = []
+    for theme in ("dark", "light"):
+        chromium.set_theme(scene.chrome, theme)
+        wait_until(scene, lambda: scene.chrome.execute_script(ink) not in found, scene.text)
+        found.append(scene.chrome.execute_script(ink))
+
+
+def test_without_a_script_the_page_tells_all_of_it(scene: Scene) -> None:
+    scene.chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        scene.chrome.get(scene.url)
+        for told in ("BTC/EUR: price", "equity 24,753.21, drawdown", "As a table"):
+            scene.wait_for(told)
+        scene.shoot("no-script")
+    finally:
+        scene.chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    scene.chrome.get(scene.url)
 
 
 def test_a_strategy_that_is_down_is_said_and_its_return_too(scene: Scene) -> None:
@@ -260,7 +291,7 @@ def test_a_strategy_that_is_down_is_said_and_its_return_too(scene: Scene) -> Non
     scene.wait_for("Last known state; it is old.")
     scene.wait_for("the exchange cancels them by itself in")
     scene.shoot("down")
-    assert barriers(scene) == []
+    assert chromium.barriers(scene.chrome) == []
     scene.strategy.silent = False
     scene.wait_for("Trading, 3 orders")
 
@@ -271,7 +302,7 @@ def test_a_stale_feed_is_said_and_its_return_too(scene: Scene) -> None:
     scene.wait_for("nothing new is quoted")
     scene.wait_for("See why the feed is silent: icryptotrader doctor")
     scene.shoot("stale-feed")
-    assert barriers(scene) == []
+    assert chromium.barriers(scene.chrome) == []
     scene.strategy.no_feed = False
     scene.strategy.said = {}
     scene.wait_for("Trading, 3 orders")
@@ -284,9 +315,9 @@ def test_german_is_spoken_and_kept(scene: Scene) -> None:
     scene.chrome.get(scene.url)
     scene.wait_for("Was muss ich tun?")
     scene.shoot("german")
-    assert barriers(scene) == []
+    assert chromium.barriers(scene.chrome) == []
     chromium.set_size(scene.chrome, chromium.PHONE)
-    assert overflow(scene) <= 0
+    assert chromium.overflow(scene.chrome) <= 0
     chromium.set_size(scene.chrome, chromium.DESKTOP)
     scene.chrome.get(f"{scene.url}/?lang=en")
     scene.wait_for("What must I do?")
@@ -302,7 +333,7 @@ def test_an_action_needs_reason_and_word_and_reaches_the_strategy(scene: Scene) 
     act(scene, "hold", reason="holiday", word="hold")
     scene.wait_for("it was done")
     scene.shoot("done")
-    assert barriers(scene) == []
+    assert chromium.barriers(scene.chrome) == []
     (request,) = scene.strategy.heard
     assert (type(request).__name__, request.reason) == ("Hold", "dashboard: holiday")
     for name, word, kind in (
@@ -335,11 +366,7 @@ def test_text_from_outside_is_never_run(scene: Scene) -> None:
     assert scene.text().count(nasty) >= 5
     assert not scene.chrome.find_elements(By.CSS_SELECTOR, "img")
     assert scene.chrome.title == "iCryptoTrader"
-    told = [
-        row for row in scene.chrome.get_log("browser")
-        if "Content Security Policy" in row["message"]
-    ]  # fmt: skip
-    assert told == []
+    assert chromium.faults(scene.chrome) == []
     scene.strategy.said = {}
 
 
@@ -406,12 +433,36 @@ def test_signing_out_ends_it_and_guessing_is_slowed(scene: Scene) -> None:
     scene.leave_by(scene.chrome.find_element(By.XPATH, "//button[text()='Sign out']").click)
     scene.wait_for("This page needs a token")
     scene.shoot("login")
-    assert barriers(scene) == []
+    assert chromium.barriers(scene.chrome) == []
     for _ in range(6):
         field = scene.chrome.find_element(By.ID, "token")
         scene.leave_by(partial(field.send_keys, "guess", Keys.ENTER))
         scene.wait_for("This page needs a token")
     scene.wait_for("Too many tries")
+
+
+def wait_until(scene: Scene, holds: Callable[[], bool], told: Callable[[], str]) -> None:
+    give_up = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < give_up, told()
+        time.sleep(0.2)
+
+
+def drawn(scene: Scene) -> dict[str, list[str]]:
+    """The traces of each chart that is drawn, as the browser has them."""
+    found = scene.chrome.execute_script(
+        "return [...document.querySelectorAll('[data-drawn]')].map("
+        "(n) => [n.dataset.plot, n.data.map((t) => t.name)]);"
+    )
+    return {name: traces for name, traces in found}
+
+
+def shown_range(scene: Scene) -> list[str]:
+    return list(
+        scene.chrome.execute_script(
+            "return document.querySelector('[data-plot=equity]').layout.xaxis.range.slice();"
+        )
+    )
 
 
 def act(scene: Scene, name: str, *, reason: str, word: str) -> None:
@@ -429,7 +480,8 @@ def walk_with_tab(scene: Scene, steps: int) -> list[str]:
     for _ in range(steps):
         told, style, width = scene.chrome.execute_script(
             "const n = document.activeElement, s = getComputedStyle(n);"
-            "return [n.outerHTML.slice(0, 80), s.outlineStyle, s.outlineWidth];"
+            "const chart = n.closest('[data-plot]')?.dataset.plot || '';"
+            "return [chart + n.outerHTML.slice(0, 80), s.outlineStyle, s.outlineWidth];"
         )
         seen.append(told)
         if style == "none" or width == "0px":
@@ -437,26 +489,3 @@ def walk_with_tab(scene: Scene, steps: int) -> list[str]:
         ActionChains(scene.chrome).send_keys(Keys.TAB).perform()
     assert len(set(seen)) == steps, "the keyboard does not get on"
     return found
-
-
-def overflow(scene: Scene) -> int:
-    """By how many pixels the page is wider than the screen."""
-    return int(
-        scene.chrome.execute_script(
-            "return document.documentElement.scrollWidth - window.innerWidth;"
-        )
-    )
-
-
-def barriers(scene: Scene) -> list[str]:
-    """What axe-core finds (WCAG A and AA, best practice), the contrast of every text included."""
-    # Through the debugger: the page's own policy lets no foreign script in.
-    scene.chrome.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE})
-    found = scene.chrome.execute_async_script(
-        "axe.run(document, {resultTypes: ['violations']}).then(arguments[0]);"
-    )
-    return [
-        f"{each['id']}: {node['html'][:120]}"
-        for each in found["violations"]
-        for node in each["nodes"]
-    ]

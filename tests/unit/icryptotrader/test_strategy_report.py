@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from pathlib import Path
 
 import pytest
 
 from icryptotrader.strategy_report import CASES, VARIANTS, report
+from shared.charts import script_file
 from tests.unit.strategy.core.build import CONFIG
 
 MINUTES = 180
@@ -51,8 +54,12 @@ def test_net_is_grid_and_inventory(made: tuple[Path, list[str]]) -> None:
 def test_both_pages_are_written_and_the_page_has_a_plot(made: tuple[Path, list[str]]) -> None:
     out, _ = made
     page = (out / "report.html").read_text()
-    assert page.count("<svg") == 2
-    assert "http" not in page.replace("http://www.w3.org", "")
+    own = page.replace(script_file().read_text(encoding="utf-8"), "")
+    assert own.count('class="draw"') == 2
+    assert "http:" not in own
+    (data,) = re.findall(r'id="figures">(.*?)</script>', own)
+    for figure in json.loads(data).values():
+        assert [trace["name"] for trace in figure["data"]] == ["hold", *VARIANTS]
     assert "Avellaneda-Stoikov" in (out / "report.txt").read_text()
 
 

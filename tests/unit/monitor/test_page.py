@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,12 @@ from monitor.around import (
     read_processes,
     read_tax,
 )
+from monitor.charts import figures
 from monitor.page import login_page, page, parts
 from monitor.summary import todo, verdict
 from monitor.view import SAMPLE_EACH, SAMPLES_KEPT, RatesSeen, Told, View, Wire, hear
 from monitor.watch import Concern
-from monitor.words import GERMAN, Language, choose
+from monitor.words import GERMAN, Language, choose, words
 from shared.frames import AnyFrame, FillView
 from shared.units import SECOND, Ns
 from tests.unit.monitor.frames import (
@@ -311,21 +313,49 @@ def test_samples_are_bounded_and_reach_back() -> None:
     assert view.samples[-1].wall == WALL + (2 * SAMPLES_KEPT + 9) * SAMPLE_EACH
 
 
-def test_the_charts_are_drawn_inside_of_their_frame() -> None:
+def sampled(count: int, **changed: Any) -> View:
+    """A view after so many samples, each one euro dearer and poorer than the one before."""
     view = View()
-    for step in range(30):
+    for step in range(count):
         pair = msgspec.structs.replace(status().pairs[0], bid=f"{85000 + step}", ask="85100")
-        said = status(pairs=(pair,), equity=f"{24000 - step}", drawdown_pct=step / 1000)
-        view = hear(view, said, NOW, Ns(WALL + step * SAMPLE_EACH))
-    shown = body(view, NOW, WALL)
-    assert shown.count("<svg") == 2
-    numbers = re.findall(r'points="([^"]+)"', shown)
-    for pair_text in " ".join(numbers).split():
-        x, y = map(float, pair_text.split(","))
-        assert 0 <= x <= 720
-        assert 0 <= y <= 260
-    assert 'class="anchor"' in shown
-    assert 'class="fall"' in shown
+        told = {"equity": f"{24000 - step}", "drawdown_pct": step / 1000} | changed
+        view = hear(view, status(pairs=(pair,), **told), NOW, Ns(WALL + step * SAMPLE_EACH))
+    return view
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 30])
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_each_figure_has_its_place_on_the_page_and_each_place_its_figure(
+    count: int, language: Language
+) -> None:
+    view = sampled(count)
+    places = re.findall(r'data-plot="([^"]+)"', body(view, NOW, WALL, language))
+    drawn = figures(view, AROUND, words(language))
+    assert places == list(drawn)
+    assert len(places) == 2 * (count > 1) + 2
+
+
+def test_the_figures_hold_price_grid_anchor_fills_and_drawdown() -> None:
+    at = datetime.fromtimestamp((WALL + SAMPLE_EACH) / SECOND, UTC).isoformat()
+    bought = msgspec.structs.replace(fill(1), time=at)
+    drawn = figures(sampled(30, last_fills=(bought,)), AROUND, words("en"))
+    by_name = {trace["name"]: trace for trace in drawn["price BTC/EUR"]["data"]}
+    assert list(by_name) == ["buy orders", "sell orders", "anchor", "price", "bought"]
+    assert by_name["bought"]["x"] == [round((WALL + SAMPLE_EACH) / 1_000_000)]
+    assert len(by_name["price"]["x"]) == len(by_name["price"]["y"]) == 30
+    assert by_name["price"]["x"] == sorted(by_name["price"]["x"])
+    fall, peak, line = drawn["equity"]["data"]
+    assert len(fall["x"]) == 60
+    assert min(a - b for a, b in zip(peak["y"], line["y"], strict=True)) >= 0
+    assert drawn["ages"]["data"][0]["x"] == [name for name, _, _ in TAX.ages]
+    assert drawn["unlocks"]["layout"]["xaxis"]["type"] == "date"
+
+
+def test_a_chart_is_told_in_a_sentence_and_in_a_table_too() -> None:
+    shown = read(body(sampled(30), NOW, WALL))
+    assert "BTC/EUR: price 85,064, from 85,050 to 85,064; 3 own orders" in shown
+    assert "equity 23,971.00, drawdown 2.90 %" in shown
+    assert shown.count("As a table") == 4  # the summaries and their captions
 
 
 def test_an_answer_of_another_version_is_no_tax_overview() -> None:

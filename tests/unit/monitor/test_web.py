@@ -17,8 +17,10 @@ from starlette.applications import Starlette
 from monitor.access import Access, TokenError, Tries, is_ours, is_own_origin, read_token
 from monitor.around import Around
 from monitor.metrics import Metrics
+from monitor.style import POLICY
 from monitor.view import View, hear
 from monitor.web import Desk, Outcome, metrics_app, status_app
+from shared.charts import script_file
 from shared.control import AnyRequest, CancelOrders, Kill
 from shared.units import SECOND, Ns
 from tests.unit.monitor.frames import NOW, WALL, status
@@ -171,6 +173,18 @@ def test_the_policy_allows_the_pages_own_style_and_script_and_nothing_else(
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-frame-options"] == "DENY"
     assert " style=" not in answer.text
+
+
+def test_the_chart_library_is_served_from_here_to_who_is_signed_in(client: Visitor) -> None:
+    signed_in = {"Authorization": f"Bearer {TOKEN}"}
+    (address,) = re.findall(r'<script src="([^"]+)"', client.get("/", headers=signed_in).text)
+    assert client.get(address).status_code == 401
+    answer = client.get(address, headers=signed_in)
+    assert answer.content == script_file().read_bytes()
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["content-security-policy"] == POLICY
+    assert client.get("/library/other.js", headers=signed_in).status_code == 404
 
 
 def test_metrics_need_no_token_but_the_right_host() -> None:

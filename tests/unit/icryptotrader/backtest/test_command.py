@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from icryptotrader.backtest.command import Options, moment_of, terms_of
 from icryptotrader.cli import app
+from shared.charts import script_file
 from shared.config import ConfigError, Home, load
 from shared.units import MILLISECOND, SECOND
 from sim.backtest.data import History
@@ -56,10 +58,20 @@ def test_a_report_is_told_and_written(tape: Path, tmp_path: Path) -> None:
     assert report["fills"] == len(report["fill_rows"]) > 0
     page = (out / "report.html").read_text()
     assert page.startswith("<!doctype html>")
-    assert page.count("<svg") == 4
-    for fetched in ("http://", "https://", "<script", "@import", "url("):
-        assert fetched not in page
-    assert report["digest"] in page
+    library = script_file().read_text(encoding="utf-8")
+    assert page.count(library) == 1
+    own = page.replace(library, "")
+    for fetched in ("http://", "https://", "src=", "@import", "url("):
+        assert fetched not in own
+    assert "default-src 'none'" in own
+    places = re.findall(r'data-plot="([^"]+)"', own)
+    assert places == ["equity", "drawdown", "price", "coins", "unlocks"]
+    (data,) = re.findall(r'id="figures">(.*?)</script>', own)
+    drawn = json.loads(data)
+    assert list(drawn) == places
+    marked = [t for t in drawn["price"]["data"] if t["mode"] == "markers"]
+    assert sum(len(trace["x"]) for trace in marked) == report["fills"]
+    assert report["digest"] in own
 
 
 def test_the_same_run_has_the_same_digest_and_another_one_has_not(
