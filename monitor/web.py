@@ -146,11 +146,11 @@ class _Site:
         return answer
 
     async def login(self, request: Request) -> Response:
+        form = await _read_form(request)
         if not is_ours(request.headers.get("host")):
             return _plain("this name is not served here", 421)
         if not is_own_origin(request.headers.get("origin")):
             return _plain("this form is not ours", 403)
-        form = await _read_form(request)
         if form is None:
             return _plain("too much for a form", 413)
         return self._try(form.get("username", ""), form.get("token", "").strip(), request)
@@ -228,6 +228,7 @@ class _Site:
 
     async def _form(self, request: Request) -> tuple[Response | None, dict[str, str]]:
         """A POST that may act: the refusal, or None and the fields."""
+        form = await _read_form(request)
         host = request.headers.get("host")
         if not is_ours(host):
             return _plain("this name is not served here", 421), {}
@@ -235,7 +236,6 @@ class _Site:
             return _plain("sign in first", 401), {}
         if not is_same_origin(request.headers.get("origin"), host):
             return _plain("this form is not ours", 403), {}
-        form = await _read_form(request)
         if form is None:
             return _plain("too much for a form", 413), {}
         if not self._access.is_our_form(form.get("csrf", "")):
@@ -305,7 +305,11 @@ def _event(name: str, data: Mapping[str, object]) -> bytes:
 
 
 async def _read_form(request: Request) -> dict[str, str] | None:
-    """The fields, each once; None where there is too much."""
+    """The fields, each once; None where there is too much.
+
+    To be read before anything is answered: a refusal that meets a body on its way is lost with the
+    line.
+    """
     raw = b""
     async for part in request.stream():
         raw += part

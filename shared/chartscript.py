@@ -65,7 +65,9 @@ const charts = (() => {
     fresh.layout.dragmode = touch.matches ? false : "zoom";
     fresh.layout.margin = {l: small.matches ? 52 : 70, r: 8, t: 28, b: 36};
     const bars = fresh.data.some((trace) => trace.type === "bar");
-    if (small.matches && fresh.layout.xaxis.type === "date") fresh.layout.xaxis.nticks = 4;
+    if (fresh.layout.xaxis.type === "date") {
+      fresh.layout.xaxis.nticks = Math.max(2, Math.floor((node.clientWidth - 60) / 90));
+    }
     Plotly.react(node, fresh.data, fresh.layout, {
       responsive: true, displaylogo: false, displayModeBar: !bars, doubleClick: "reset",
       modeBarButtons: [["zoomIn2d", "zoomOut2d", "resetScale2d"]],

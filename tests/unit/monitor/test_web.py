@@ -175,6 +175,29 @@ def test_the_policy_allows_the_pages_own_style_and_script_and_nothing_else(
     assert " style=" not in answer.text
 
 
+@pytest.mark.parametrize("path", ["/", "/act/kill", "/logout"])
+def test_a_form_is_read_before_it_is_refused(path: str) -> None:
+    """Else the line is cut while the body is on its way, and with it the refusal."""
+    desk = Desk(lambda: (VIEW, Around(), NOW, WALL), Bot().ask, one_push, lambda: "m" * 9)
+    app = status_app(desk, Access(TOKEN, 8080), "/home/x/dashboard_token")
+    seen: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        seen.append("read")
+        return {"type": "http.request", "body": b"token=x", "more_body": False}
+
+    async def send(message: Any) -> None:
+        seen.append(f"{message['type']} {message.get('status', '')}".strip())
+
+    scope: dict[str, Any] = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(),
+        "query_string": b"", "headers": [(b"host", b"evil.example")], "http_version": "1.1",
+        "scheme": "http", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8080),
+    }  # fmt: skip
+    asyncio.run(app(scope, receive, send))
+    assert seen == ["read", "http.response.start 421", "http.response.body"]
+
+
 def test_the_chart_library_is_served_from_here_to_who_is_signed_in(client: Visitor) -> None:
     signed_in = {"Authorization": f"Bearer {TOKEN}"}
     (address,) = re.findall(r'<script src="([^"]+)"', client.get("/", headers=signed_in).text)
