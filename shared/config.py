@@ -65,10 +65,13 @@ KEPT_VARIABLES: Final = (
 EXIT_BROKEN: Final = 70
 """Exit code of a process that found one of its own invariants broken."""
 
+EXIT_OUTGROWN: Final = 75
+"""Exit code of a process that came near a limit of the machine and drained: start it anew."""
+
 EXIT_CONFIG: Final = 78
 """Exit code of a process that refuses its configuration."""
 
-Seconds = Annotated[float, Meta(gt=0.0, le=86_400.0)]
+Seconds = Annotated[float, Meta(ge=0.05, le=86_400.0)]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 CONSENT: Final = "this trades with real money"
 """What `live.consent` must say, word for word."""
 
+MOST_BPS: Final = 10_000
+MOST_FEE_PCT: Final = 10
+LOT: Final = re.compile(r"[0-9]{1,5}:[0-9]{1,12}(\.[0-9]{1,8})?")
 PLAIN: Final = "must be an encrypted address,"
 
 
@@ -112,19 +115,28 @@ def _check_money(config: Config) -> list[str]:
         if not (value.is_finite() and value > 0):
             found.append(f"{name}: must be a number above 0, found {value}")
     for name, value in {
-        "grid.min_spacing_bps": config.grid.min_spacing_bps,
-        "grid.adverse_selection_bps": config.grid.adverse_selection_bps,
-        "grid.least_edge_bps": config.grid.least_edge_bps,
         "grid.base_reserve": config.grid.base_reserve,
         "grid.lowest": config.grid.lowest,
         "grid.highest": config.grid.highest,
-        "regime.trend_momentum_bps": config.regime.trend_momentum_bps,
-        "demo.maker_pct": config.demo.maker_pct,
-        "demo.taker_pct": config.demo.taker_pct,
         "demo.quote_balance": config.demo.quote_balance,
     }.items():
         if not (value.is_finite() and value >= 0):
             found.append(f"{name}: must be a number of 0 or more, found {value}")
+    for name, value, most in (
+        ("grid.min_spacing_bps", config.grid.min_spacing_bps, MOST_BPS),
+        ("grid.adverse_selection_bps", config.grid.adverse_selection_bps, MOST_BPS),
+        ("grid.least_edge_bps", config.grid.least_edge_bps, MOST_BPS),
+        ("regime.trend_momentum_bps", config.regime.trend_momentum_bps, MOST_BPS),
+        ("demo.maker_pct", config.demo.maker_pct, MOST_FEE_PCT),
+        ("demo.taker_pct", config.demo.taker_pct, MOST_FEE_PCT),
+    ):
+        if not (value.is_finite() and 0 <= value <= most):
+            found.append(f"{name}: must be from 0 to {most}, found {value}")
+    for lot in config.demo.opening_lots:
+        if not LOT.fullmatch(lot):
+            found.append(
+                f'demo.opening_lots: must be "age in days:worth", as "400:6000", found "{lot}"'
+            )
     if not found and 0 < config.grid.highest <= config.grid.lowest:
         found.append("grid.highest: must be above grid.lowest, or 0 for no bound")
     if not found and config.grid.order_size_quote > config.limits.order_quote:
@@ -169,9 +181,15 @@ CROSS_CHECKS: Final = (
 
 
 def place_of(fault: str, origins: dict[str, str]) -> str:
-    """`file:line` of the first setting a fault names that is not a default; "" for none."""
+    """`file:line` of the first setting a fault names that is not a default; "" for none.
+
+    A setting is named in full, or by its last word beside the first one's or in its section.
+    """
     head, _, rest = fault.partition(":")
-    named = [head, *(f"{head}.{word}" for word in re.findall(r"[a-z_0-9]+", rest))]
+    section = head.rpartition(".")[0]
+    words = re.findall(r"[a-z_0-9]+(?:\.[a-z_0-9]+)*", rest)
+    named = [head, *words, *(f"{head}.{word}" for word in words)]
+    named += [f"{section}.{word}" for word in words]
     places = [origins[name] for name in named if name in origins]
     changed = [place for place in places if not place.startswith("config/default.toml")]
     return (changed or [""])[0]

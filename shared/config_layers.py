@@ -365,7 +365,17 @@ def _shown(name: str, value: object) -> str:
     return SET_ASIDE if name in SECRET_KEYS else repr(value)[:80]
 
 
+PATTERNS: Final = (
+    ("^$|^https://", 'an address that begins with https://, or ""'),
+    ("^https://", "an address that begins with https://"),
+    ("^[A-Za-z0-9]", "the name of a model: letters, digits and . _ : -"),
+    ("^[a-z]", "lower-case letters, digits and _, a letter first"),
+    ("^(-?[0-9]", 'a number in quotes, as "42", or ""'),
+)
+"""What a text must look like: how its pattern begins, and that in words."""
+
 WORDS: Final = (
+    (r"Invalid decimal string", 'must be a number in quotes, as "20"'),
     (r" - at `[^`]*`", ""),
     (r"Expected", "must be"),
     (r"`int( \| null)?`", "a whole number"),
@@ -383,6 +393,10 @@ def _say(error: Exception) -> str:
     if isinstance(error, ArithmeticError):
         return "must be a number"
     text = str(error)
+    _, _, wanted = text.partition("matching regex ")
+    for begin, words in PATTERNS:
+        if wanted.startswith((f"'{begin}", f'"{begin}')):
+            return f"must be {words}"
     for pattern, word in WORDS:
         text = re.sub(pattern, word, text)
     return text
