@@ -29,7 +29,7 @@ from shared.config import Config, ConfigError, Home, load
 from shared.units import MILLISECOND, SECOND, Ns
 from sim.backtest.data import History
 from sim.backtest.parts import Fill, Terms
-from sim.backtest.run import Played, play
+from sim.backtest.run import Played, cores, play
 from sim.backtest.tables import DataError
 from sim.engine.instruments import LISTINGS
 from strategy.ledger.book import BookError
@@ -192,7 +192,7 @@ def _play(
                 _tell(cast(Progress, progress), task, history, (rows, wall, perf() - begin))
                 return not flag.up
 
-            played = play(history, config, terms, span, go_on)
+            played = play(history, config, terms, span, go_on, apart=cores() > 1)
     finally:
         signal.signal(signal.SIGINT, before)
     return played, (perf() - begin) / SECOND

@@ -25,7 +25,8 @@ from shared.units import SECOND, Ns, Pair, cents, cost_of, price_of, qty_of
 from sim.backtest.course import Course
 from sim.backtest.data import Findings, History
 from sim.backtest.parts import Terms
-from sim.backtest.run import Played, Run, headline
+from sim.backtest.run import Played, headline
+from sim.backtest.walker import Run
 from strategy.ledger.rates import Rates
 from strategy.ledger.tax import free_from_wall
 
@@ -124,16 +125,15 @@ def figures_of(
 ) -> Figures:
     """tax: rate as a ratio, and the ECB's rates where the quote currency is not the euro."""
     run = headline(played)
-    house, course = run.house, run.course
-    pair, last = house.pair, course.last
+    ended, course = run.ended, run.course
+    pair, last = ended.pair, course.last
     assert last is not None
     frame = frame_of(run, played, terms, tax)
     total = _money(pair, last.equity)
     mine = outcome(
-        frame, "this bot", events_of(course.fills), house.coins, _money(pair, house.money)
+        frame, "this bot", events_of(course.fills), ended.coins, _money(pair, ended.money)
     )
     start = cost_of(pair, frame.first[1], frame.coins) + frame.money
-    memory = house.core.memory
     return Figures(
         product=version("icryptotrader"),
         digest=digest_of(played, config, terms),
@@ -145,7 +145,7 @@ def figures_of(
         last=_time(played.last),
         rows=played.rows,
         whole=played.whole,
-        assumptions=tuple(assumptions(history, terms, house.config, config, frame.rates)),
+        assumptions=tuple(assumptions(history, terms, ended.config, config, frame.rates)),
         data=history.found,
         path=run.path,
         start_equity=cents(start),
@@ -155,18 +155,18 @@ def figures_of(
         fills=len(course.fills),
         buys=sum(fill.side.value == "buy" for fill in course.fills),
         turnover=cents(_money(pair, course.turnover)),
-        coins=qty_of(pair, house.coins),
-        money=cents(_money(pair, house.money)),
+        coins=qty_of(pair, ended.coins),
+        money=cents(_money(pair, ended.money)),
         profit=grid_profit(pair, course.fills, total - start),
         outcomes=(mine, *alternatives(frame, course.weeks)),
         bias_band=tuple((each.path, cents(_equity(each))) for each in played.runs),
-        counters=dict(sorted(memory.counters.items())),
-        halted=memory.halt,
+        counters=dict(sorted(ended.counters.items())),
+        halted=ended.halted,
         tax_rate=tax[0],
         months=tuple(_months(pair, course)),
         lots=tuple(_lots(run, config)),
-        free_coins=qty_of(pair, memory.free()),
-        days_until_locked=memory.taxes.lasts,
+        free_coins=qty_of(pair, ended.free),
+        days_until_locked=ended.days_until_locked,
         points=tuple(_points(pair, course)),
         bands=tuple(
             BandRow(band.wall // SECOND, band.regime, band.pause, band.stop)
@@ -179,7 +179,7 @@ def figures_of(
 def digest_of(played: Played, config: Config, terms: Terms) -> str:
     """Names a run: its configuration, its terms, every command and every fill of each path."""
     parts = [msgspec.json.encode(config), msgspec.json.encode(terms)]
-    parts += [run.house.digest.encode() for run in played.runs]
+    parts += [run.ended.digest.encode() for run in played.runs]
     return hashlib.blake2b(b"\n".join(parts), digest_size=8).hexdigest()
 
 
@@ -221,10 +221,10 @@ def assumptions(
 
 def frame_of(run: Run, played: Played, terms: Terms, tax: tuple[Decimal, Rates | None]) -> Frame:
     """What the outcomes of this run share."""
-    house, course = run.house, run.course
-    pair, last = house.pair, course.last
+    ended, course = run.ended, run.course
+    pair, last = ended.pair, course.last
     assert last is not None
-    opening = events_of(house.opening)
+    opening = events_of(ended.opening)
     rate = terms.taker if terms.taker is not None else 8000
     own_currency = pair.quote == "EUR"
     return Frame(
@@ -235,8 +235,8 @@ def frame_of(run: Run, played: Played, terms: Terms, tax: tuple[Decimal, Rates |
         tax_rate=tax[0],
         rates=Rates() if own_currency else tax[1],
         opening=tuple(opening),
-        coins=house.opening_coins,
-        money=_money(pair, house.opening_money),
+        coins=ended.opening_coins,
+        money=_money(pair, ended.opening_money),
     )
 
 
@@ -252,13 +252,13 @@ def _months(pair: Pair, course: Course) -> list[MonthRow]:
 
 def _lots(run: Run, config: Config) -> list[LotRow]:
     safety = config.tax.holding_safety_days
-    pair = run.house.pair
+    pair = run.ended.pair
     return [
         LotRow(
             _time(lot.wall), qty_of(pair, lot.left), cents(lot.cost_left),
             _time(free_from_wall(lot.wall, safety)),
         )
-        for lot in run.house.core.memory.lots.open_lots()
+        for lot in run.ended.lots
     ]  # fmt: skip
 
 
@@ -284,7 +284,7 @@ def _fills(pair: Pair, course: Course) -> list[FillRow]:
 
 def _equity(run: Run) -> Decimal:
     last = run.course.last
-    return _money(run.house.pair, last.equity if last else 0)
+    return _money(run.ended.pair, last.equity if last else 0)
 
 
 def _money(pair: Pair, units: int) -> Decimal:

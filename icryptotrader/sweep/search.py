@@ -120,8 +120,8 @@ def run_job(job: Job) -> Score:
     run = headline(played)
     frame = frame_of(run, played, job.terms, (job.tax_rate, job.rates))
     start = cost_of(frame.pair, frame.first[1], frame.coins) + frame.money
-    money = cost_of(frame.pair, 1, run.house.money)
-    ended = outcome(frame, "", events_of(run.course.fills), run.house.coins, money)
+    money = cost_of(frame.pair, 1, run.ended.money)
+    ended = outcome(frame, "", events_of(run.course.fills), run.ended.coins, money)
     gain = float(ended.sold_out / start) - 1.0
     return Score(gain, run.course.drawdown, len(run.course.fills))
 

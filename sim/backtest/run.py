@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import dropwhile, islice, takewhile
-from typing import Final, cast
+from typing import Final
 
 from msgspec import Struct
 
 from shared.config import Config
 from shared.units import Ns
-from sim.backtest.backtest import House
-from sim.backtest.course import Course
-from sim.backtest.data import Bar, Deal, History
+from sim.backtest.apart import Apart
+from sim.backtest.data import History
 from sim.backtest.parts import PATHS, Path, Terms
 from sim.backtest.tables import DataError
-from sim.backtest.walk import Walk
+from sim.backtest.walker import Begin, Here, Row, Run, Walker
 
 AT_ONCE: Final = 256
 """Rows between two questions whether to go on."""
 
-Row = Bar | Deal
-
 GoOn = Callable[[int, Ns], bool]
 """(rows, wall) -> whether to go on; asked now and then, for a progress bar and Ctrl-C."""
-
-
-class Run(Struct, frozen=True):
-    """One house and its course. path: of the bars; "" for trades."""
-
-    path: str
-    house: House
-    course: Course
-    walk: Walk
 
 
 class Played(Struct, frozen=True):
@@ -52,41 +41,49 @@ def play(
     span: tuple[int, int],
     go_on: GoOn,
     paths: tuple[Path, ...] = PATHS,
+    *,
+    apart: bool = False,
 ) -> Played:
     """Every row of `span` (ns since 1970, the second not included) through the house.
 
+    apart: all paths but the first in processes of their own; it changes nothing but the time.
     DataError where no row lies within the span, or bars are to be played with a queue.
     """
     if history.is_bars and terms.fill == "queue":
         raise DataError("bars do not say who stood where in the queue: use --fill through or touch")
     names: tuple[str, ...] = paths if history.is_bars else ("",)
-    runs: list[Run] = []
+    walkers: list[Walker] = []
     rows, first, last, whole = 0, 0, 0, True
-    for chunk in _chunks(history, span):
-        if not runs:
-            first = chunk[0][0]
-            runs = [_run(name, config, terms, history, chunk[0]) for name in names]
-        for run in runs:
-            _feed(run, chunk)
-        last = chunk[-1][0]
-        rows += len(chunk)
-        if not go_on(rows, Ns(last)):
-            whole = False
-            break
-    if not runs:
-        raise DataError("no row lies within --from and --to")
-    for run in runs:
-        run.walk.finish()
-        run.course.close()
+    try:
+        for chunk in _chunks(history, span):
+            if not walkers:
+                first, price = chunk[0][0], chunk[0][1]
+                begins = [
+                    Begin(name, config, terms, history.interval, Ns(first), price) for name in names
+                ]
+                # The others first: they go on while this process walks the first path.
+                walkers += [Apart(begin) if apart else Here(begin) for begin in begins[1:]]
+                walkers.append(Here(begins[0]))
+            for walker in walkers:
+                walker.feed(chunk)
+            last = chunk[-1][0]
+            rows += len(chunk)
+            if not go_on(rows, Ns(last)):
+                whole = False
+                break
+        if not walkers:
+            raise DataError("no row lies within --from and --to")
+        runs = [walker.end() for walker in [walkers[-1], *walkers[:-1]]]
+    finally:
+        for walker in walkers:
+            walker.close()
     go_on(rows, Ns(last))
     return Played(tuple(runs), rows, whole, Ns(first), Ns(last))
 
 
-def _run(name: str, config: Config, terms: Terms, history: History, row: Bar | Deal) -> Run:
-    course = Course()
-    wall, price = Ns(row[0]), row[1]
-    house = House(config, terms, wall, price, history.interval, course)
-    return Run(name, house, course, Walk(house))
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def _chunks(history: History, span: tuple[int, int]) -> Iterator[Sequence[Row]]:
@@ -96,14 +93,6 @@ def _chunks(history: History, span: tuple[int, int]) -> Iterator[Sequence[Row]]:
     wanted = takewhile(lambda row: row[0] < span[1], begun)
     while chunk := list(islice(wanted, AT_ONCE)):
         yield chunk
-
-
-def _feed(run: Run, rows: Sequence[Row]) -> None:
-    if run.path:
-        path: Path = "low_first" if run.path == "low_first" else "high_first"
-        run.walk.bars(cast(Sequence[Bar], rows), path)
-    else:
-        run.walk.deals(cast(Sequence[Deal], rows))
 
 
 def headline(played: Played) -> Run:

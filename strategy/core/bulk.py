@@ -133,7 +133,9 @@ def _models(memory: Memory, pair: PairMemory, nows: Sequence[Ns], mids: Sequence
         if now >= regime.next_sample:
             measured = sampled(regime, mid, now, bounds, cfg.regime)
         asks = wanted if samples.done is done else asked(samples, measured.variance, cfg)
-        spaced = space(spacing, asks, least, now, cfg.grid)
+        spaced = spacing
+        if asks is not wanted or spacing.less_since:  # else nothing is asked that was not before
+            spaced = space(spacing, asks, least, now, cfg.grid)
         if measured.kind is not regime.kind or spaced.bps != spacing.bps:
             count = place  # this tick has to be a whole one
             break

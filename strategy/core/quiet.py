@@ -13,7 +13,7 @@ Rule 2: a band says nothing of stages 1 to 5: they go on (bulk.py), and end it w
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, time, timedelta
 from typing import Final, Protocol
 
@@ -39,6 +39,7 @@ from strategy.ledger.tax import BERLIN, berlin_day
 _OVER: Final = Ns(1 << 62)
 _FARTHEST: Final = 0.02  # a band goes no farther than this where nothing rests on a side
 _TRIES: Final = 3
+_MOMENTS: Final = 16
 
 
 class Band(Struct, frozen=True):
@@ -85,11 +86,10 @@ def find(memory: Memory, would: Would) -> Band | None:
         return None
     if any(slot.state is not State.EMPTY and slot.state is not State.LIVE for slot in pair.slots):
         return None
+    if would.ask(view, laid, memory.now):
+        return None  # the gate or the rate limit has said no: it is asked for again
     if would.ask(view, laid, _OVER):
-        # Something waits for an order to age: until the first of them has, nothing is asked.
-        until = min(until, _aged(memory, pair))
-        if would.ask(view, laid, Ns(until - 1)):
-            return None
+        until = min(until, _asked_at(memory, pair, lambda now: would.ask(view, laid, now)))
     here = _Here(view, plan, pair.hung, laid)
     low, high = _limits(pair, int(view.bid))
     return Band(_reach(memory, here, low, would), _reach(memory, here, high, would), until)
@@ -127,13 +127,18 @@ def _until(memory: Memory) -> Ns:
     return Ns(min(ends))
 
 
-def _aged(memory: Memory, pair: PairMemory) -> Ns:
-    """When the next order has aged enough to be changed, or a refusal has been waited for."""
+def _asked_at(memory: Memory, pair: PairMemory, ask: Callable[[Ns], Sequence[Intent]]) -> Ns:
+    """The first moment at which something is asked for because an order has aged, or a refusal
+    has been waited for: between two such moments time changes nothing."""
     cfg = memory.config.grid
     ages = [int(cfg.requote_age_sec * SECOND), int(cfg.enlarge_age_sec * SECOND)]
-    moments = [slot.changed + age for slot in pair.slots for age in ages if slot.changed]
+    moments = [Ns(slot.changed + age) for slot in pair.slots for age in ages if slot.changed]
     moments += [slot.not_before for slot in pair.slots]
-    return Ns(min((moment for moment in moments if moment > memory.now), default=memory.now))
+    coming = sorted(moment for moment in moments if moment > memory.now)
+    for moment in coming[:_MOMENTS]:
+        if ask(moment):
+            return moment
+    return coming[_MOMENTS] if len(coming) > _MOMENTS else _OVER
 
 
 def _limits(pair: PairMemory, bid: int) -> tuple[int, int]:

@@ -72,13 +72,14 @@ def sampled(regime: Regime, mid: float, now: Ns, edges: Thresholds, cfg: RegimeC
     fresh_variance = move * move / elapsed
     # Until the window is warm every sample weighs the same, so one jump cannot rule.
     keep = min(keep, 1.0 - 1.0 / (regime.samples + 1))
-    measured = msgspec.structs.replace(
-        regime,
-        variance=keep * regime.variance + (1.0 - keep) * fresh_variance,
-        slow=keep * regime.slow + (1.0 - keep) * price,
-        last=price,
-        next_sample=next_sample,
-        samples=regime.samples + 1,
+    measured = Regime(
+        regime.kind,
+        regime.since,
+        keep * regime.variance + (1.0 - keep) * fresh_variance,
+        keep * regime.slow + (1.0 - keep) * price,
+        price,
+        next_sample,
+        regime.samples + 1,
     )
     kind = _choose(measured, now, edges, cfg)
     if kind is measured.kind:

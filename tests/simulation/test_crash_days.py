@@ -20,7 +20,8 @@ from shared.orders import AddOrder, AmendOrder
 from shared.units import SECOND, Ns, Side
 from sim.backtest.data import History
 from sim.backtest.parts import Terms
-from sim.backtest.run import Run, play
+from sim.backtest.run import play
+from sim.backtest.walker import Run
 from sim.engine.instruments import LISTINGS
 from strategy.core.account import money_units
 from strategy.core.memory import Memory, PairMemory
@@ -245,7 +246,7 @@ def test_an_account_full_of_coins_sells_in_the_emergency_and_says_what_and_why(
     (pair,) = memory.pairs.values()
     assert sum(fill.qty for fill in sold) + memory.base_total(
         pair
-    ) == run.house.opening_coins + sum(
+    ) == run.ended.opening_coins + sum(
         fill.qty * fill.side.sign for fill in run.course.fills if fill.cl_ord_id not in names
     )
 
@@ -259,5 +260,5 @@ def test_a_days_loss_halts_and_takes_every_order_out(
     inspector, run, _ = inspected(monkeypatch, cfg, MINUTES_2021, span)
     assert inspector.memory is not None
     assert "limits.daily_loss_quote" in inspector.memory.halt
-    assert not run.house.exchange.open
+    assert run.ended.resting == 0
     assert not inspector.exits

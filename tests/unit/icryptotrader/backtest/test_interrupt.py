@@ -7,13 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-PRESSES_AT_ROW_200 = """
+import pytest
+
+from sim.backtest.apart import WORTH_IT
+
+PRESSES = """
 import signal
 from sim.backtest.data import History
 whole = History.bars
 def bars(history):
     for number, row in enumerate(whole(history)):
-        if number == 200:
+        if number == {row}:
             signal.raise_signal(signal.SIGINT)
         yield row
 History.bars = bars
@@ -22,13 +26,21 @@ main()
 """
 
 
-def test_ctrl_c_ends_a_run_and_the_report_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(200, id="in one process"),
+        pytest.param(WORTH_IT + 700, id="while the other walk goes on beside it"),
+    ],
+)
+def test_ctrl_c_ends_a_run_and_the_report_says_so(row: int, tmp_path: Path) -> None:
     tape = tmp_path / "tape.csv"
-    rows = (f"{1_600_000_020 + n * 60},30000,30010,29990,30000,1" for n in range(1_000))
+    rows = (f"{1_600_000_020 + n * 60},30000,30010,29990,30000,1" for n in range(row + 800))
     tape.write_text("\n".join(rows))
     done = subprocess.run(
-        [sys.executable, "-c", PRESSES_AT_ROW_200, "backtest", "--home", str(tmp_path / "home"),
-         "--pair", "BTC/EUR", "--data", str(tape), "--out", str(tmp_path / "out")],
+        [sys.executable, "-c", PRESSES.format(row=row),
+         "backtest", "--home", str(tmp_path / "home"), "--pair", "BTC/EUR",
+         "--data", str(tape), "--out", str(tmp_path / "out")],
         capture_output=True, text=True, timeout=100, check=False,
         cwd=Path(__file__).resolve().parents[4],
     )  # fmt: skip
@@ -37,4 +49,4 @@ def test_ctrl_c_ends_a_run_and_the_report_says_so(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     report = json.loads((tmp_path / "out" / "report.json").read_bytes())
     assert report["whole"] is False
-    assert 200 < report["rows"] < 300
+    assert row < report["rows"] < row + 300
