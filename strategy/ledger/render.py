@@ -9,14 +9,14 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final, Literal
 
 import msgspec
 
 from shared.units import SECOND, cents, plain
 from strategy.ledger.notes_de import in_german
-from strategy.ledger.report import Report, Sums, german
+from strategy.ledger.report import NOT_COUNTED, Report, Sums, german
 from strategy.ledger.year import reform_warning
 
 Language = Literal["de", "en"]
@@ -86,9 +86,28 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "Andere Wirtschaftsgüter (Fremdwährung), ab Zeile",
         "Other assets (foreign currency), from line",
     ),
+    "other_block": (
+        "Andere Wirtschaftsgüter: dort stehen die Coins, ab Zeile",
+        "Other assets: coins belong there, from line",
+    ),
     "further_disposals": (
         "Weitere Veräußerungen laut gesonderter Aufstellung",
         "Further disposals, by separate schedule",
+    ),
+    "allocation": ("Zurechnung zur Person", "Allocation to the person"),
+    "whole_euros": (
+        "Volle Euro, zu Ihren Gunsten gerundet; genau in Klammern",
+        "Whole euros, rounded in your favour; the exact amount in brackets",
+    ),
+    "one_of_two": (
+        "Eine Veräußerung (oder die Summen mit „siehe Anlage“) füllt Bezeichnung bis Zurechnung; "
+        "viele stehen mit der Aufstellung bei den weiteren Veräußerungen: nie beides",
+        "One disposal (or the sums, marked as attached) fills designation to allocation; many go "
+        "with the schedule to further disposals: never both",
+    ),
+    "need_not": (
+        "Unter der Freigrenze muss nichts eingetragen werden",
+        "Below the limit nothing need be entered",
     ),
     "waive_carryback": ("Verzicht auf Verlustrücktrag", "Waiver of the loss carry-back"),
     "waived": ("ja", "yes"),
@@ -180,7 +199,10 @@ def schedule_csv(report: Report) -> str:
 
 
 def cointracking_csv(report: Report) -> str:
-    """The layout that CoinTracking writes and WISO reads; taxable and free parts alike."""
+    """The layout that CoinTracking writes and WISO reads; taxable and free parts alike.
+
+    Foreign money is there where it counts (`usd_leg`), so that its sum is the report's.
+    """
     out = io.StringIO(newline="")
     out.write(f"Identifier:iCryptoTrader,Method:FIFO,Tax_Year:{report.year},Base_Currency:EUR\r\n")
     table = csv.writer(out, lineterminator="\r\n")
@@ -189,6 +211,8 @@ def cointracking_csv(report: Report) -> str:
          "Sell/Output at", "Proceeds", "Cost Basis", "Gain/Loss"]
     )  # fmt: skip
     for row in report.schedule:
+        if NOT_COUNTED in row["note"]:
+            continue
         sold, bought = row["disposed_at"], row["acquired_at"] or row["disposed_at"]
         cost = Decimal(row["cost_eur"]) + Decimal(row["werbungskosten_eur"])
         table.writerow(
@@ -209,18 +233,23 @@ def form_fields(report: Report, language: Language) -> list[tuple[str, int | Non
     """(field, line number of that year's form or None, value) in the order of the form."""
     lines, coins = report.lines, report.coins
     numbers = msgspec.structs.asdict(lines) if lines else {}
+    numbers["other_block"] = numbers.get("other_assets_first")
     crypto: list[tuple[str, str]] = [
         ("yes_no", word("waived", language) if coins.parts else "-"),
         ("designation", ", ".join(dict.fromkeys(_coins(report))) or "-"),
         ("dates", word("see", language)),
         ("proceeds", _both(coins.proceeds)),
-        ("cost", _both(coins.cost)),
-        ("werbungskosten", _both(coins.costs)),
+        ("cost", _both(coins.cost, ROUND_CEILING)),
+        ("werbungskosten", _both(coins.costs, ROUND_CEILING)),
         ("gain", _both(coins.net)),
-        ("further_disposals", _both(coins.net)),
     ]
+    if lines and not lines.dedicated_crypto_block:
+        crypto[0] = ("other_block", "")
+    total = coins.net
     if report.settings.usd_leg == "section23" and report.money.parts:
         crypto.append(("other_assets_first", _both(report.money.net)))
+        total += report.money.net
+    crypto += [("allocation", _both(total)), ("further_disposals", _both(total))]
     if report.year in report.settings.waived:
         crypto.append(("waive_carryback", word("waived", language)))
     return [(word(name, language), numbers.get(name), value) for name, value in crypto]
@@ -262,6 +291,10 @@ def _body(report: Report, language: Language) -> Iterator[str]:
     for name, line, value in form_fields(report, language):
         where = f"{word('line', language)} {line}" if line else ""
         yield f"  {where:10} {name:52} {value}"
+    yield f"  {word('whole_euros', language)}"
+    yield f"  {word('one_of_two', language)}"
+    if report.result.exempt:
+        yield f"  {word('need_not', language)}"
     if report.result.net < 0:
         yield f"  {word('loss_must', language)}"
     yield from _section("sums", language)
@@ -352,9 +385,12 @@ def _sum_line(sums: Sums) -> str:
     )
 
 
-def _both(value: Decimal) -> str:
-    """Whole euros as the form wants them, and the exact amount."""
-    whole = value.quantize(Decimal(1), rounding=ROUND_HALF_UP)
+def _both(value: Decimal, favour: str = ROUND_FLOOR) -> str:
+    """Whole euros as the form wants them, and the exact amount.
+
+    Cents go in the person's favour: half up would enter 999.99 as the limit itself.
+    """
+    whole = value.quantize(Decimal(1), rounding=favour)
     return f"{plain(whole):>10}  ({plain(value)})"
 
 

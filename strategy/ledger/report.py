@@ -127,6 +127,9 @@ class Report(Struct, frozen=True):
     not_final: tuple[str, ...]
 
 
+NOT_COUNTED: Final = "told separately, in no sum"
+"""The note of a disposal that the settings leave out of the year's total."""
+
 Watch = Callable[[list[Row]], Iterable[Row]]
 
 
@@ -157,7 +160,10 @@ def build(
         free=_sums(row for row in old if not row.taxable),
         new_stock=_sums(row for row in shown if row.new_stock),
         turnover=tuple(_turnover(events, year)),
-        schedule=tuple(_schedule_row(number, row) for number, row in enumerate(watch(shown), 1)),
+        schedule=tuple(
+            _schedule_row(number, row, counted=counted or not row.currency_leg)
+            for number, row in enumerate(watch(shown), 1)
+        ),
         held=tuple(_held(with_proofs(events), year)),
         open_lots=tuple(_open_rows(book)),
         notes=tuple(dict.fromkeys(book.notes)),
@@ -196,7 +202,7 @@ def _sums(rows: Iterable[Row]) -> Sums:
     return Sums(parts, euros(proceeds), euros(cost), euros(costs), euros(gains), euros(losses))
 
 
-def _schedule_row(number: int, row: Row) -> dict[str, str]:
+def _schedule_row(number: int, row: Row, *, counted: bool) -> dict[str, str]:
     """One part with everything the letter asks for (BMF 2025, Rn. 102 f.)."""
     sale, basis = row.sale, row.basis
     bought = sale.wall if basis is None else basis.wall
@@ -213,6 +219,8 @@ def _schedule_row(number: int, row: Row) -> dict[str, str]:
         notes.append("coins kept as a fee")
     if row.currency_leg:
         notes.append("foreign currency")
+    if not counted:
+        notes.append(NOT_COUNTED)
     if row.provisional:
         notes.append("provisional rate")
     return {

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import zipfile
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 
 import pytest
@@ -252,7 +252,7 @@ def test_the_report_tells_result_form_and_information(desk: Desk) -> None:
     said = desk.filled().run("tax", "report", "2024", "--lang", "en")
     assert "FINAL" in said
     assert (
-        "line 47    Gain / loss                                                 437  (436.74)"
+        "line 47    Gain / loss                                                 436  (436.74)"
         in said
     )
     assert "below the limit, exempt" in said
@@ -549,3 +549,49 @@ def test_both_totals_are_told_with_and_without_the_dollars(desk: Desk) -> None:
     said = desk.run("tax", "report", "2024", "--lang", "en")
     assert "for comparison" not in said
     assert "not looked at" in said
+
+
+@pytest.mark.parametrize("leg", ["separate", "section23"])
+def test_every_form_of_the_report_adds_up_to_what_the_year_counts(leg: str, desk: Desk) -> None:
+    sold = (
+        '"L40","TU","2024-07-09 12:00:00","trade","","currency","ZUSD",570,0,570\n'
+        '"L41","TU","2024-07-09 12:00:00","trade","","currency","XXBT",-0.01,0,0\n'
+        '"L42","TV","2024-08-09 12:00:00","trade","","currency","ZUSD",-500,0,70\n'
+        '"L43","TV","2024-08-09 12:00:00","trade","","currency","ZEUR",440,0,70\n'
+    )
+    desk.run("tax", "rates", desk.file("r.csv", RATES + "2024-07-09,1.0814\n2024-08-09,1.0917\n"))
+    desk.run("ledger", "import", desk.file("l.csv", LEDGERS + sold), "--apply")
+    (desk.home.path / "user.toml").write_text(f'[tax]\nusd_leg = "{leg}"\n')
+    net = Decimal(
+        json.loads(desk.run("tax", "report", "2024", "--format", "json"))["result"]["net"]
+    )
+    table = desk.run("tax", "report", "2024", "--format", "cointracking").split("\n", 1)[1]
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert sum(Decimal(row["Gain/Loss"]) for row in rows if row["Short/Long"] == "Short") == net
+    assert ("USD" in table) == (leg == "section23")
+    schedule = csv.DictReader(io.StringIO(desk.run("tax", "report", "2024", "--format", "csv")))
+    counted = [row for row in schedule if "in no sum" not in row["note"]]
+    assert sum(Decimal(row["gain_eur"]) for row in counted if row["taxable"] == "yes") == net
+    said = desk.run("tax", "report", "2024")
+    whole = net.quantize(Decimal(1), rounding=ROUND_FLOOR)
+    assert re.search(rf"Zeile 55 .* {whole}  \({net}\)", said), said
+
+
+def test_the_forms_whole_euros_never_reach_the_limit_by_rounding(desk: Desk) -> None:
+    gross = {"TB1": "-4000.9900", "TS1": "5000.9800"}
+    rows = LEDGERS.splitlines(keepends=True)[0] + "".join(
+        f"{name}{asset},{name},2024-0{month}-01 12:00:00,trade,,currency,{asset},{amount},0,0\n"
+        for name, month, coin in (("TB1", 2, "0.1"), ("TS1", 3, "-0.1"))
+        for asset, amount in (("ZEUR", gross[name]), ("XXBT", coin))
+    )
+    desk.run("ledger", "import", desk.file("l.csv", rows), "--apply")
+    said = desk.run("tax", "report", "2024")
+    for line, value in (
+        ("44", "5000  (5000.98)"),
+        ("45", "4001  (4000.99)"),
+        ("47", "999  (999.99)"),
+    ):
+        assert re.search(rf"Zeile {line} .* {re.escape(value)}", said), said
+    assert "Unter der Freigrenze muss nichts eingetragen werden" in said
+    older = desk.run("tax", "report", "2022")
+    assert "Zeile 41   Andere Wirtschaftsgüter: dort stehen die Coins, ab Zeile" in older
