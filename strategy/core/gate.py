@@ -111,9 +111,29 @@ def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> s
     if (bound + grown * price) * fee > memory.quote_total(pair):
         return "more than the funds there are"
     stands = intent.slot.open_qty * intent.slot.high_price
-    if grown * price > stands and _share(memory, pair, bound + grown * price) > _most(memory, pair):
+    if grown * price <= stands:
+        return ""
+    bound += _elsewhere(memory, pair)
+    if _share(memory, pair, bound + grown * price) > _most(memory, pair):
         return f"coins over {_most(memory, pair):.0%} of the account if all buys fill"
     return ""
+
+
+def _elsewhere(memory: Memory, pair: PairMemory) -> int:
+    """What the buys on the other pairs of the coin may cost, in units of this one.
+
+    A coin counts at this pair's mid less what the buy stands below the mid of its own.
+    """
+    assert pair.view is not None
+    units = 0.0
+    for other in memory.pairs.values():
+        if other is pair:
+            continue
+        mid = other.view.mid if other.view is not None else 0.0
+        for slot in other.open.buys:
+            below = min(1.0, slot.high_price / mid) if mid > 0.0 else 1.0
+            units += slot.open_qty * below * pair.view.mid
+    return int(units)
 
 
 def _share(memory: Memory, pair: PairMemory, buys: int) -> float:
