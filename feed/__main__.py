@@ -13,7 +13,7 @@ from feed import shell
 from shared import log
 from shared.bus import BusError
 from shared.config import EXIT_CONFIG, ConfigError, find_home, load
-from shared.process import LockHeld, die_with_parent
+from shared.process import LockHeld, die_with_parent, offer_memory
 from shared.watchdog import Watchdog
 
 EXIT_TAKEN = 1
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="feed", description="The public market, on the bus.")
     parser.add_argument("--home", help="folder of this installation's state")
     home = find_home(parser.parse_args(arguments).home)
+    offer_memory(300)
     die_with_parent()
     home.make()
     try:

@@ -8,12 +8,13 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from shared.config import EXIT_BROKEN, EXIT_CONFIG
+from shared.config import EXIT_BROKEN, EXIT_CONFIG, EXIT_OUTGROWN
 
 EXIT_WORDS: Final = {
     "exit status 0": "it left in order",
     f"exit status {EXIT_BROKEN}": "one of its own invariants was broken",
     f"exit status {EXIT_CONFIG}": "it refuses its configuration",
+    f"exit status {EXIT_OUTGROWN}": "it had come near a limit of the machine, and drained",
 }
 
 ORDERLY: Final = "exit status 0"
@@ -107,8 +108,9 @@ def faults_of_stop(programs: Programs) -> list[str]:
             found.append(f"{name} had been given up: {explain(program.ending)}")
         elif program.pid:
             found.append(f"{name} did not say how it ended")
-        elif program.ending != ORDERLY and (program.settled or program.ending != CUT_SHORT):
-            # A program that has just been started may be ended before it listens to signals.
+        elif program.ending not in (ORDERLY, CUT_SHORT):
+            # Once a program listens to signals, none of them ends it: what TERM has ended was still
+            # being read in, on a slow machine for longer than its startsecs, and had done nothing.
             found.append(f"{name} ended out of order: {explain(program.ending)}")
     return found
 

@@ -12,7 +12,7 @@ import uvloop
 from monitor import shell
 from shared import log
 from shared.config import EXIT_CONFIG, ConfigError, find_home, load
-from shared.process import die_with_parent
+from shared.process import die_with_parent, offer_memory
 from shared.watchdog import Watchdog
 
 
@@ -21,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="monitor", description="Status page and metrics.")
     parser.add_argument("--home", help="folder of this installation's state")
     home = find_home(parser.parse_args(arguments).home)
+    offer_memory(600)
     die_with_parent()
     home.make()
     os.chdir(home.path)

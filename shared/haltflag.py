@@ -29,6 +29,7 @@ def read_flag(data: Path) -> str | None:
     """Why the flag is up; None where it is not."""
     path = data / NAME
     try:
+        path.stat()  # needs no descriptor: a process that has none left must not think it is up
         return path.read_text(errors="replace")[:LONGEST_REASON].strip() or "no reason given"
     except FileNotFoundError:
         return None

@@ -21,7 +21,7 @@ from shared.config import (
     load,
 )
 from shared.keys import GUEST_KEY, KILL_KEY, demo_key, demo_rights, faults_token
-from shared.process import LockHeld, die_with_parent, lock
+from shared.process import LockHeld, die_with_parent, lock, offer_memory
 from shared.watchdog import Watchdog
 from sim import paper
 from sim.build import build
@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", help="folder of the installation's state")
     parser.add_argument("--config", type=Path, help="a further layer over config/default.toml")
     given = parser.parse_args(arguments)
+    offer_memory(300)
     die_with_parent()
     home = find_home(given.home)
     try:

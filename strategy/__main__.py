@@ -19,6 +19,7 @@ from shared.bus import BusError
 from shared.config import (
     EXIT_BROKEN,
     EXIT_CONFIG,
+    EXIT_OUTGROWN,
     Config,
     ConfigError,
     account_key,
@@ -44,7 +45,7 @@ from strategy.ledger.records import LedgerError
 from strategy.ledger.store import Ending, Store
 from strategy.session.mail import settings_of
 from strategy.session.session import Session
-from strategy.shell import RefusedError, Shell, UncleanStopError
+from strategy.shell import OutgrownError, RefusedError, Shell, UncleanStopError
 from strategy.trader import NONCE_FACT, Trader
 
 EXIT_TAKEN: Final = 1
@@ -63,7 +64,8 @@ CRASHES_WITHIN: Final = Ns(10 * MINUTE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 stopped in order; 70 broken invariant; 78 faulty config or key; 1 anything else."""
+    """0 stopped in order; 70 broken invariant; 75 near a limit of the machine, drained; 78 faulty
+    config or key; 1 and 2 anything else."""
     parser = argparse.ArgumentParser(prog="strategy", description="The strategy process.")
     parser.add_argument("--home", help="folder of this installation's state")
     home = find_home(parser.parse_args(arguments).home)
@@ -113,6 +115,9 @@ def _live(config: Config, stacks: TextIO) -> int:
     except UncleanStopError as error:
         ending = Ending.DONE
         return _refuse("stopped, but not drained", str(error), EXIT_TAKEN)
+    except OutgrownError as error:
+        # It counts with the crashes: what grows again at once is halted in the end.
+        return _refuse("drained to start anew", str(error), EXIT_OUTGROWN)
     except (LockHeld, BusError) as error:
         ending = Ending.DONE
         return _refuse("the strategy cannot publish", str(error), EXIT_TAKEN)

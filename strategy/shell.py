@@ -28,6 +28,7 @@ from shared.lines import Lines
 from shared.orders import Clock as ClockEvent
 from shared.process import crash_point, no_more_stops, on_stop
 from shared.units import SECOND, Ns
+from shared.vitals import memory_limit, too_much
 from shared.watchdog import Watchdog
 from strategy.core.out import (
     Answer,
@@ -67,6 +68,9 @@ COLLECT_EACH: Final = 3000
 """Steps between two garbage collections: what a step makes is freed by reference counts."""
 
 
+LOOK_EACH: Final = 5 * SECOND
+"""Of this machine's time: between two looks at what we use of it."""
+
 REQUESTS_WAITING: Final = 256
 LEAST_REST_S: Final = 1.0
 """Seconds of this machine: a fast-running house must not give up on a slow disk."""
@@ -74,6 +78,10 @@ LEAST_REST_S: Final = 1.0
 
 class RefusedError(Exception):
     """The session refuses to work with this account or key; the text says why."""
+
+
+class OutgrownError(Exception):
+    """Drained because a limit of the machine was near; the text says which one."""
 
 
 class UncleanStopError(Exception):
@@ -120,11 +128,16 @@ class Shell:
         self._rest_tasks: set[asyncio.Task[None]] = set()
         self._steps = 0
         self._flag_told = False
+        self._memory = trader.core.memory
+        self._memory_limit = memory_limit()
+        self._looked_at = perf()
+        self._outgrown = ""
 
     async def run(self) -> None:
         """Until the core has stopped; the working folder is the home folder.
 
-        Raises RefusedError, UncleanStopError, LedgerError, and whatever else is our own fault.
+        Raises RefusedError, UncleanStopError, OutgrownError, LedgerError, and whatever else is
+        our own fault.
         """
         loop = asyncio.get_running_loop()
         end_on_error(loop, self.mailbox)
@@ -156,10 +169,13 @@ class Shell:
         assert self.stopped is not None
         if not self.stopped.clean:
             raise UncleanStopError(self.stopped.why)
+        if self._outgrown:
+            raise OutgrownError(self._outgrown)
 
     def _done(self) -> bool:
         self._watchdog.pet()
         self._watch_flag()
+        self._watch_ourselves()
         if self._keeper.why:
             self._keep(self.clock.now())
         self._steps += 1
@@ -177,6 +193,21 @@ class Shell:
         if not self._flag_told and (why := haltflag.read_flag(DATA)) is not None:
             self._flag_told = True
             self.mailbox.put(Flagged(why))
+
+    def _watch_ourselves(self) -> None:
+        """Drain while there is room for it; a new life has what this one used up.
+
+        Halted, nothing rests that could need us, and a new life would be halted as well.
+        """
+        now = perf()
+        if now - self._looked_at < LOOK_EACH or self._outgrown or self._memory.halt:
+            return
+        self._looked_at = now
+        self._outgrown = too_much(self._memory_limit)
+        if self._outgrown:
+            text = f"{self._outgrown}: own orders are cancelled, then the strategy starts anew"
+            self._tell(self.clock.now(), Tell("critical", "resources", text))
+            self.mailbox.put(StopAsked(self._outgrown))
 
     def _lower_flag(self) -> None:
         self._flag_told = False
