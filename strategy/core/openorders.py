@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from shared.units import Side
-from strategy.core.slots import IN_FLIGHT, Slot, State
+from strategy.core.slots import Slot, State
 
 
 class OpenOrders(Struct, frozen=True):
@@ -32,14 +32,26 @@ class OpenOrders(Struct, frozen=True):
 
 def look_through(slots: Sequence[Slot]) -> OpenOrders:
     """Of these slots as they are now."""
-    held = [slot for slot in slots if slot.state is not State.EMPTY]
-    sells = tuple(slot for slot in held if slot.side is Side.SELL)
+    buys: list[Slot] = []
+    sells: list[Slot] = []
+    lost: list[Slot] = []
+    filled: dict[tuple[Side, int], int] = {}
+    in_flight, sell_sats = False, 0
+    for slot in slots:
+        state = slot.state
+        if state is State.EMPTY:
+            continue
+        if slot.side is Side.BUY:
+            buys.append(slot)
+        else:
+            sells.append(slot)
+            sell_sats += slot.open_qty
+        if slot.filled:
+            filled[slot.side, slot.price] = slot.filled
+        if state is State.LOST:
+            lost.append(slot)
+        elif state is not State.LIVE:
+            in_flight = True
     return OpenOrders(
-        list(slots),
-        tuple(slot for slot in held if slot.side is Side.BUY),
-        sells,
-        tuple(slot for slot in held if slot.state is State.LOST),
-        any(slot.state in IN_FLIGHT for slot in held),
-        sum(slot.open_qty for slot in sells),
-        {(slot.side, slot.price): slot.filled for slot in held if slot.filled},
+        list(slots), tuple(buys), tuple(sells), tuple(lost), in_flight, sell_sats, filled
     )

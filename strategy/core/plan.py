@@ -241,9 +241,14 @@ def _lay_sells(
         first, last = rungs.wishes[0].price, rungs.wishes[-1].price
         rest = left - rungs.sats
         inside = bid < first > above and last <= farthest and not 0 < highest < last
-        unbound = not floors or first >= floors[-1][0]
-        if inside and unbound and (rest == 0 or rest >= qty_min):
-            return rungs.wishes
+        if inside and (rest == 0 or rest >= qty_min):
+            if not floors or first >= floors[-1][0]:
+                return rungs.wishes
+            found = _answering(
+                anchor, pair, plan.sell_levels, plan.notional, plan.sell_scale, tuple(floors)
+            )
+            missing += found[1]
+            return found[0]
     wishes: list[Wish] = []
     bound = Unanswered(floors)
     for rung, price, qty, why in rungs.each:
@@ -263,20 +268,37 @@ def _lay_sells(
         elif not why and open_qty > left:
             why = NO_COINS
         elif not why and floors:
-            least = bound.floor_of(open_qty)
-            if price < least <= price * (1.0 + anchor.step / 2.0):
-                # A spacing or a lean that has changed since the buy: the rung yields a little.
-                price = least + -least % pair.price_step
-            if price < least:
-                why = "below an unmatched buy plus fees"
-            else:
-                bound.take(open_qty)
+            price, why = bound.answered(price, open_qty, anchor.step, pair.price_step)
         if why:
             missing.append((Side.SELL, rung, why))
             continue
         left -= max(0, open_qty)
         wishes.append(Wish(Side.SELL, Ticks(price), Sats(qty), rung))
     return tuple(wishes)
+
+
+@lru_cache(maxsize=64)
+def _answering(
+    anchor: Anchor,
+    pair: Pair,
+    levels: int,
+    notional: int,
+    scale: float,
+    floors: tuple[tuple[int, int], ...],
+) -> tuple[tuple[Wish, ...], tuple[tuple[Side, int, str], ...]]:
+    """Sells of which nothing but the unmatched buys withholds any; and what these withhold.
+
+    Kept: it changes with fills, the lattice and the sizes alone.
+    """
+    wishes, missing = [], []
+    bound = Unanswered(floors)
+    for rung, asked, qty, _ in _rungs(anchor, pair, 1, levels, notional, scale).each:
+        price, why = bound.answered(asked, qty, anchor.step, pair.price_step)
+        if why:
+            missing.append((Side.SELL, rung, why))
+        else:
+            wishes.append(Wish(Side.SELL, Ticks(price), Sats(qty), rung))
+    return tuple(wishes), tuple(missing)
 
 
 class _Rungs(Struct, frozen=True):
@@ -337,6 +359,17 @@ class Unanswered:
             left -= self._floors[place][1]
             place += 1
         return least
+
+    def answered(self, price: int, qty: int, step: float, price_step: int) -> tuple[int, str]:
+        """The price at which a rung may sell so many Sats, or why it may not."""
+        least = self.floor_of(qty)
+        if price < least <= price * (1.0 + step / 2.0):
+            # A spacing or a lean that has changed since the buy: the rung yields a little.
+            price = least + -least % price_step
+        if price < least:
+            return price, "below an unmatched buy plus fees"
+        self.take(qty)
+        return price, ""
 
     def take(self, qty: int) -> None:
         """Pair a sell of `qty` with the cheapest of them."""

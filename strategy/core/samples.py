@@ -55,5 +55,5 @@ def grown(samples: Samples, mid: float, now: Ns, sample_sec: float) -> Samples:
     if now - samples.ends_at > length:
         return Samples((), Ns(now + length), mid, mid, mid)
     # The next sample begins where this one ended, so a late tick does not stretch the clock.
-    done = samples.done[1 - KEPT :] + (last,)
+    done = (*samples.done[1 - KEPT :], last)
     return Samples(done, Ns(samples.ends_at + length), mid, mid, mid)

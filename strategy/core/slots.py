@@ -245,6 +245,8 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
     So one completed fill changes two orders at most, and the rest keep their places in the queue.
     """
     held = [slot for slot in slots if slot.state is not State.EMPTY]
+    if _stands(held, wishes):
+        return []
     wanted, unmatched = _match(held, wishes, now, rules)
     movable = [s for s in unmatched if s.state is State.LIVE and not rules.filling(s)]
     intents: list[Intent] = []
@@ -276,7 +278,15 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
 def at_rest(slots: Sequence[Slot], wishes: Sequence[Wish], rules: Rules) -> bool:
     """Whether each wish has its order and each order its wish, however old they get."""
     held = [slot for slot in slots if slot.state is not State.EMPTY]
-    return _match(held, wishes, _OLD, rules) == ([], [])
+    return _stands(held, wishes) or _match(held, wishes, _OLD, rules) == ([], [])
+
+
+def _stands(held: Sequence[Slot], wishes: Sequence[Wish]) -> bool:
+    """Whether every order is just as it is wished, to the Tick and the Sat."""
+    if len(held) != len(wishes):
+        return False
+    there = {slot.price: slot.qty for slot in held if slot.state is State.LIVE}
+    return len(there) == len(wishes) and all(there.get(w.price) == w.qty for w in wishes)
 
 
 def _paired(movable: list[Slot], wanted: list[Wish]) -> list[tuple[Slot, Wish | None]]:
