@@ -52,6 +52,8 @@ def folder_of(home: Home) -> Path:
 
 def take(home: Home) -> Path:
     """A new verified copy in the folder of backups, which is then thinned out."""
+    if not (home.data / LEDGER).exists():
+        raise BackupError(f"there is no ledger in {home.data}: it begins with the first start")
     folder = folder_of(home)
     folder.mkdir(mode=0o700, exist_ok=True)
     draft = folder / f".draft.{os.getpid()}"

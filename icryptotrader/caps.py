@@ -43,9 +43,9 @@ def show_caps(home: Home) -> Said:
 def accept_caps(home: Home, reason: str) -> Said:
     """Let the file's caps hold, looser or not; the strategy must not run."""
     caps = read_caps(caps_path(load(home)))
-    os.chdir(home.path)
-    if not LEDGER.exists():
+    if not (home.path / LEDGER).exists():
         return 1, ["there is no ledger yet: the caps hold from the first start on"]
+    os.chdir(home.path)
     try:
         held = lock(STRATEGY_LOCK)
     except LockHeld as error:

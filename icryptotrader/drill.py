@@ -56,6 +56,9 @@ def drill(home: Home, name: str, tell: Tell) -> int:
     if config.mode != "demo":
         tell("drills are for the demo house alone: they stop programs and cancel orders")
         return 1
+    if not home.data.is_dir():
+        tell(f"no house runs in {home.path}; start one with: icryptotrader run")
+        return 1
     os.chdir(home.path)
     try:
         scene = Scene(home, config, tell)

@@ -12,13 +12,11 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from icryptotrader.lots import LEDGER, house_wall
 from shared.config import Home
 from shared.orders import Filled
 from shared.process import LockHeld, lock
-from shared.units import SECOND, Ns, plain
+from shared.units import Ns, plain
 from strategy.ledger.book import BookError, keep
 from strategy.ledger.entries import (
     AuditEntry,
@@ -28,7 +26,14 @@ from strategy.ledger.entries import (
     Imported,
     MovementEntry,
 )
-from strategy.ledger.events import KRAKEN, TaxEvent, of_trade, quantity_of
+from strategy.ledger.events import (
+    KRAKEN,
+    Exchanged,
+    TaxEvent,
+    is_told_again,
+    of_trade,
+    quantity_of,
+)
 from strategy.ledger.evidence import Evidence, read_evidence
 from strategy.ledger.history import Balance, History, read_history, table_kind
 from strategy.ledger.kraken_csv import CsvError
@@ -53,7 +58,10 @@ def import_history(
         tables = {name: _text(name, data) for name, data in raw.items()}
         history = read_history(tables)
         known = _known(home)
-    except (OSError, CsvError, LedgerError) as error:
+    except OSError as error:
+        tell(f"nothing was read in: {error.filename}: {error.strerror}")
+        return 1
+    except (CsvError, LedgerError) as error:
         tell(f"nothing was read in: {error}")
         return 1
     faults = _told(history, known, tell)
@@ -144,7 +152,7 @@ def _told(history: History, known: Evidence, tell: Tell) -> list[str]:
     faults += [
         f"{event.id}: booked with other values"
         for event in history.events
-        if event.id in moved and not _is_same(moved[event.id], event)
+        if event.id in moved and not is_told_again(moved[event.id], event)
     ]
     faults += [
         f"fill {fill.exec_id}: has values that cannot be booked"
@@ -154,23 +162,33 @@ def _told(history: History, known: Evidence, tell: Tell) -> list[str]:
     new = sum(fill.exec_id not in booked for fill in history.fills)
     tell(f"{history.rows} rows read: {len(history.fills)} fills, of which {new} are new;")
     tell(f"{len(history.events)} other events, of which {_new_events(history, known)} are new")
-    for note in (*history.notes, *_other_fees(history, booked)):
+    for note in (*history.notes, *_other_fees(history, booked, moved)):
         tell(f"look at: {note}")
     if not faults:
         _tell_balances(history, known, tell)
     return faults
 
 
-def _other_fees(history: History, booked: dict[str, Filled]) -> Iterator[str]:
-    """Fills that are booked with another fee: trades.csv does not say which asset was charged."""
-    for fill in history.fills:
-        old = booked.get(fill.exec_id)
-        if old is not None and dict(old.fees) != dict(fill.fees):
-            first, second = (
-                ", ".join(f"{plain(fee)} {asset}" for asset, fee in each.fees) or "none"
-                for each in (old, fill)
+def _other_fees(
+    history: History, booked: dict[str, Filled], moved: dict[str, TaxEvent]
+) -> Iterator[str]:
+    """Trades that are booked with another fee: trades.csv does not say which asset was charged."""
+    pairs = [
+        (fill.exec_id, booked[fill.exec_id].fees, fill.fees)
+        for fill in history.fills
+        if fill.exec_id in booked
+    ]
+    for event in history.events:
+        old = moved.get(event.id)
+        if isinstance(old, Exchanged) and isinstance(event, Exchanged):
+            pairs.append((event.id, old.fees, event.fees))
+    for name, first, second in pairs:
+        if dict(first) != dict(second):
+            before, now = (
+                ", ".join(f"{plain(fee)} {asset}" for asset, fee in fees) or "none"
+                for fees in (first, second)
             )
-            yield f"{fill.exec_id}: booked with the fee {first}; these tables say {second}"
+            yield f"{name}: booked with the fee {before}; these tables say {now}"
 
 
 def _tell_balances(history: History, known: Evidence, tell: Tell) -> None:
@@ -210,11 +228,6 @@ def _balance_told(balance: Balance, held: int) -> str:
         f"{balance.asset}: the exchange says {plain(balance.told)}, the rows add up to "
         f"{plain(balance.summed)}{before}{said}{'' if fits else '  <- differs'}"
     )
-
-
-def _is_same(booked: TaxEvent, told: TaxEvent) -> bool:
-    """One event told twice: exports cut its moment to the second, answers to requests do not."""
-    return abs(booked.wall - told.wall) < SECOND and replace(told, wall=booked.wall) == booked
 
 
 def _entries(

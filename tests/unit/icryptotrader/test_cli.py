@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from icryptotrader.cli import app
 
 
 def call(*args: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -66,6 +69,25 @@ def test_lots_without_a_ledger_says_so(tmp_path: Path) -> None:
     done = call("lots", home=tmp_path)
     assert done.returncode == 1
     assert "no ledger yet" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("ledger", "backup"), "there is no ledger in"),
+        (("ledger", "import", "nope.csv"), "nope.csv: No such file or directory"),
+        (("ledger", "restore", "latest"), "there is no backup in"),
+        (("caps", "accept", "why"), "there is no ledger yet"),
+        (("drill", "kill"), "no house runs in"),
+    ],
+)
+def test_a_home_without_a_house_is_said_in_a_line(
+    tmp_path: Path, command: tuple[str, ...], said: str
+) -> None:
+    result = CliRunner().invoke(app, [*command, "--home", str(tmp_path / "none")])
+    assert result.exit_code == 1, result.output
+    assert said in result.output
+    assert len(result.output.splitlines()) == 1
 
 
 def test_a_fault_of_ours_is_one_line_and_a_file(tmp_path: Path) -> None:
