@@ -19,12 +19,14 @@ from icryptotrader.files import write_whole
 from shared.clock import machine_wall
 from shared.config import Home, load
 from shared.units import SECOND, Ns, plain
-from strategy.core.taxdesk import settings_of
+from strategy.core.memory import OUTGOING_FACT
+from strategy.core.outgoing import Outgoing
+from strategy.core.taxdesk import PER_SAT, settings_of
 from strategy.core.taxview import Facts, facts
 from strategy.ledger.book import BookError, keep
 from strategy.ledger.desk import INFINITE, Desk
 from strategy.ledger.events import KRAKEN, euros, quantity_of, units_of
-from strategy.ledger.evidence import Evidence, read_evidence
+from strategy.ledger.evidence import Evidence, read_evidence, remembered
 from strategy.ledger.lots import SATS_DECIMALS, Lots, trade_of
 from strategy.ledger.parts import day_of
 from strategy.ledger.records import LedgerError
@@ -68,7 +70,8 @@ def show_lots(home: Home, *, json: bool, ics: Path | None = None) -> int:
         evidence = read_evidence(path)
         lots = views(evidence, coin)
         desk = Desk(evidence.events(), evidence.known_rates(), settings_of(config))
-        year = facts(desk, config, wall, None)
+        gone = gone_in(home, coin)
+        year = facts(desk, config, wall, None, gone)
         if ics is not None:
             write_whole(ics, calendar(unlocks(lots, wall, safety_days), coin).encode())
     except (LedgerError, OSError) as error:
@@ -82,6 +85,7 @@ def show_lots(home: Home, *, json: bool, ics: Path | None = None) -> int:
             "lots": rows,
             "total": _coins(total),
             "free": _coins(free),
+            "leaving": _coins(quantity_of(gone)),
             "net": plain(year.net),
             "room": None if year.room is None else str(year.room),
             "notes": list(year.notes),
@@ -91,11 +95,22 @@ def show_lots(home: Home, *, json: bool, ics: Path | None = None) -> int:
         return 0
     _print(rows, coming)
     typer.echo(_why(lots, total, free, wall, safety_days))
+    if gone:
+        left = _coins(quantity_of(year.free))
+        typer.echo(f"{_coins(quantity_of(gone))} of them are kept for withdrawals: {left} free")
     for line in _beyond(year):
         typer.echo(line)
     if ics is not None:
         typer.echo(f"{ics}: {len(coming)} days on which coins come free")
     return 0
+
+
+def gone_in(home: Home, coin: str) -> int:
+    """Units that leave or have left, of which the ledger does not know, as the bot knew last."""
+    path = home.data / LEDGER
+    outgoing = msgspec.json.decode(remembered(path, OUTGOING_FACT) or "{}", type=Outgoing)
+    declared = int(remembered(path, f"external:{coin}") or 0)
+    return (outgoing.kept() + max(0, -declared)) * PER_SAT
 
 
 def views(evidence: Evidence, coin: str) -> list[View]:

@@ -206,6 +206,32 @@ class Balances(Struct, frozen=True, tag=True):
     totals: dict[str, Decimal]
 
 
+class Leaving(Struct, frozen=True):
+    """A withdrawal that was not cancelled. qty: coins that leave the account, `fee` among them.
+
+    wall: when it was asked for. left: it has succeeded; before that it is under way.
+    """
+
+    ref_id: str
+    qty: Decimal
+    fee: Decimal
+    wall: Ns
+    left: bool
+
+
+class Withdrawals(Struct, frozen=True, tag=True):
+    """The newest withdrawals of a coin, as the exchange lists them."""
+
+    asset: str
+    rows: tuple[Leaving, ...]
+
+
+class LedgerPage(Struct, frozen=True, tag=True):
+    """The exchange's ledger of a coin's withdrawals, its answer as it came: it is evidence."""
+
+    body: bytes
+
+
 class Armed(Struct, frozen=True, tag=True):
     """The dead man's switch was acknowledged. Its time runs from when we *sent* the request."""
 
@@ -277,6 +303,8 @@ Event = (
     | Looked
     | AskFailed
     | Balances
+    | Withdrawals
+    | LedgerPage
     | Armed
     | System
     | Fees

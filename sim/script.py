@@ -27,12 +27,12 @@ On = Literal["public", "private", "both"]
 OUTGOING: Final = ("drop", "dup", "delay", "reorder", "truncate", "garbage", "wrong_checksum")
 INCOMING: Final = ("lose", "reject")
 REST: Final = ("rest_delay", "rest_error", "rest_status", "rest_lose")
-AT_ONCE: Final = ("close", "mode", "transfer", "stall")
+AT_ONCE: Final = ("close", "mode", "transfer", "withdraw", "stall")
 Do = Literal[
     "drop", "dup", "delay", "reorder", "truncate", "garbage", "wrong_checksum",
     "lose", "reject",
     "rest_delay", "rest_error", "rest_status", "rest_lose",
-    "close", "mode", "transfer", "stall",
+    "close", "mode", "transfer", "withdraw", "stall",
 ]  # fmt: skip
 
 
@@ -42,7 +42,8 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True):
     about: a channel (`book`), a method (`add_order`) or a REST method (`OpenOrders`); "" = all.
     times: how often; 0 = as long as `for_ms` lasts, or once where that is 0 too.
     every: only each so-maniest message that matches. error: of reject and rest_error.
-    status: of mode (`cancel_only`) and rest_status ("502"). asset, amount: of transfer.
+    status: of mode (`cancel_only`), rest_status ("502") and withdraw ("" begins one, "success",
+    "cancel"). asset, amount: of transfer, and of a withdrawal that begins.
     """
 
     do: Do
@@ -72,6 +73,7 @@ class Plan(Struct):
 
 _script = msgspec.json.Decoder(list[Fault] | Fault)
 _CHECKSUM: Final = re.compile(r'"checksum":(\d+)')
+ENDINGS: Final = ("success", "cancel")
 MODES: Final = ("online", "maintenance", "cancel_only", "post_only")
 
 
@@ -97,6 +99,10 @@ def read(body: bytes) -> list[Fault]:
             raise ScriptError("stall: for_ms must be above 0")
         if fault.do == "transfer" and not _moves(fault):
             raise ScriptError("transfer: needs asset and amount, as text; below 0 takes away")
+        if fault.do == "withdraw" and fault.status not in ("", *ENDINGS):
+            raise ScriptError(f"withdraw: status must be empty, {' or '.join(ENDINGS)}")
+        if fault.do == "withdraw" and not fault.status and not (_moves(fault) and fault.amount > 0):
+            raise ScriptError("withdraw: needs asset and amount, as text, above 0")
     return faults
 
 
@@ -165,7 +171,7 @@ class Script:
         return plan.fault if plan else None
 
     def at_once(self, now: Ns) -> list[Fault]:
-        """What is to be done now by itself: close, mode, transfer, stall."""
+        """What is to be done now by itself: close, mode, transfer, withdraw, stall."""
         found = []
         while (plan := self._next(AT_ONCE, "both", now, lambda _: True)) is not None:
             found.append(plan.fault)

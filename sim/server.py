@@ -308,17 +308,21 @@ class _Floor:
                     self._venue.set_system(cast(System, fault.status), now, self._clock.wall())
                 case "stall":
                     self._stalled_until = Ns(now + fault.for_ms * MILLISECOND)
-                case "transfer":
-                    self._transfer(fault, now)
+                case "transfer" | "withdraw":
+                    self._move(fault, now)
                 case _:
                     for conn, wire in self._wires.items():
                         if fault.on in (self._venue.host(conn), "both"):
                             wire.put(HANG_UP)
 
-    def _transfer(self, fault: Fault, now: Ns) -> None:
-        units = fault.amount.scaleb(ASSETS[fault.asset].decimals)
+    def _move(self, fault: Fault, now: Ns) -> None:
+        asset, venue, wall = fault.asset, self._venue, self._clock.wall()
+        units = int(fault.amount.scaleb(ASSETS[asset].decimals)) if asset else 0
         try:
-            self._venue.transfer(fault.asset, int(units), now, self._clock.wall())
+            if fault.do == "withdraw":
+                venue.withdraw(fault.status, asset, units, now, wall)
+            else:
+                venue.transfer(asset, units, now, wall)
         except Refused as refused:
             log.get().warning("fault_refused", do=fault.do, why=refused.text)
 

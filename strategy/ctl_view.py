@@ -76,6 +76,7 @@ TAX_ROWS: Final = (
     ("gain_free", "gains free of tax"),
     ("total", "coins in the ledger"),
     ("free", "of these free of tax"),
+    ("leaving", "kept for withdrawals"),
     ("resting_sells", "coins in resting sells"),
     ("taxable_at_risk", "of these would be taxable"),
     ("pace_per_day", "pace, coins a day"),

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from icryptotrader.lots import LEDGER, house_wall
+from icryptotrader.lots import LEDGER, gone_in, house_wall
 from shared.config import Config, Home
 from shared.units import Ns, plain
 from strategy.core.taxdesk import settings_of
@@ -35,6 +35,7 @@ class Room(Struct, frozen=True):
     tax: str
     from_again: str
     free: str
+    leaving: str
     per_day: str
     days_until_locked: str
     next_unlock: str
@@ -55,9 +56,12 @@ def known_desk(home: Home, config: Config) -> tuple[Desk, Ns] | None:
     return desk_in(evidence, config), house_wall(home)
 
 
-def room_of(desk: Desk, config: Config, wall: Ns, price: Decimal) -> Room:
-    """What the desk says at a moment, no sell resting. price: EUR a coin, 0 if not known."""
-    found, tax = facts(desk, config, wall, price or None), config.tax
+def room_of(desk: Desk, config: Config, wall: Ns, price: Decimal, gone: int = 0) -> Room:
+    """What the desk says at a moment, no sell resting. price: EUR a coin, 0 if not known.
+
+    gone: Units that are kept for withdrawals.
+    """
+    found, tax = facts(desk, config, wall, price or None, gone), config.tax
     today, safety, stock = berlin_day(wall), tax.holding_safety_days, desk.queue()
     lately = desk.sold(today, LATELY_DAYS) // LATELY_DAYS
     lasts = pace(stock, today, HORIZON_DAYS, safety, lately, desk.sold(today)).days_left
@@ -72,6 +76,7 @@ def room_of(desk: Desk, config: Config, wall: Ns, price: Decimal) -> Room:
         tax=plain(found.tax),
         from_again=plain(found.from_again),
         free=plain(quantity_of(found.free)),
+        leaving=plain(quantity_of(gone)),
         per_day=plain(quantity_of(pace(stock, today, days, safety, 0, desk.sold(today)).per_day)),
         days_until_locked="" if lasts is None else str(lasts),
         next_unlock=f"{coming.day} {plain(quantity_of(coming.qty))} ({coming.lot})"
@@ -87,10 +92,11 @@ def show_room(
     """Print it; 0, or 1 where there is no ledger that can be read."""
     try:
         evidence = read_evidence(home.data / LEDGER)
+        gone = gone_in(home, config.pair.partition("/")[0])
     except LedgerError as error:
         tell(str(error))
         return 1
-    room = room_of(desk_in(evidence, config), config, house_wall(home), price)
+    room = room_of(desk_in(evidence, config), config, house_wall(home), price, gone)
     if json:
         tell(msgspec.json.format(msgspec.json.encode(room), indent=2).decode())
         return 0

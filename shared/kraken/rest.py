@@ -107,6 +107,17 @@ def query_orders(order_ids: tuple[str, ...]) -> Call:
     return Call("QueryOrders", (("txid", ",".join(order_ids)),))
 
 
+def withdraw_status(asset: str) -> Call:
+    """Of one asset, the newest first. Kraken REST: a key that may query the ledger may ask it."""
+    return Call("WithdrawStatus", (("asset", asset), ("limit", str(PAGE))))
+
+
+def ledger_of_withdrawals(asset: str, since: Ns) -> Call:
+    """The newest page of an asset's withdrawals since a wall time, to the second."""
+    fields = (("asset", asset), ("type", "withdrawal"), ("start", str(since // 10**9 - 1)))
+    return Call("Ledgers", fields, weight=2)
+
+
 def trades_history(since: Ns, offset: int) -> Call:
     """A page of fills, newest first, of `since` (wall; 0 = from the beginning) or later."""
     # `start` excludes its own moment and may be cut to a second: one second earlier loses nothing.

@@ -22,7 +22,10 @@ NEEDED: Final = {
 CANCELLING: Final = "close-trades"
 """All that the key of `bot-kill` needs."""
 
-HARMLESS: Final = ("query-ledger",)
+LEDGER: Final = "query-ledger"
+"""Not needed to trade; with it withdrawals on their way are known (docs/tax.md)."""
+
+HARMLESS: Final = (LEDGER,)
 
 
 def excess(rights: Iterable[str]) -> list[str]:

@@ -94,6 +94,10 @@ class Account:
         order.hold = units
         assert self.holds[asset] >= 0, (asset, self.holds[asset])
 
+    def reserve(self, asset: str, units: int) -> None:
+        """Hold more of an asset, or less, for what is no order."""
+        self.holds[asset] = self.holds.get(asset, 0) + units
+
     def fee(self, pair: Pair, cost: int, rate: int) -> int:
         """The fee of one fill in ledger units of the quote currency."""
         exact = cost * rate

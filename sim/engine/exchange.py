@@ -27,6 +27,7 @@ from sim.engine.values import (
     SystemChanged,
     Tier,
     Trade,
+    Withdrawal,
 )
 from sim.sources import Hit, Quote
 
@@ -51,6 +52,7 @@ class Exchange:
         self.desk = Desk(markets, account, switches)
         self.system: System = "online"
         self.switch_wall = Ns(0)  # when the dead man's switch fires; 0 = off
+        self.withdrawals: list[Withdrawal] = []  # all ever, oldest first
         self._counters = {symbol: Counter(tier.decay) for symbol in markets}
 
     @property
@@ -169,6 +171,31 @@ class Exchange:
         name = "Q" + self.desk.mint("T")[1:]
         kind = "deposit" if units > 0 else "withdrawal"
         self.desk.events.append(self.account.post(name, wall, kind, asset, units, 0))
+
+    def withdraw(self, asset: str, units: int, fee: int, wall: Ns) -> Withdrawal:
+        """Begin a withdrawal: what it takes is held until it ends; Refused where there is less."""
+        if units <= 0 or units + fee > self.account.available(asset):
+            raise Refused("EFunding:Insufficient funds")
+        found = Withdrawal("F" + self.desk.mint("T")[1:], asset, units, fee, wall)
+        self.withdrawals.append(found)
+        self.account.reserve(asset, units + fee)
+        self.desk.changes.state = True
+        return found
+
+    def end_withdrawal(self, wall: Ns, *, done: bool) -> Withdrawal:
+        """The oldest one under way leaves, or is cancelled; Refused where there is none."""
+        found = next((each for each in self.withdrawals if each.status == "Pending"), None)
+        if found is None:
+            raise Refused("EFunding:Unknown reference id")
+        self.account.reserve(found.asset, -(found.units + found.fee))
+        self.desk.changes.state = True
+        if not done:
+            found.status, found.prop = "Failure", "canceled"
+            return found
+        found.status = "Success"
+        terms = found.ref_id, wall, "withdrawal", found.asset, -found.units, found.fee
+        self.desk.events.append(self.account.post(*terms))
+        return found
 
     # What happened, and what of it must be durable.
 

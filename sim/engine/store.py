@@ -14,7 +14,7 @@ import msgspec
 
 from shared.units import SECOND, Ns
 from sim.engine.exchange import Exchange
-from sim.engine.values import LedgerRow, Order, System, Trade
+from sim.engine.values import LedgerRow, Order, System, Trade, Withdrawal
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -110,6 +110,11 @@ class SqliteStore:
         exchange.desk.places = int(meta["places"])
         exchange.switch_wall = Ns(int(meta["switch_wall"]))
         exchange.system = cast(System, meta["system"])
+        kept = meta.get("withdrawals", "[]")
+        exchange.withdrawals = msgspec.json.decode(kept, type=list[Withdrawal])
+        for each in exchange.withdrawals:
+            if each.status == "Pending":
+                account.reserve(each.asset, each.units + each.fee)
         for symbol, market in exchange.markets.items():
             count = int(meta.get(f"trades/{symbol}", market.trade_count))
             market.open_tape(count, _SKIPPED_TRADES)
@@ -131,6 +136,7 @@ def _state(exchange: Exchange, position: int) -> dict[str, str]:
         "places": str(exchange.desk.places),
         "switch_wall": str(exchange.switch_wall),
         "system": exchange.system,
+        "withdrawals": msgspec.json.encode(exchange.withdrawals).decode(),
     }
     for symbol, market in exchange.markets.items():
         found[f"trades/{symbol}"] = str(market.trade_count)

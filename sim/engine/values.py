@@ -181,6 +181,18 @@ class LedgerRow(Struct, frozen=True):
     balance: int
 
 
+class Withdrawal(Struct):
+    """What the owner takes out. units: sent, `fee` on top; until it ends both are held."""
+
+    ref_id: str
+    asset: str
+    units: int
+    fee: int
+    wall: Ns
+    status: str = "Pending"  # then Success, or Failure with `prop` canceled
+    prop: str = ""
+
+
 class Exec(Struct, frozen=True):
     """What happened to an order, with its totals at that moment."""
 

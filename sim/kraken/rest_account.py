@@ -42,6 +42,7 @@ class AccountMethods:
             "TradesHistory": self._trades_history,
             "QueryTrades": self._query_trades,
             "Ledgers": self._ledgers,
+            "WithdrawStatus": self._withdraw_status,
             "TradeVolume": self._trade_volume,
         }
 
@@ -187,6 +188,30 @@ class AccountMethods:
         found: dict[str, object] = {"ledger": rows}
         if not truth(fields, "without_count"):
             found["count"] = len(chosen)
+        return found
+
+    def _withdraw_status(self, fields: Fields, wall: int) -> object:
+        if "query-ledger" not in self._rights:
+            raise Refused("EGeneral:Permission denied")
+        asset = find_asset(str(fields.get("asset") or "XBT"))
+        if asset is None:
+            raise Refused("EFunding:Unknown asset")
+        chosen = [each for each in self._exchange.withdrawals if each.asset == asset.name]
+        found = []
+        for each in reversed(chosen[-500:]):
+            row = {
+                "method": "Bitcoin" if asset.name == "BTC" else "SEPA",
+                "aclass": "currency",
+                "asset": asset.rest,
+                "refid": each.ref_id,
+                "txid": "" if each.status != "Success" else each.ref_id.lower(),
+                "info": "simulated",
+                "amount": amount_text(asset.name, each.units),
+                "fee": amount_text(asset.name, each.fee),
+                "time": each.wall // SECOND,
+                "status": each.status,
+            }
+            found.append({**row, "status-prop": each.prop} if each.prop else row)
         return found
 
     def _span(self, fields: Fields) -> tuple[int, int]:

@@ -141,6 +141,15 @@ class Venue:
         self.exchange.transfer(asset, units, wall)
         self._publish(self._commit(now), wall)
 
+    def withdraw(self, step: str, asset: str, units: int, now: Ns, wall: Ns) -> None:
+        """The owner takes coins or money out. step: "" = begin, "success", "cancel": the oldest."""
+        self.advance(now, wall)
+        if step:
+            self.exchange.end_withdrawal(wall, done=step == "success")
+        else:
+            self.exchange.withdraw(asset, units, 0, wall)
+        self._publish(self._commit(now), wall)
+
     def disconnect(self, conn: int) -> None:
         """A client is gone. Its orders stay: a line that drops cancels nothing."""
         if self._lines.pop(conn, None) is not None:

@@ -19,6 +19,7 @@ from strategy.ledger.entries import AuditEntry, Remember
 
 PERSISTS: Final = Ns(10 * SECOND)
 ASK_AFTER: Final = Ns(2 * SECOND)
+WITHDRAWALS_WITHIN: Final = Ns(65 * SECOND)
 HELD: Final = "the coins at the exchange differ from the ledger: sells are held"
 DRIFT_FACT: Final = "drift"
 
@@ -29,7 +30,7 @@ def audit(memory: Memory, now: Ns) -> list[Out]:
     known = memory.audit
     if found is None:
         return []
-    if found == 0:
+    if found == 0 or memory.outgoing.explains(-found):
         memory.audit = replace(known, drift=0, since=Ns(0), held=False)
         if not known.held:
             return []
@@ -49,17 +50,16 @@ def audit(memory: Memory, now: Ns) -> list[Out]:
 
 def _persists(memory: Memory) -> bool:
     """Whether the difference has stayed, also after a list and a history asked for since."""
-    known = memory.audit
+    known, heard_at = memory.audit, memory.outgoing.heard_at
+    if heard_at and heard_at <= known.since and memory.now - known.since < WITHDRAWALS_WITHIN:
+        return False  # The exchange is asked each minute whether a withdrawal is the cause.
     return memory.now - known.since >= PERSISTS and memory.asking.listed_at > known.since
 
 
 def drift(memory: Memory) -> int | None:
     """Coins (Sats) that nothing accounts for; None while balance or precision is unknown."""
-    pair = next(iter(memory.pairs.values()))
-    spec = pair.tape.pair
-    if spec is None or spec.base not in memory.balances:
-        return None
-    return memory.base_total(pair) - memory.held() - memory.audit.external
+    lack = memory.lack()
+    return None if lack is None else -lack
 
 
 def accept(memory: Memory, why: str) -> tuple[str, list[Out]]:

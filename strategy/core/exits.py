@@ -70,7 +70,7 @@ def _wanted(memory: Memory, pair: PairMemory, now: Ns) -> tuple[int, str]:
     view = pair.view
     assert view is not None
     reserve = int(memory.config.grid.base_reserve.scaleb(view.pair.qty_decimals))
-    most = max(0, memory.base_total(pair) - reserve)
+    most = max(0, memory.base_total(pair) - memory.going() - reserve)
     free = min(memory.free(), most)
     if memory.flatten:
         return free, "flatten: sells what is free of tax"

@@ -99,7 +99,7 @@ def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> s
     if wish.side is Side.SELL:
         if memory.audit.held:
             return HELD
-        reserve = int(memory.config.grid.base_reserve.scaleb(8))
+        reserve = memory.going() + int(memory.config.grid.base_reserve.scaleb(8))
         if sum(slot.open_qty for slot in others) + grown > memory.base_total(pair) - reserve:
             return "more than the coins that may be sold"
         price = max(wish.price, intent.slot.high_price)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from shared import control, frames, orders
 from shared.units import Ns
-from strategy.core import deadman, hear, killing, reconcile, reference, requests
+from strategy.core import deadman, hear, killing, reconcile, reference, requests, withdrawals
 from strategy.core.memory import Memory
 from strategy.core.out import Flagged, In, Out, StopAsked, Tell, Unwritten
 
@@ -71,6 +71,10 @@ def _about_orders(memory: Memory, event: orders.Event, now: Ns) -> list[Out]:
             return reconcile.looked(memory, event, now)
         case orders.AskFailed():
             return reconcile.ask_failed(memory, event, now)
+        case orders.Withdrawals():
+            return withdrawals.hear(memory, event, now)
+        case orders.LedgerPage():
+            return withdrawals.hear_page(memory, event)
         case orders.LineUp():
             return hear.line_up(memory, event, now)
         case orders.LineDown():

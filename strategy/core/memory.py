@@ -32,6 +32,7 @@ from strategy.core.lifecycle import Phase
 from strategy.core.limiter import Limiter
 from strategy.core.market import Tape, View
 from strategy.core.openorders import OpenOrders, look_through
+from strategy.core.outgoing import Outgoing
 from strategy.core.plan import Anchor, Laid, Plan
 from strategy.core.reference import Reference
 from strategy.core.regime import Regime
@@ -50,6 +51,10 @@ CURSOR_OVERLAP: Final = Ns(30 * SECOND)
 """The history is read again from this far behind: REST lags behind the stream (RELIABILITY F76)."""
 
 _NOTHING: Final = Decimal(0)
+OUTGOING_FACT: Final = "outgoing"
+UNEXPLAINED: Final = Ns(2 * SECOND)
+"""A balance that lags behind a fill is no difference."""
+
 EXIT_SLOT: Final = "x"
 PREFIX: Final = "g"
 _OURS: Final = re.compile(f"{PREFIX}[0-9a-z]{{7}}[0-9][bs][0-9a-z]+")
@@ -234,8 +239,7 @@ class Memory:
         self.books = Books(msgspec.json.decode(expected, type=dict[str, Decimal]))
         self.rates = msgspec.json.decode(start.facts.get("rates", "{}"), type=dict[str, float])
         self.rates_kept_at, self.published = Ns(0), start.published
-        external = int(start.facts.get(f"external:{self.coin}", "0"))
-        self.audit = Audit(external, held=bool(start.facts.get("drift")))
+        self.audit, self.outgoing = _remembered(start.facts, self.coin)
         self.risk = Risk(peak=float(start.facts.get("peak", "0")))
         self.balanced: tuple[object, object] = (None, None)  # balances and books that agreed
         self.peak_kept = (Ns(0), self.risk.peak)  # when the ledger was told the peak, and which
@@ -320,9 +324,31 @@ class Memory:
 
     def free(self) -> Sats:
         """Coins at the front of the FIFO queue that are free of tax now."""
-        # What was declared as gone has left with the oldest coins.
-        gone = max(0, -self.audit.external) * PER_SAT
-        return Sats(self.desk.free(self.wall, gone) // PER_SAT)
+        return Sats(self.desk.free(self.wall, self.gone() * PER_SAT) // PER_SAT)
+
+    def gone(self) -> Sats:
+        """Coins that leave or have left with the oldest lots, of which the ledger does not know."""
+        declared, lack = max(0, -self.audit.external), 0
+        if self.outgoing.rows or self.audit.drift < 0:
+            lack = max(0, self.lack() or 0)
+        found = self.outgoing.reserved(lack)
+        if self.audit.drift < 0 and self.now - self.audit.since >= UNEXPLAINED:
+            found = max(found, lack)  # gone without a word so far: the sells may be held soon
+        return Sats(declared + found)
+
+    def going(self) -> int:
+        """Coins (Sats) that the balance still shows and a withdrawal will take."""
+        if not self.outgoing.rows:
+            return 0
+        return max(0, self.outgoing.on_the_way() - max(0, self.lack() or 0))
+
+    def lack(self) -> int | None:
+        """Coins (Sats) that the ledger has and the balance has not; None where one is unknown."""
+        pair = next(iter(self.pairs.values()))
+        spec = pair.tape.pair
+        if spec is None or spec.base not in self.balances:
+            return None
+        return self.held() + self.audit.external - self.base_total(pair)
 
     def held(self) -> Sats:
         """Coins on the account, as far as the ledger knows."""
@@ -353,7 +379,7 @@ class Memory:
             self.phase, self.hold, self.halt, self.kill, self.audit, self.unwritten, self.flatten,
             self.line, self.system, self.day, self.switch, self.asking, self.cursor, self.ids,
             self.deaf, self.risk, self.fills, self.books, self.rates,
-            self.published,
+            self.published, self.outgoing,
             self.lots.digest(), sorted(self.balances.items()), self.rejects_in_a_row, self.taxes,
         ]  # fmt: skip
         for pair in self.pairs.values():
@@ -362,6 +388,13 @@ class Memory:
                 pair.unmatched, pair.imbalance, pair.spacing, pair.edges, pair.advice,
             ]  # fmt: skip
         return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+
+
+def _remembered(facts: dict[str, str], coin: str) -> tuple[Audit, Outgoing]:
+    """What of the coins was declared, held or on its way out in an earlier life."""
+    external = int(facts.get(f"external:{coin}", "0"))
+    outgoing = msgspec.json.decode(facts.get(OUTGOING_FACT, "{}"), type=Outgoing)
+    return Audit(external, held=bool(facts.get("drift"))), outgoing
 
 
 def base36(number: int) -> str:

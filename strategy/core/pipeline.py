@@ -65,6 +65,7 @@ from strategy.core.spacing import Asked, asked, space
 from strategy.core.taxgate import trimmed, withhold
 from strategy.core.thresholds import note, thresholds
 from strategy.core.view import status, syncing_for
+from strategy.core.withdrawals import settle
 from strategy.ledger.entries import AuditEntry, IntentEntry, Remember
 
 REPORT_EACH: Final = Ns(SECOND)
@@ -142,6 +143,7 @@ class Core:
             out += reconcile.time_out(memory, pair, now)
         out += byrest.take_over(memory, now)
         out += killing.carry_on(memory, now)
+        out += settle(memory)
         out += audit(memory, now)
         if switch_wanted(memory) and deadman.due(memory.switch, now, memory.config.ws):
             memory.switch = deadman.asked(memory.switch, now)
@@ -223,7 +225,7 @@ class Core:
             return None
         values = values_of(pair.regime, cfg.regime)
         base, money = memory.base_total(pair), money_units(memory, pair)
-        reserve = int(cfg.grid.base_reserve.scaleb(view.pair.qty_decimals))
+        reserve = memory.going() + int(cfg.grid.base_reserve.scaleb(view.pair.qty_decimals))
         step, quote = pair.spacing.bps / BPS, memory.quote_total(pair)
 
         plan = propose(  #                                                         6 grid

@@ -106,6 +106,7 @@ def _is_calm(memory: Memory, pair: PairMemory) -> bool:
         and not (memory.kill.stage or memory.unwritten[0] or memory.orphans or memory.hold)
         and not (asking.wanted or asking.asked_at or asking.each)
         and not (memory.books.gap or memory.audit.drift or memory.audit.held)
+        and not memory.outgoing.rows
         and not (pair.breaker.frozen or pair.advice.until)
         # Their stages follow figures that move with every sample.
         and not (cfg.hedge.enabled or cfg.avellaneda_stoikov.enabled)

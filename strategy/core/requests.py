@@ -80,7 +80,8 @@ def _orders(memory: Memory, request: AskOrderList, now: Ns) -> Handled:
 
 def _lots(memory: Memory, request: AskLots, now: Ns) -> Handled:
     data = view.lots_data(memory)
-    return True, f"{data['total']} held, {data['free']} free of tax", data, []
+    kept = f", {data['leaving']} kept for withdrawals" if memory.gone() else ""
+    return True, f"{data['total']} held, {data['free']} free of tax{kept}", data, []
 
 
 def _tax(memory: Memory, request: AskTax, now: Ns) -> Handled:

@@ -26,6 +26,7 @@ from strategy.core.lifecycle import Phase
 from strategy.core.limiter import Limiter
 from strategy.core.market import TapeState
 from strategy.core.memory import Asking, Audit, Day, Kill, Memory, PairMemory, Start
+from strategy.core.outgoing import Outgoing
 from strategy.core.reference import Reference
 from strategy.core.regime import Regime
 from strategy.core.risk import Pause, Risk
@@ -110,6 +111,7 @@ class AccountState(Struct, frozen=True):
     taxes: Taxes = Taxes()
     published: dict[str, Newest] = {}
     line_down_at: Ns = Ns(0)
+    outgoing: Outgoing = Outgoing()
 
 
 class MemoryState(Struct, frozen=True):
@@ -150,9 +152,8 @@ def restore(config: Config, data: bytes, coin: str = "BTC") -> Memory:
     """Memory as it was taken. msgspec.MsgspecError for bytes of another version."""
     state = _states.decode(data)
     account = state.account
-    memory = Memory(
-        config, Start(account.boot, account.wall, account.stamp), Lots.of(coin, state.trades)
-    )
+    start = Start(account.boot, account.wall, account.stamp, others=state.others, ecb=state.ecb)
+    memory = Memory(config, start, Lots.of(coin, state.trades))
     for name in AccountState.__struct_fields__:
         value = getattr(account, name)
         if name in QUEUES:

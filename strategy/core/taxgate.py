@@ -152,8 +152,8 @@ def _reach(memory: Memory) -> int:
 
 
 def pending(memory: Memory) -> int:
-    """Units that were declared as gone, of which the ledger does not know: the oldest coins."""
-    return int(max(0, -memory.audit.external)) * PER_SAT
+    """Units that leave or have left, of which the ledger does not know: the oldest coins."""
+    return int(memory.gone()) * PER_SAT
 
 
 def closed(gate: Gate) -> str:
@@ -205,7 +205,7 @@ def locked_at(memory: Memory, qty_min: Sats, price: Decimal | None) -> bool:
 
 def saleable_at(memory: Memory, pair: PairMemory, price: int) -> Sats:
     """What might be sold at a price if nothing rested: free coins, and what the room allows."""
-    held, each = units(memory.base_total(pair)), euro_price(memory, pair, price)
+    held, each = units(memory.base_total(pair) - memory.going()), euro_price(memory, pair, price)
     gate = memory.desk.gate(memory.wall, held, pending(memory))
     if each is None or closed(gate) or guarded(memory, gate, each):
         return Sats(min(gate.free, held) // PER_SAT)

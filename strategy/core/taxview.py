@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from shared.config import Config
 from shared.units import SECOND, Ns, cents, fixed_text, plain
+from strategy.core import withdrawals
 from strategy.core.memory import Memory
 from strategy.core.taxdesk import PER_SAT
 from strategy.core.taxgate import look, mid_eur, paced, pending, sells
@@ -151,12 +152,14 @@ def tax_data(memory: Memory) -> dict[str, Any]:
         "cost": plain(desk.cost()),
         "total": _coins(found.total),
         "free": _coins(found.free),
+        "leaving": _coins(pending(memory)),
+        "withdrawals": withdrawals.shown(memory),
         "resting_sells": _coins(reserved),
         "taxable_at_risk": _coins(max(0, reserved - found.free)),
         "pace_per_day": None if taxes.per_day is None else _coins(taxes.per_day),
         "pace_left": None if left is None else fixed_text(left, COIN_DECIMALS),
         "days_until_locked": taxes.lasts,
-        "notes": [*found.notes, *_harvest_note(memory)],
+        "notes": [*found.notes, *withdrawals.notes(memory), *_harvest_note(memory)],
         "ages": ages(days, today),
         "unlocks": unlocks(days, config.tax.holding_safety_days, today),
         "oldest": [
@@ -179,6 +182,8 @@ def in_short(memory: Memory) -> str:
     year = berlin_day(memory.wall).year
     said = f"{year}: net {gate.net} EUR, room {room_of(memory)}"
     said += f", free {_coins(gate.free)} {memory.coin}"
+    if gone := pending(memory):
+        said += f", {_coins(gone)} kept for withdrawals"
     if beyond:
         said += f", {_coins(beyond)} of the resting sells would be taxable"
     if memory.taxes.lasts is not None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from shared.frames import AdviceView, FillView, PairView, SlotView, Status
 from shared.orders import Filled
 from shared.units import BPS, SECOND, Ns, Side, fixed_text, plain, price_text, qty_text
-from strategy.core import taxview
+from strategy.core import taxview, withdrawals
 from strategy.core.advice import NEUTRAL, advise, standing_bps
 from strategy.core.audit import drift
 from strategy.core.lifecycle import Phase
@@ -251,6 +251,7 @@ def reconcile_data(memory: Memory) -> dict[str, object]:
         "balance": plain(memory.balances.get(memory.coin, Decimal(0))),
         "ledger": fixed_text(memory.held(), COIN_DECIMALS),
         "external": fixed_text(found.external, COIN_DECIMALS),
+        "withdrawals": withdrawals.shown(memory),
         "drift": fixed_text(drift(memory) or 0, COIN_DECIMALS),
         "drift_s": round((now - found.since) / SECOND, 1) if found.since else 0.0,
         "sells_held": found.held,
@@ -282,6 +283,7 @@ def lots_data(memory: Memory) -> dict[str, object]:
         "lots": rows,
         "free": fixed_text(memory.free(), COIN_DECIMALS),
         "total": fixed_text(memory.held(), COIN_DECIMALS),
+        "leaving": fixed_text(memory.gone(), COIN_DECIMALS),
     }
 
 

@@ -75,6 +75,13 @@ def read_evidence(path: Path, *, files: bool = False) -> Evidence:
         return evidence_in(db, files=files)
 
 
+def remembered(path: Path, key: str) -> str:
+    """A fact that the strategy keeps, "" where there is none; LedgerError as `read_evidence`."""
+    with reader(path) as db:
+        found = db.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone()
+        return str(found[0]) if found else ""
+
+
 def evidence_in(db: sqlite3.Connection, *, files: bool) -> Evidence:
     """The same from an open file, inside the caller's transaction."""
     booked, head = fills(db)

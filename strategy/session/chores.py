@@ -19,7 +19,8 @@ from shared.kraken.answers import (
     parse_pairs,
     parse_ticker,
 )
-from shared.orders import Pairs, SecondPrice, Verdict
+from shared.kraken.withdrawals import parse_ledger_refs, parse_withdrawals
+from shared.orders import LedgerPage, Pairs, SecondPrice, Verdict, Withdrawals
 from shared.units import DAY, MINUTE, SECOND, Ns, Pair
 from strategy.session.desk import NEVER, Errand, Purpose
 from strategy.session.mail import Fatal, Note, SessionOut
@@ -29,10 +30,18 @@ EVERY: Final = {
     Purpose.KEY: NEVER,  # once: what a key may do is settled when it is made
     Purpose.FEES: Ns(60 * MINUTE),  # the tier counts the last thirty days
     Purpose.TICKER: Ns(10 * SECOND),  # a price that the public line has no part in
+    Purpose.WITHDRAWALS: MINUTE,  # what is on its way out may not be sold as free of tax
+    Purpose.LEDGER: NEVER,  # where a withdrawal has left whose row was not seen
 }
 
-BY_NAME: Final = (Purpose.FEES, Purpose.TICKER)
+BY_NAME: Final = (Purpose.FEES, Purpose.TICKER, Purpose.WITHDRAWALS, Purpose.LEDGER)
 """What is asked by the names that the exchange's list of pairs gave."""
+
+WAITING: Final = (Purpose.WITHDRAWALS, Purpose.LEDGER)
+"""What is asked once something else was heard: that the key may, that a row is missing."""
+
+ROW_TRIES: Final = 10
+"""How often the ledger is asked for a withdrawal's row before it is left to an import."""
 
 
 class Chores:
@@ -44,7 +53,10 @@ class Chores:
         self._symbols = symbols
         self._keys: tuple[str, ...] = ()
         self._key_checked = False
-        self._due: dict[Purpose, Ns] = dict.fromkeys(EVERY, Ns(0))
+        self._coin = ("", "")  # its own name, and the one that REST takes
+        self._row_tries: dict[str, int] = {}  # ref_id of a withdrawal that has left -> asked
+        self._rows_from = Ns(0)
+        self._due: dict[Purpose, Ns] = {each: NEVER if each in WAITING else Ns(0) for each in EVERY}
         self._backoff: dict[Purpose, Backoff] = dict.fromkeys(EVERY, Backoff())
 
     @property
@@ -74,6 +86,10 @@ class Chores:
                 outs = self._hear_key(status, body)
             case Purpose.TICKER:
                 outs = self._hear_ticker(status, body, now)
+            case Purpose.WITHDRAWALS:
+                outs = self._hear_withdrawals(status, body, now)
+            case Purpose.LEDGER:
+                outs = self._hear_ledger(status, body)
             case _:
                 outs = self._hear_fees(status, body)
         if isinstance(outs, Failure):
@@ -97,6 +113,10 @@ class Chores:
                 return rest.KEY_INFO
             case Purpose.TICKER:
                 return rest.ticker(self._keys)
+            case Purpose.WITHDRAWALS:
+                return rest.withdraw_status(self._coin[1])
+            case Purpose.LEDGER:
+                return rest.ledger_of_withdrawals(self._coin[1], self._rows_from)
             case _:
                 return rest.trade_volume(self._keys)
 
@@ -113,6 +133,9 @@ class Chores:
         self.pairs.update(by_name(listings))
         self.rest_names = {symbol: ours[symbol].names[0] for symbol in self._symbols}
         self._keys = tuple(self.rest_names.values())
+        first = ours[self._symbols[0]]
+        # Kraken REST: assets have the names of `wsname`, XBT of XBT/EUR.
+        self._coin = first.pair.base, first.names[2].partition("/")[0]
         return [Pairs(tuple(ours[symbol].pair for symbol in self._symbols))]
 
     def _hear_key(self, status: int, body: bytes) -> list[SessionOut] | Failure:
@@ -126,10 +149,36 @@ class Chores:
             )
             return [Note("critical", "key_refused", {"why": self.refused}), Fatal(self.refused)]
         self._key_checked = True
-        missing = rights.missing(info.permissions)
-        if not missing:
-            return []
-        return [Note("warning", "key_lacks_permissions", {"missing": ", ".join(missing)})]
+        notes: list[SessionOut] = []
+        if rights.LEDGER in info.permissions:
+            self._due[Purpose.WITHDRAWALS] = Ns(0)
+        else:
+            remedy = "give the key 'Query ledger entries'; until then they are told by the balance"
+            notes.append(Note("warning", "withdrawals_unknown", {"remedy": remedy}))
+        if missing := rights.missing(info.permissions):
+            notes.append(Note("warning", "key_lacks_permissions", {"missing": ", ".join(missing)}))
+        return notes
+
+    def _hear_withdrawals(self, status: int, body: bytes, now: Ns) -> list[SessionOut] | Failure:
+        rows = answer(status, body, parse_withdrawals)
+        if isinstance(rows, Failure):
+            return rows
+        unseen = [
+            row for row in rows if row.left and self._row_tries.get(row.ref_id, 0) < ROW_TRIES
+        ]
+        if unseen and self._due[Purpose.LEDGER] == NEVER:
+            for row in unseen:
+                self._row_tries[row.ref_id] = self._row_tries.get(row.ref_id, 0) + 1
+            self._rows_from = min(row.wall for row in unseen)
+            self._due[Purpose.LEDGER] = now
+        return [Withdrawals(self._coin[0], rows)]
+
+    def _hear_ledger(self, status: int, body: bytes) -> list[SessionOut] | Failure:
+        refs = answer(status, body, parse_ledger_refs)
+        if isinstance(refs, Failure):
+            return refs
+        self._row_tries |= dict.fromkeys(refs, ROW_TRIES)
+        return [LedgerPage(body)]
 
     def _hear_ticker(self, status: int, body: bytes, now: Ns) -> list[SessionOut] | Failure:
         found = answer(status, body, lambda result: parse_ticker(result, self.pairs))

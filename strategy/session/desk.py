@@ -38,6 +38,8 @@ class Purpose(enum.Enum):
     KEY = "key"
     FEES = "fees"
     TICKER = "ticker"
+    WITHDRAWALS = "withdrawals"
+    LEDGER = "ledger"
     TOKEN = "token"
     QUESTION = "question"
     ADD = "add"

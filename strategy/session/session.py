@@ -44,6 +44,7 @@ from shared.orders import (
 )
 from shared.units import MILLISECOND, SECOND, Ns, Pair
 from strategy.session.asks import AskError, Known, Questions, Reply, Told
+from strategy.session.chores import EVERY as CHORES
 from strategy.session.chores import Chores
 from strategy.session.desk import NEVER, Desk, Errand, Purpose, UnderWay
 from strategy.session.line import LISTENING, Line, Pending, Phase, Reconnect
@@ -184,8 +185,7 @@ class Session:
         for errand in self._desk.heard(error, self._now, signed=signed):
             self._fail(errand, error, Verdict.LIMIT)
         match under_way.errand.purpose:
-            case Purpose.PAIRS | Purpose.KEY | Purpose.FEES | Purpose.TICKER:
-                purpose = under_way.errand.purpose
+            case purpose if purpose in CHORES:
                 self._out += self._chores.hear(purpose, done.status, done.body, self._now)
             case Purpose.TOKEN:
                 self._hear_token(done)
@@ -257,8 +257,8 @@ class Session:
     def _fail(self, errand: Errand, why: str, verdict: Verdict) -> None:
         """An errand brought no answer, or a refusal."""
         match errand.purpose:
-            case Purpose.PAIRS | Purpose.KEY | Purpose.FEES | Purpose.TICKER:
-                self._out.append(self._chores.failed(errand.purpose, why, self._now))
+            case purpose if purpose in CHORES:
+                self._out.append(self._chores.failed(purpose, why, self._now))
             case Purpose.TOKEN:
                 if self._line.phase is Phase.TOKEN:
                     self._drop(f"no token: {why}")
