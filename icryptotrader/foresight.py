@@ -74,6 +74,15 @@ def preview(
         typer.echo(page(settings, LISTINGS[symbol].pair, at, rates, account, ledger))
 
 
+AgainstOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE|rates",
+        help="Also on the other of BTC/EUR and BTC/USD: its data, or these by the --rates.",
+    ),
+]
+
+
 @app.command()
 def backtest(
     context: typer.Context,
@@ -110,6 +119,7 @@ def backtest(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where report.html and report.json go.")
     ] = None,
+    against: AgainstOption = None,
     home: HomeOption = None,
 ) -> None:
     """Would it have worked? History through the bot that trades, after fees and tax.
@@ -127,6 +137,7 @@ def backtest(
         prices is not None,
         config,
         *(pair, begin, end, fill, latency, fees, ahead, tax_rate, rates, out),
+        tuple(against or ()),
     )
     raise typer.Exit(run_it(options, home_of(context, home), typer.echo))
 

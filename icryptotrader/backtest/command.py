@@ -13,29 +13,35 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import FrameType
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from icryptotrader.backtest.figures import Figures, figures_of
+from icryptotrader.backtest import pairs
+from icryptotrader.backtest.figures import Figures, figures_of, with_pairs
 from icryptotrader.backtest.page import write_page
+from icryptotrader.backtest.pairs import PairResult
 from icryptotrader.backtest.summary import as_json, summary
 from shared.charts import ChartsError, script_file
 from shared.clock import perf
 from shared.config import Config, ConfigError, Home, load
 from shared.units import MILLISECOND, SECOND, Ns
+from sim.backtest.converted import Converted
 from sim.backtest.data import History
 from sim.backtest.parts import Fill, Terms
-from sim.backtest.run import Played, cores, play
+from sim.backtest.run import Played, Rows, cores, play
 from sim.backtest.tables import DataError
 from sim.engine.instruments import LISTINGS
 from strategy.ledger.book import BookError
 from strategy.ledger.rates import Rates, RatesError, parse
 
 EXIT_DATA: Final = 2
+BY_RATES: Final = Path("rates")
+"""--against: no file, but this pair's own rows in the other currency."""
+
 EXIT_INTERRUPTED: Final = 130
 _FOREVER: Final = 1 << 62
 
@@ -58,10 +64,12 @@ class Options(Struct, frozen=True):
     tax_rate: str = "0.42"
     rates: Path | None = None
     out: Path | None = None
+    against: tuple[Path, ...] = ()
 
 
 def backtest(options: Options, home: Home, say: Say) -> int:
     """Run it and tell; the exit code."""
+    code = 0
     try:
         if options.out is not None:
             script_file()  # What the report needs is missed before the run, not after it.
@@ -71,8 +79,14 @@ def backtest(options: Options, home: Home, say: Say) -> int:
         terms = replace(terms, fill=cast(Fill, options.fill or default_fill(history)))
         span = (moment_of(options.begin, 0), moment_of(options.end, _FOREVER))
         rates = rates_of(options.rates)
+        other = other_of(options, config, rates)
         played, seconds = _play(history, config, terms, span)
-        figures = figures_of(played, history, config, terms, (Decimal(options.tax_rate), rates))
+        tax = Decimal(options.tax_rate)
+        figures = figures_of(played, history, config, terms, (tax, rates))
+        if other is not None and rates is not None and played.whole:
+            ran = Ran(config, terms, played, tax, _names(history))
+            found, code = _against(options, ran, other, rates, say)
+            figures = with_pairs(figures, found)
     except (DataError, BookError, RatesError, ChartsError) as error:
         say(str(error))
         return EXIT_DATA
@@ -86,7 +100,70 @@ def backtest(options: Options, home: Home, say: Say) -> int:
     if options.out is not None:
         for path in write_out(figures, options.out):
             say(f"wrote {path}")
-    return 0 if played.whole else EXIT_INTERRUPTED
+    return code if played.whole else EXIT_INTERRUPTED
+
+
+class Ran(NamedTuple):
+    """What was played on the pair that was asked for."""
+
+    config: Config
+    terms: Terms
+    played: Played
+    tax_rate: Decimal
+    source: str
+
+
+class Other(NamedTuple):
+    """The rows of the other pair, and where they come from."""
+
+    rows: Rows
+    source: str
+
+
+def other_of(options: Options, config: Config, rates: Rates | None) -> Other | None:
+    """What --against names; None where it was not given. ConfigError where it cannot be answered.
+
+    DataError where its data cannot be read.
+    """
+    if not options.against:
+        return None
+    if rates is None:
+        raise ConfigError(["--against: needs --rates FILE, the ECB's rates"])
+    pair = LISTINGS[pairs.other_of(config.pair)].pair
+    if options.against == (BY_RATES,):
+        here = LISTINGS[config.pair].pair
+        again = History(options.data, here, prices=options.prices)
+        return Other(Converted(again, pair, rates), "the same rows, by the ECB's rates")
+    found = History(options.against, pair)
+    return Other(found, _names(found))
+
+
+def _against(
+    options: Options, ran: Ran, other: Other, rates: Rates, say: Say
+) -> tuple[tuple[PairResult, ...], int]:
+    """The same span on the other pair too, and the exit code; nothing where it did not come about.
+
+    What was played on the first pair is told whatever happens here.
+    """
+    span = (ran.played.first, ran.played.last + 1)
+    try:
+        config = pairs.other_config(ran.config, rates, ran.played.first)
+        mine = pairs.account_of(ran.played, ran.terms, ran.tax_rate, rates)
+        terms = replace(ran.terms, fill=cast(Fill, options.fill or default_fill(other.rows)))
+        say(f"and now {config.pair}")
+        played, _ = _play(other.rows, config, terms, span)
+        if not played.whole:
+            say("interrupted: the pairs are not compared")
+            return (), EXIT_INTERRUPTED
+        theirs = pairs.account_of(played, terms, ran.tax_rate, rates)
+        return (pairs.settled(mine, ran.source), pairs.settled(theirs, other.source)), 0
+    except (DataError, BookError) as error:
+        say(f"the pairs are not compared: {other.source}: {error}")
+        return (), EXIT_DATA
+
+
+def _names(history: History) -> str:
+    return ", ".join(part.path.name for part in history.parts)
 
 
 def write_out(figures: Figures, folder: Path) -> Sequence[Path]:
@@ -136,7 +213,7 @@ def terms_of(options: Options, config: Config) -> Terms:
     return Terms("through", latency, int(maker.scaleb(4)), int(taker.scaleb(4)), ahead)
 
 
-def default_fill(history: History) -> str:
+def default_fill(history: Rows) -> str:
     """A queue where the data says who traded, else only what is traded through."""
     return "through" if history.is_bars else "queue"
 
@@ -179,7 +256,7 @@ class _Flag:
 
 
 def _play(
-    history: History, config: Config, terms: Terms, span: tuple[int, int]
+    history: Rows, config: Config, terms: Terms, span: tuple[int, int]
 ) -> tuple[Played, float]:
     flag = _Flag()
     before = signal.signal(signal.SIGINT, flag.raise_it)
@@ -203,7 +280,7 @@ def _progress() -> AbstractContextManager[object]:
     return Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4)
 
 
-def _tell(progress: Progress, task: TaskID, history: History, done: tuple[int, Ns, int]) -> None:
+def _tell(progress: Progress, task: TaskID, history: Rows, done: tuple[int, Ns, int]) -> None:
     rows, wall, spent = done
     day = datetime.fromtimestamp(wall // SECOND, UTC).date()
     rate = rows / max(spent / SECOND, 1e-9)

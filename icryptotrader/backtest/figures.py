@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from icryptotrader.backtest.money import (
     Frame,
@@ -20,6 +21,7 @@ from icryptotrader.backtest.money import (
     grid_profit,
     outcome,
 )
+from icryptotrader.backtest.pairs import PAIRS_ASSUME, PairResult
 from shared.config import Config
 from shared.units import SECOND, Ns, Pair, cents, cost_of, price_of, qty_of
 from sim.backtest.course import Course
@@ -114,6 +116,7 @@ class Figures(Struct, frozen=True):
     points: tuple[PointRow, ...]
     bands: tuple[BandRow, ...]
     fill_rows: tuple[FillRow, ...]
+    pairs: tuple[PairResult, ...] = ()  # --against: this pair and the other one
 
 
 def figures_of(
@@ -174,6 +177,13 @@ def figures_of(
         ),
         fill_rows=tuple(_fills(pair, course)),
     )
+
+
+def with_pairs(figures: Figures, found: tuple[PairResult, ...]) -> Figures:
+    """The same with both pairs side by side, where both were played."""
+    if not found:
+        return figures
+    return replace(figures, pairs=found, assumptions=(*figures.assumptions, *PAIRS_ASSUME))
 
 
 def digest_of(played: Played, config: Config, terms: Terms) -> str:

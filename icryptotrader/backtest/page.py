@@ -10,6 +10,7 @@ from typing import Final
 
 from icryptotrader.backtest.charts import charts
 from icryptotrader.backtest.figures import Figures
+from icryptotrader.backtest.pairs import doubts
 from icryptotrader.backtest.summary import found_lines
 from icryptotrader.document import section, table, write_document
 
@@ -32,6 +33,7 @@ def write_page(figures: Figures, path: Path) -> None:
         f"iCryptoTrader {escape(f.product)}, digest <code>{f.digest}</code></p>",
         *(f'<p class="warn">{escape(text)}</p>' for text in warns),
         _outcomes(f),
+        _pairs(f),
         _key_figures(f),
         shown,
         _table("Months", ("month", "begin", "end", "change", "fills"), [
@@ -62,6 +64,25 @@ def _outcomes(f: Figures) -> str:
     head = (f"from {_money(f.start_equity)} {f.currency}", "at the end", "tax", "after tax",
             "sold at the end, after tax", "change")  # fmt: skip
     return _table("Result beside doing something simpler", head, rows)
+
+
+def _pairs(f: Figures) -> str:
+    """The same run on both pairs; nothing where one was played."""
+    if not f.pairs:
+        return ""
+    head = ("", "at the end", "tax on coins", "and on dollars", "after tax",
+            "all sold, after tax", "change", "of it by the dollar", "fills", "of")  # fmt: skip
+    rows = [
+        (each.pair, _money(each.equity), _money(each.tax), _money(each.tax_all),
+         _money(each.after_tax), _money(each.sold_out), _gain(each.sold_out, each.start),
+         _money(each.dollars), each.fills, each.source)
+        for each in f.pairs
+    ]  # fmt: skip
+    told = "".join(f'<p class="warn">{escape(text)}</p>' for text in doubts(f.pairs))
+    title = (
+        f"{' against '.join(each.pair for each in f.pairs)}, from {_money(f.pairs[0].start)} EUR"
+    )
+    return section(title, told + table(head, rows))
 
 
 def _key_figures(f: Figures) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from icryptotrader.backtest.figures import Figures
+from icryptotrader.backtest.pairs import doubts
 from sim.backtest.data import Findings
 
 SHOWN: Final = 5
@@ -51,9 +52,33 @@ def summary(figures: Figures) -> str:
     if len(f.bias_band) > 1:
         told = ", ".join(f"{name.replace('_', ' ')} {_money(end)}" for name, end in f.bias_band)
         lines.append(f"bias band   {told}; shown: {f.path.replace('_', ' ')}")
+    lines += _pair_lines(f)
     lines += ["", "It assumes:", *(f"  - {each}" for each in f.assumptions), ""]
     lines.append(f"digest {f.digest}")
     return "\n".join(lines)
+
+
+def _pair_lines(f: Figures) -> list[str]:
+    """Both pairs side by side; nothing where one was played."""
+    if not f.pairs:
+        return []
+    lines = [
+        "",
+        f"{'in EUR':16}{'at the end':>16}{'tax':>14}{'after tax':>16}{'all sold, in EUR':>18}",
+    ]
+    lines += [
+        f"{each.pair:16}{_money(each.equity):>16}{_money(each.tax_all):>14}"
+        f"{_money(each.after_tax):>16}{_money(each.sold_out):>18}"
+        for each in f.pairs
+    ]
+    lines.append(f"{'(at the start)':16}{_money(f.pairs[0].start):>16}")
+    lines += [
+        f"{each.pair}: a euro was {each.rate_first} and became {each.rate_last}; the dollars "
+        f"themselves brought {_money(each.dollars)}, without which the tax were {_money(each.tax)}"
+        for each in f.pairs
+        if each.pair.endswith("/USD")
+    ]
+    return lines + doubts(f.pairs)
 
 
 def found_lines(found: Findings) -> list[str]:

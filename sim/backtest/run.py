@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import dropwhile, islice, takewhile
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from shared.config import Config
 from shared.units import Ns
 from sim.backtest.apart import Apart
-from sim.backtest.data import History
+from sim.backtest.data import Bar, Deal
 from sim.backtest.parts import PATHS, Path, Terms
 from sim.backtest.tables import DataError
 from sim.backtest.walker import Begin, Here, Row, Run, Walker
@@ -22,6 +22,20 @@ AT_ONCE: Final = 256
 
 GoOn = Callable[[int, Ns], bool]
 """(rows, wall) -> whether to go on; asked now and then, for a progress bar and Ctrl-C."""
+
+
+class Rows(Protocol):
+    """What is played: a History (data.py), or one in another currency (converted.py)."""
+
+    is_bars: bool
+    interval: int  # ns; 0 for trades
+
+    @property
+    def done(self) -> float: ...
+
+    def bars(self) -> Iterator[Bar]: ...
+
+    def deals(self) -> Iterator[Deal]: ...
 
 
 class Played(Struct, frozen=True):
@@ -35,7 +49,7 @@ class Played(Struct, frozen=True):
 
 
 def play(
-    history: History,
+    history: Rows,
     config: Config,
     terms: Terms,
     span: tuple[int, int],
@@ -86,7 +100,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _chunks(history: History, span: tuple[int, int]) -> Iterator[Sequence[Row]]:
+def _chunks(history: Rows, span: tuple[int, int]) -> Iterator[Sequence[Row]]:
     """The rows of a span, some at a time."""
     rows: Iterator[Row] = history.bars() if history.is_bars else history.deals()
     begun = dropwhile(lambda row: row[0] < span[0], rows)
