@@ -114,3 +114,59 @@ def test_rungs_far_outside_the_collar_are_not_wished_for_and_the_edge_does_not_f
     assert (
         lay(edge, Anchor(float(MID), 0.004), BTC_EUR, (MID - 5, MID + 5), [], {}).buys[-1].rung == 3
     )
+
+
+@pytest.mark.parametrize(
+    ("changed", "fields"),
+    [
+        (make_plan().capped("why", buy=2), {"buy_levels": 2, "buy_most": 2}),
+        (make_plan().capped("why", sell=0), {"sell_levels": 0, "sell_most": 0}),
+        (make_plan(sell_levels=1).capped("why", sell=3), {"sell_levels": 1, "sell_most": 3}),
+        (make_plan().budgeted("why", buy_units=7), {"buy_units": 7}),
+        (make_plan().budgeted("why", sell_sats=-7), {"sell_sats": 0}),
+        (make_plan(buy_scale=0.5).scaled("why", buy=0.5, sell=3.0), {"buy_scale": 0.25}),
+        (make_plan(sell_scale=0.5).scaled("why", sell=0.5, buy=3.0), {"sell_scale": 0.25}),
+        (make_plan(sell_scale=0.5).boosted("why", 1.5), {"sell_scale": 0.75}),
+        (make_plan().leaning("why", -2.5), {"lean_bps": -2.5}),
+        (make_plan().noted("why"), {}),
+    ],
+)
+def test_each_change_of_a_plan_changes_its_own_part_and_says_why(
+    changed: Plan, fields: dict[str, Any]
+) -> None:
+    assert changed == make_plan(**fields, reasons=("why",))
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        make_plan().capped("why", buy=5, sell=9),
+        make_plan().budgeted("why", buy_units=14_000 * 10**9, sell_sats=10**9),
+        make_plan().scaled("why", buy=1.0, sell=2.0),
+        make_plan().boosted("why", 1.0),
+        make_plan().boosted("why", 0.5),
+        make_plan().leaning("why", 0.0),
+    ],
+)
+def test_what_changes_nothing_gives_no_reason(same: Plan) -> None:
+    assert same == make_plan()
+
+
+def test_the_collar_is_widened_by_a_twentieth_for_what_rests() -> None:
+    assert make_plan().collared(1_000.0, 0.1).reach == pytest.approx((895.0, 1_105.0))
+
+
+def test_prices_of_a_lattice_and_places_of_prices() -> None:
+    even = Anchor(1_000.0, 0.01, 2, even=True)
+    assert [even.price(k) for k in (-2, 0, 3)] == pytest.approx([1_000.0, 1_020.0, 1_050.0])
+    assert even.rungs_to(1_045.0) == pytest.approx(2.5)
+    steep = Anchor(1_000.0, 0.01, 2)
+    assert [steep.price(k) for k in (-2, 0, 3)] == pytest.approx([1_000.0, 1_020.1, 1_051.0100501])
+    assert steep.rungs_to(1_051.0100501) == pytest.approx(3.0)
+
+
+def test_an_even_lattice_that_reaches_nothing_has_no_rung_there() -> None:
+    found = laid(make_plan(), anchor=Anchor(float(MID), 0.3, even=True))
+    assert [wish.rung for wish in found.buys] == [1, 2, 3]
+    few = {(4, "below the pair's least quantity"), (5, "below the pair's least quantity")}
+    assert set(reasons(found, Side.BUY)) == few

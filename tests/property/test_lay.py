@@ -1,0 +1,171 @@
+"""Laying against a naive one: coin by coin and rung by rung, without any way that is shorter."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from math import ceil, floor, inf
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from shared.units import Pair, Sats, Side, Ticks
+from strategy.core.plan import AT_ASK, AT_BID, NO_COINS, NO_FUNDS, OUTSIDE, Anchor, Laid, Plan, lay
+from strategy.core.slots import Wish
+from tests.unit.strategy.core.build import BTC_EUR, make_plan
+
+# A market in which prices and quantities are small numbers, so that each edge is often met.
+MID = 1_000
+SMALL = replace(BTC_EUR, price_decimals=0, qty_decimals=0, qty_min=Sats(4), cost_min=Decimal(4_000))
+
+Floors = list[tuple[int, int]]
+Filled = dict[tuple[Side, int], int]
+Missing = list[tuple[Side, int, str]]
+
+
+def wanted(pair: Pair, notional: float, price: int) -> tuple[int, str]:
+    """The quantity of a rung, and why it is too small."""
+    qty = floor(notional) // price if price > 0 else 0
+    qty -= qty % pair.qty_step
+    if price <= 0 or qty < pair.qty_min:
+        return qty, "below the pair's least quantity"
+    return qty, "" if price * qty >= pair.cost_min else "below the pair's least cost"
+
+
+def buys_of(plan: Plan, anchor: Anchor, pair: Pair, ask: int, filled: Filled) -> Laid:
+    found, missing, left = [], [], plan.buy_units
+    for k in range(1, plan.buy_levels + 1):
+        price = max(0, floor(anchor.price(-k) / pair.price_step) * pair.price_step)
+        qty, small = wanted(pair, plan.notional * plan.buy_scale, price)
+        cost = price * (qty - filled.get((Side.BUY, price), 0))
+        checks = (
+            (price >= ask, AT_ASK),
+            (price >= plan.buy_below, "would reach our own sell on another pair"),
+            (price < plan.reach[0], OUTSIDE),
+            (price < plan.lowest, "below grid.lowest"),
+            (bool(small), small),
+            (cost > left, NO_FUNDS),
+        )
+        why = next((word for fails, word in checks if fails), "")
+        if why:
+            missing.append((Side.BUY, k, why))
+            continue
+        left -= max(0, cost)
+        found.append(Wish(Side.BUY, Ticks(price), Sats(qty), k))
+    return Laid(tuple(found), (), tuple(missing))
+
+
+def sells_of(
+    plan: Plan, anchor: Anchor, pair: Pair, bid: int, floors: Floors, filled: Filled
+) -> Laid:
+    found, missing, left = [], [], plan.sell_sats
+    unanswered = [least for least, qty in floors for _ in range(qty)]  # one entry a coin
+    for k in range(1, plan.sell_levels + 1):
+        price = ceil(anchor.price(k) / pair.price_step) * pair.price_step
+        qty, small = wanted(pair, plan.notional * plan.sell_scale, price)
+        done = filled.get((Side.SELL, price), 0)
+        if qty > done and 0 < left - (qty - done) < pair.qty_min:
+            qty = done + left - left % pair.qty_step
+        still = max(0, qty - done)
+        least = max(unanswered[:still], default=0)
+        lifted = ceil(least / pair.price_step) * pair.price_step
+        yields = price < least <= price * (1.0 + anchor.step / 2.0)
+        checks = (
+            (price <= bid, AT_BID),
+            (price <= plan.sell_above, "would be reached by our own buy on another pair"),
+            (price > plan.reach[1], OUTSIDE),
+            (0 < plan.highest < price, "above grid.highest"),
+            (bool(small), small),
+            (still > left, NO_COINS),
+            (price < least and not yields, "below an unmatched buy plus fees"),
+        )
+        why = next((word for fails, word in checks if fails), "")
+        if why:
+            missing.append((Side.SELL, k, why))
+            continue
+        left -= still
+        del unanswered[:still]
+        found.append(Wish(Side.SELL, Ticks(lifted if yields else price), Sats(qty), k))
+    return Laid((), tuple(found), tuple(missing))
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Budgets that are enough, just enough, or not; bounds near the rungs, or none."""
+    near = st.integers(MID - 120, MID + 120)
+    return make_plan(
+        buy_levels=draw(st.integers(0, 5)),
+        sell_levels=draw(st.integers(0, 5)),
+        notional=draw(st.integers(3_000, 14_000)),
+        buy_scale=draw(st.sampled_from((0.5, 1.0))),
+        sell_scale=draw(st.sampled_from((0.5, 1.0, 1.5))),
+        buy_units=draw(st.one_of(st.integers(0, 60_000), st.just(10**9))),
+        sell_sats=draw(st.one_of(st.integers(0, 60), st.just(10**6))),
+        buy_below=draw(st.one_of(st.just(inf), near.map(float))),
+        sell_above=draw(st.one_of(st.just(0.0), near.map(float))),
+        reach=draw(st.sampled_from(((0.0, inf), (900.0, 1_100.0), (970.0, 1_030.0)))),
+        lowest=draw(st.sampled_from((0, 950, 980))),
+        highest=draw(st.sampled_from((0, 1_050, 1_020))),
+    )
+
+
+anchors = st.builds(
+    Anchor,
+    base=st.sampled_from((1_000.0, 999.5, 1_003.0)),
+    step=st.sampled_from((0.01, 0.015, 0.05)),
+    center=st.integers(-1, 1),
+    even=st.booleans(),
+)
+small_pairs = st.builds(
+    lambda tick, lot: replace(SMALL, price_step=tick, qty_step=lot),
+    st.sampled_from((1, 5)),
+    st.sampled_from((1, 2)),
+)
+bounds = st.lists(st.tuples(st.integers(960, 1_060), st.integers(1, 15)), max_size=4).map(sorted)
+
+
+@given(
+    plans(), anchors, small_pairs, st.integers(960, 1_040), bounds,
+    st.lists(st.tuples(st.integers(1, 5), st.booleans(), st.integers(1, 9)), max_size=3),
+)  # fmt: skip
+@settings(max_examples=250)
+def test_what_is_laid_is_what_a_naive_one_lays(
+    plan: Plan,
+    anchor: Anchor,
+    pair: Pair,
+    bid: int,
+    floors: Floors,
+    done: list[tuple[int, bool, int]],
+) -> None:
+    free = make_plan(buy_levels=5, sell_levels=5, notional=10**6, buy_units=10**12, sell_sats=10**9)
+    whole = lay(free, anchor, pair, (1, 10**9), [], {})
+    filled = {
+        (wish.side, int(wish.price)): qty
+        for k, is_buy, qty in done
+        for wish in (whole.buys if is_buy else whole.sells)
+        if wish.rung == k
+    }
+    found = lay(plan, anchor, pair, (bid, bid + 2), floors, filled)
+    buys = buys_of(plan, anchor, pair, bid + 2, filled)
+    sells = sells_of(plan, anchor, pair, bid, floors, filled)
+    assert found == Laid(buys.buys, sells.sells, buys.missing + sells.missing)
+
+
+@pytest.mark.parametrize(
+    ("sell_sats", "filled", "last"),
+    [
+        (30, 0, 10),
+        (33, 0, 13),  # three more are too few to be sold by themselves
+        (34, 0, 10),
+        (30, 3, 13),  # of the first three have gone: three more are left
+        (30, 4, 10),
+    ],
+)
+def test_what_is_left_over_goes_along_where_it_is_too_little_for_an_order(
+    sell_sats: int, filled: int, last: int
+) -> None:
+    plan = make_plan(sell_levels=3, notional=10_600, sell_sats=sell_sats)
+    anchor = Anchor(1_000.0, 0.01)
+    found = lay(plan, anchor, SMALL, (990, 1_001), [], {(Side.SELL, 1_010): filled})
+    assert [wish.qty for wish in found.sells] == [10, 10, last]
