@@ -14,7 +14,7 @@ from typing import Final, NewType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.units import Ns, Side
+from shared.units import SECOND, Ns, Side
 from strategy.ledger.lots import SATS_DECIMALS, Trade
 
 Units = NewType("Units", int)
@@ -24,6 +24,7 @@ UNITS_DECIMALS: Final = 10
 KRAKEN: Final = "kraken-spot"
 """The account the bot trades on: one wallet of its own (BMF 2025, Rn. 62)."""
 
+_CENT: Final = Decimal("0.01")
 _EXACT: Final = Context(prec=60)
 _PER_SAT: Final = 10 ** (UNITS_DECIMALS - SATS_DECIMALS)
 
@@ -173,6 +174,20 @@ def _cut(event: Arrived, qty: int) -> Arrived:
     if cost is not None:
         cost = _EXACT.divide(_EXACT.multiply(cost, Decimal(qty)), Decimal(event.qty))
     return replace(event, qty=Units(qty), cost_eur=cost)
+
+
+def is_told_again(booked: TaxEvent, told: TaxEvent) -> bool:
+    """One event told twice: exports cut its moment to the second, answers to requests do not.
+
+    Of a trade ledgers.csv knows no order, and trades.csv neither whose fee it was nor fewer digits.
+    """
+    if abs(booked.wall - told.wall) >= SECOND:
+        return False
+    if isinstance(booked, Exchanged) and isinstance(told, Exchanged):
+        told = replace(told, seq=booked.seq, order_id=booked.order_id, fees=booked.fees)
+        if abs(told.gross - booked.gross) < _CENT:
+            told = replace(told, gross=booked.gross)
+    return replace(told, wall=booked.wall) == booked
 
 
 def of_trade(trade: Trade, order_id: str = "") -> Exchanged:
