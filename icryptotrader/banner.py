@@ -26,6 +26,7 @@ def banner(config: Config, home: Home, tape: str, notes: Sequence[str]) -> list[
         fees = f"maker {config.demo.maker_pct} %, taker {config.demo.taker_pct} %"
         rows += [("fees", fees), ("opens with", _account(config))]
     if config.mode == "demo":
+        rows.append(("tax", _pace(config)))
         speed = config.demo.speed
         rows.append(("speed", "as the clock" if speed == 1 else f"{speed} times"))
     looks = [("home", str(home.path)), ("logs", str(home.log))]
@@ -95,6 +96,14 @@ def _account(config: Config) -> str:
     told = ", ".join(f"{worth} {quote} of BTC {age} days old" for age, _, worth in lots)
     told = told or "no lots"
     return f"{told}; {config.demo.quote_balance} {quote} (or as the last run left it)"
+
+
+def _pace(config: Config) -> str:
+    """What of the coins a demo sells. config: as the running bot has it."""
+    year = "the oldest coins first: what is over a year old is free of tax"
+    days = config.tax.pace_days
+    spread = f"spread over {days} days" if days else "sold as it goes"
+    return f"{year} and {spread}; then only within the year's room"
 
 
 def _quote(config: Config) -> str:

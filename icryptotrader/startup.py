@@ -22,7 +22,7 @@ from icryptotrader.housetime import HouseTimeError, Moment
 from icryptotrader.tax.rates import seed
 from shared.belonging import MODE_FACT, stranger
 from shared.clock import Clock, machine_wall
-from shared.config import EXIT_CONFIG, Config, ConfigError, Home, load, load_all
+from shared.config import EXIT_CONFIG, Config, ConfigError, Home, load_all, load_running
 from shared.config_layers import newer_pair
 from shared.process import Lock, LockHeld, holder, lock
 from shared.units import SECOND
@@ -147,7 +147,7 @@ def _prepare(home: Home, options: Options, permit: Permit) -> Ready:
         # Elsewhere the wall clock is the machine's own, which a time service keeps.
         sections["clock"] = _anchors(home, config.demo.speed)
     write_session(home, named | paired, sections)
-    return Ready(load(home), tape, (*loaded.notes, *notes))
+    return Ready(load_running(home), tape, (*loaded.notes, *notes))
 
 
 def _seeded(home: Home, config: Config) -> list[str]:

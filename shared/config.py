@@ -48,7 +48,8 @@ from shared.units import Ns
 ROOT: Final = Path(__file__).resolve().parents[1]
 """The checkout: where config/, supervisord.conf and deploy/ stand."""
 
-DEFAULTS: Final = ROOT / "config" / "default.toml"
+DEFAULT_NAME: Final = "config/default.toml"
+DEFAULTS: Final = ROOT / DEFAULT_NAME
 
 HOME_VARIABLE: Final = "ICRYPTOTRADER_HOME"
 PYTHON_VARIABLE: Final = "ICRYPTOTRADER_PYTHON"
@@ -202,6 +203,7 @@ class Demo(Struct, frozen=True, forbid_unknown_fields=True):
     taker_pct: Decimal
     quote_balance: Decimal
     opening_lots: tuple[str, ...]
+    pace_days: Annotated[int, Meta(ge=0, le=365)]
     speed: Annotated[int, Meta(ge=1, le=20)]
     public_port: Port
     private_port: Port
@@ -332,6 +334,17 @@ def load_all(home: Home, extra: Path | None = None) -> Loaded:
     return check_layers(layers, session)
 
 
+def load_running(home: Home) -> Config:
+    """For the bot itself: a demo has a pace of its own where nobody has set tax.pace_days."""
+    loaded = load_all(home)
+    config, key = loaded.config, "tax.pace_days"
+    own = not loaded.origins.get(key, DEFAULT_NAME).startswith(DEFAULT_NAME)
+    if config.mode != "demo" or own:
+        return config
+    tax = msgspec.structs.replace(config.tax, pace_days=config.demo.pace_days)
+    return msgspec.structs.replace(config, tax=tax)
+
+
 def load_despite_faults(home: Home, extra: Path | None = None) -> tuple[Config, list[str]]:
     """For emergencies: a faulty value is as default.toml has it, and its fault is told.
 
@@ -381,7 +394,7 @@ def read_layers(home: Home, extra: Path | None = None) -> tuple[list[Layer], Lay
         session = read_layer(home.session_file, "run/session.toml")
     told = session.values.get("config_file") if session else None
     named = extra or (Path(told) if isinstance(told, str) else None)
-    wanted = [(DEFAULTS, "config/default.toml", True)]
+    wanted = [(DEFAULTS, DEFAULT_NAME, True)]
     if named is not None:
         wanted.append((named, str(named), True))
     wanted.append((ROOT / "config" / "user.toml", "config/user.toml", False))

@@ -24,7 +24,7 @@ from shared.config import (
     ConfigError,
     account_key,
     find_home,
-    load,
+    load_running,
 )
 from shared.journal import JournalWriter
 from shared.keys import demo_key
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     die_with_parent()
     home.make()
     try:
-        config = load(home)
+        config = load_running(home)
     except ConfigError as error:
         log.setup("strategy", home)
         return _refuse("the configuration has faults", "; ".join(error.faults), EXIT_CONFIG)

@@ -17,7 +17,7 @@ from icryptotrader.bot_kill import _signer, load_despite_faults
 from icryptotrader.listener import limits_of
 from shared import frames, log
 from shared.caps import caps_path, read_caps, tighten
-from shared.config import ApiKey, Config, ConfigError, Home, account_key
+from shared.config import ApiKey, Config, ConfigError, Home, account_key, load_running
 from shared.endpoints import endpoints
 from shared.units import MINUTE, SECOND, Ns, Side
 from sim.build import build
@@ -275,6 +275,10 @@ def minute_takes(config: Config) -> float:
     return config.make_clock().real_seconds(MINUTE)
 
 
+def pace_of_the_house(config: Config, home: Home) -> int:
+    return load_running(home).tax.pace_days
+
+
 def starts(config: Config) -> str:
     return config.mode
 
@@ -328,6 +332,7 @@ ROWS: Final = (
     Row("demo.taker_pct", "0.40", TAKER, exactly(0.25, 0.4)),
     Row("demo.quote_balance", "70000", MONEY, exactly(60_000.0, 70_000.0)),
     Row("demo.opening_lots", ["400:30000"], COINS, less),
+    Row("demo.pace_days", 3, pace_of_the_house, exactly(0, 3), homely=True),
     Row("demo.speed", 10, minute_takes, exactly(60.0, 6.0)),
     Row("demo.public_port", 8720, public,
         exactly("ws://127.0.0.1:8710/v2", "ws://127.0.0.1:8720/v2")),

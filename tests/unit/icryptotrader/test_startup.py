@@ -16,7 +16,7 @@ from icryptotrader.banner import banner
 from icryptotrader.housetime import Moment
 from icryptotrader.startup import NotReadyError, Options
 from shared.clock import machine_wall
-from shared.config import Home, load
+from shared.config import Home, load, load_running
 from shared.config_checks import CONSENT
 from shared.process import lock
 from shared.units import SECOND
@@ -34,7 +34,7 @@ def test_a_house_that_needs_nothing_is_ready(home: Home) -> None:
     ready = startup.prepare(home, Options())
     assert ready.config.mode == "demo"
     assert ready.config.clock.wall_anchor >= machine_wall() - 60 * SECOND
-    assert load(home) == ready.config
+    assert load_running(home) == ready.config
 
 
 def test_the_command_line_wins_for_all_programs(home: Home) -> None:
@@ -211,11 +211,23 @@ def test_any_path_survives_the_session_file(home: Home, name: str) -> None:
     assert read == {"config_file": name, "demo": {"market": name, "seed": 3}}
 
 
+def test_a_demo_sells_at_its_own_pace_unless_a_person_set_one(home: Home) -> None:
+    """The day's part of the free coins would be sold within minutes of so lively a market."""
+    assert startup.prepare(home, Options()).config.tax.pace_days == 0
+    (home.path / "user.toml").write_text("[tax]\npace_days = 10\n")
+    ready = startup.prepare(home, Options())
+    assert ready.config.tax.pace_days == 10
+    assert "spread over 10 days" in "\n".join(banner(ready.config, home, ready.tape, []))
+    (home.path / "user.toml").write_text('mode = "paper"\n')
+    assert load_running(home).tax.pace_days == 10
+
+
 def test_the_banner_says_what_trades_and_where_to_look(home: Home) -> None:
     (home.path / "user.toml").write_text("[metrics]\nenabled = true\n")
     ready = startup.prepare(home, Options(seed=42))
     text = "\n".join(banner(ready.config, home, ready.tape, ["a note"]))
     for said in ("seed 42", "volatility 250 %", "maker 0.12 %", "400 days", "39 bps", "BTC/EUR"):
         assert said in text
+    assert "sold as it goes" in text
     for place in ("/?token=", "/metrics", "guest_key.toml", "strategy-ctl status", "a note"):
         assert place in text
