@@ -164,6 +164,12 @@ def _told(history: History, known: Evidence, tell: Tell) -> list[str]:
     tell(f"{len(history.events)} other events, of which {_new_events(history, known)} are new")
     for note in (*history.notes, *_other_fees(history, booked, moved)):
         tell(f"look at: {note}")
+    if history.fees_assumed:
+        tell(
+            f"look at: of {history.fees_assumed} trades only trades.csv tells: their fees are "
+            "taken to be in the quote currency; ledgers.csv says what was charged: name both in "
+            "one call"
+        )
     if not faults:
         _tell_balances(history, known, tell)
     return faults

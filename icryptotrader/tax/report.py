@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -25,11 +25,12 @@ from shared.units import Ns
 from shared.version import build as build_of_this
 from strategy.ledger.book import BookError, keep
 from strategy.ledger.entries import FillEntry, MovementEntry, RateEntry
-from strategy.ledger.events import Exchanged, in_order
+from strategy.ledger.events import Exchanged, in_order, is_told_again
 from strategy.ledger.evidence import Evidence, movement_head_of, read_evidence
 from strategy.ledger.history import TABLES, read_history
 from strategy.ledger.kraken_csv import CsvError
 from strategy.ledger.parts import Row
+from strategy.ledger.rates import CURRENCIES, RatesError, parse
 from strategy.ledger.records import LedgerError, head_of
 from strategy.ledger.render import Language, cointracking_csv, json, schedule_csv, text
 from strategy.ledger.report import Made, Report, Settings, build
@@ -230,7 +231,10 @@ def verify_pack(folder: Path, tell: Tell) -> int:
         for name, form, language in PACK:
             if (folder / name).read_bytes() != FORMATS[form](made, _language(language)):
                 found.append(f"{name}: is not what follows from the evidence")
-    except (OSError, msgspec.MsgspecError, BookError, AssertionError) as error:
+    except (
+        OSError, msgspec.MsgspecError, BookError, CsvError, RatesError, UnicodeDecodeError,
+        AssertionError,
+    ) as error:  # fmt: skip
         found = [f"{folder}: cannot be verified: {error}"]
     for fault in found:
         tell(fault)
@@ -266,10 +270,40 @@ def _evidence_faults(folder: Path, packed: Packed, raw: bytes) -> Iterable[str]:
     for source in dict.fromkeys(sources):
         if source not in known:
             yield f"the raw file {source} is not in the pack"
+    raw_files = {sha256: (folder / RAW / sha256).read_bytes() for sha256 in known}
     for sha256, name, _, _ in packed.files:
-        data = (folder / RAW / sha256).read_bytes()
-        if hashlib.sha256(data).hexdigest() != sha256:
+        if hashlib.sha256(raw_files[sha256]).hexdigest() != sha256:
             yield f"raw file {name}: was changed"
+            return
+    yield from _told_otherwise(packed, raw_files)
+
+
+def _told_otherwise(packed: Packed, raw_files: dict[str, bytes]) -> Iterator[str]:
+    """What the evidence holds and its own raw files say otherwise, or not at all."""
+    kinds = {sha256: kind for sha256, _, kind, _ in packed.files}
+    rates = {sha256: None for sha256, kind in kinds.items() if kind == "ecb-rates"}
+    published = {sha256: frozenset(parse(raw_files[sha256], CURRENCIES)) for sha256 in rates}
+    for entry in packed.rates:
+        if entry.rate not in published.get(entry.source, (entry.rate,)):
+            yield f"the rate of {entry.rate.day} for {entry.rate.currency} is not the ECB's"
+    history = read_history(
+        {
+            sha256: raw_files[sha256].decode("utf-8-sig")
+            for sha256, kind in kinds.items()
+            if kind in TABLES
+        }
+    )
+    if history.notes != packed.unbooked:
+        yield "what was not booked is not what the raw files say"
+    fills = {entry.fill.exec_id: entry.fill for entry in packed.fills}
+    for fill in history.fills:
+        mine = fills.get(fill.exec_id, fill)
+        if (mine.pair, mine.side, mine.qty) != (fill.pair, fill.side, fill.qty):
+            yield f"fill {fill.exec_id}: the raw files say otherwise"
+    moved = {entry.event.id: entry.event for entry in packed.movements}
+    for event in history.events:
+        if not is_told_again(moved.get(event.id, event), event):
+            yield f"{event.id}: the raw files say otherwise"
 
 
 def _encoded(packed: Packed) -> bytes:

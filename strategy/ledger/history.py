@@ -96,6 +96,7 @@ class History(Struct, frozen=True):
     """What a set of tables says.
 
     notes: what was not booked or wants a look, as sentences. named: the file that names an id.
+    fees_assumed: how many trades have a fee of which only trades.csv tells, so not in what asset.
     """
 
     fills: tuple[Filled, ...]
@@ -104,6 +105,7 @@ class History(Struct, frozen=True):
     balances: tuple[Balance, ...]
     rows: int
     named: dict[str, str]
+    fees_assumed: int
 
 
 def read_history(tables: Mapping[str, str]) -> History:
@@ -134,6 +136,7 @@ def read_history(tables: Mapping[str, str]) -> History:
         except CsvError as error:
             raise CsvError(f"{name}: {error}") from error
     notes: list[str] = []
+    by_ledger = {row.refid for row in ledger.values()}
     exchanged = _exchanged(ledger.values(), trades, notes)
     alone = [row for row in ledger.values() if row.kind not in _TRADING]
     back = _taken_back(alone)
@@ -153,6 +156,9 @@ def read_history(tables: Mapping[str, str]) -> History:
         balances=tuple(_balances(ledger.values(), held)),
         rows=len(ledger) + len(trades) + len(manual),
         named=named,
+        fees_assumed=sum(
+            bool(trade.fee) for name, trade in trades.items() if name not in by_ledger
+        ),
     )
 
 

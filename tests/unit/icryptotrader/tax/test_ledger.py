@@ -173,6 +173,42 @@ def test_a_part_of_the_past_is_held_against_what_was_there_before_it(desk: Desk)
     assert "<- differs" in desk.run("ledger", "import", desk.file("3.csv", gap))
 
 
+def test_ledgers_and_trades_may_come_one_after_the_other_for_every_coin(tmp_path: Path) -> None:
+    ether = (
+        '"L20","TE1","2024-03-01 12:00:00","trade","","currency","XETH",1.0,0,1.0\n'
+        '"L21","TE1","2024-03-01 12:00:00","trade","","currency","ZEUR",-3000.0000,7.8,0\n'
+    )
+    trade = "TE1,OE1,XETHZEUR,2024-03-01 12:00:00.7,buy,limit,3000.0,3000.00000,7.8,1.0,0.0,,\n"
+    tables = {"ledgers.csv": LEDGERS + ether, "trades.csv": TRADES.partition("TX9")[0] + trade}
+    for name, order in (("a", sorted(tables)), ("b", sorted(tables, reverse=True))):
+        (tmp_path / name).mkdir()
+        desk = Desk(tmp_path / name)
+        said = [
+            desk.run("ledger", "import", desk.file(file, tables[file]), "--apply") for file in order
+        ]
+        # Of what only trades.csv tells, nothing says in which asset the fee was charged.
+        assert "of 2 trades only trades.csv tells" in said[order.index("trades.csv")]
+        rows = desk.run("tax", "report", "2024", "--format", "json")
+        assert [
+            lot["cost_eur"] for lot in json.loads(rows)["open_lots"] if lot["asset"] == "ETH"
+        ] == ["3007.80"]
+
+
+def test_a_rate_that_its_raw_file_does_not_hold_is_noticed_in_a_pack(desk: Desk) -> None:
+    desk.run("tax", "rates", desk.file("r.csv", RATES))
+    desk.run("ledger", "import", desk.file("t.csv", TRADES), "--apply")
+    pack = desk.folder / "pack"
+    desk.run("tax", "report", "2023", "--pack", str(pack))
+    verify = ["tax", "verify-report", str(pack)]
+    assert CliRunner().invoke(app, verify).exit_code == 0
+    evidence = pack / "evidence.json"
+    evidence.write_text(evidence.read_text().replace('"1.0824"', '"1.0842"'))
+    found = CliRunner().invoke(app, verify)
+    assert (found.exit_code, found.output) == (
+        1, "the rate of 2024-07-05 for USD is not the ECB's\n"
+    )  # fmt: skip
+
+
 def test_a_file_that_is_no_text_is_named(desk: Desk) -> None:
     for name, data in (("x.csv", LEDGERS.encode("utf-16")), ("x.zip", b"PK\x03\x04...")):
         (desk.folder / name).write_bytes(data)
