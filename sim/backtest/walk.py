@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import islice
 from operator import itemgetter
-from typing import Final
+from typing import Final, cast
 
 from shared.units import SECOND, Ns
 from sim.backtest.backtest import House
@@ -90,7 +89,7 @@ class Walk:
         nows, mids, ends = self._ticks(points, place, band)
         house, tried = self.house, ends
         while tried:
-            learned = house.learn(nows[: tried[-1]], mids[: tried[-1]])
+            learned = house.learn(cast(list[Ns], nows[: tried[-1]]), mids[: tried[-1]])
             if learned:
                 break
             # Some edge lies within their range: fewer of them may stay on this side of it.
@@ -101,40 +100,36 @@ class Walk:
             self.house.band = None  # the next one changes something
         done = bisect_right(ends, learned)
         self.learned += learned
-        house.passed(points[place : place + done], nows[learned - 1])
+        house.passed(points[place : place + done], Ns(nows[learned - 1]))
         return done
 
     def _ticks(
         self, points: Sequence[Point], place: int, band: Band
-    ) -> tuple[list[Ns], list[float], list[int]]:
+    ) -> tuple[list[int], list[float], list[int]]:
         """The ticks of the points from `place` on that lie in the band: moments, mids, and how many
         there are up to each point. A tick sees what came before it, whether told of or not."""
         latency, tick = self.house.terms.latency, self._tick
-        nows: list[Ns] = []
+        nows: list[int] = []
         mids: list[float] = []
         ends: list[int] = []
         wake, mid = int(self.house.core.wake_at()), self.house.market.liquidity.bid + 0.5
-        ahead, last = place, 0
-        inside = True
-        for at, *_ in islice(points, place, place + MOST_AT_ONCE):
-            late = at + latency
-            while last < late and inside:
-                now = min(wake, late)  # a tick by the clock alone, or of this point
+        ahead, last, count = place, 0, len(points)
+        low, high, until = band.low, band.high, band.until
+        for point in range(place, min(place + MOST_AT_ONCE, count)):
+            late = points[point][0] + latency
+            while last < late:
+                now = wake if wake < late else late  # a tick by the clock alone, or of this point
                 while points[ahead][0] < now:
                     bid = points[ahead][2]
-                    inside = inside and band.low <= bid <= band.high
-                    mid = bid + 0.5
                     ahead += 1
-                    if ahead == len(points):
-                        inside = False
-                        break
-                inside = inside and now < band.until
-                if inside:
-                    nows.append(Ns(now))
-                    mids.append(mid)
-                    wake, last = now + tick, now
-            if not inside:
-                break
+                    if ahead == count or not low <= bid <= high:
+                        return nows, mids, ends
+                    mid = bid + 0.5
+                if now >= until:
+                    return nows, mids, ends
+                nows.append(now)
+                mids.append(mid)
+                wake, last = now + tick, now
             ends.append(len(nows))
         return nows, mids, ends
 

@@ -100,9 +100,9 @@ def money_units(memory: Memory, pair: PairMemory) -> int:
 
 def part_of_account(memory: Memory, pair: PairMemory) -> float:
     """This pair's part of the account's room, by weight and correlation."""
-    weights = {weighted.symbol: weighted.weight for weighted in memory.config.pairs}
-    if len(weights) < 2:
+    if len(memory.config.pairs) < 2:
         return 1.0
+    weights = {weighted.symbol: weighted.weight for weighted in memory.config.pairs}
     samples = {name: known.samples for name, known in memory.pairs.items()}
     return parts(weights, samples)[pair.name]
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.units import SECOND, Ns, Side, Ticks
+from shared.units import SECOND, Ns, Ticks
 from strategy.core import deadman
 from strategy.core.account import first, money_units
 from strategy.core.draining import switch_wanted
@@ -32,7 +33,7 @@ from strategy.core.memory import Memory, PairMemory
 from strategy.core.plan import NO_COINS, NO_FUNDS, PRICE_WORDS, Laid, Plan
 from strategy.core.regime import values_of
 from strategy.core.risk import Pause
-from strategy.core.slots import Intent, State
+from strategy.core.slots import Intent
 from strategy.core.taxgate import euro_price, locked_at
 from strategy.ledger.tax import BERLIN, berlin_day
 
@@ -84,7 +85,7 @@ def find(memory: Memory, would: Would) -> Band | None:
         return Band(0, _OVER, until, idle=True) if idle else None
     if not pair.permit.change or plan is None or laid is None or pair.hung.away_since:
         return None
-    if any(slot.state is not State.EMPTY and slot.state is not State.LIVE for slot in pair.slots):
+    if pair.open.in_flight or pair.open.lost:
         return None
     if would.ask(view, laid, memory.now):
         return None  # the gate or the rate limit has said no: it is asked for again
@@ -118,14 +119,20 @@ def _until(memory: Memory) -> Ns:
     """The next moment at which something may change by the calendar or the clock alone."""
     now, cfg = memory.now, memory.config
     to_wall = memory.wall - now
-    tomorrow = berlin_day(memory.wall) + timedelta(days=1)
-    midnight = int(datetime.combine(tomorrow, time(), BERLIN).timestamp()) * SECOND
+    midnight = _end_of(berlin_day(memory.wall))
     free_at = memory.desk.next_free_wall(memory.wall)
     ends = [min(midnight, free_at or midnight) - to_wall]
     ends.append(memory.asking.listed_at + int(cfg.time.list_sec * SECOND))
     if switch_wanted(memory):
         ends.append(deadman.due_at(memory.switch, cfg.ws))
     return Ns(min(ends))
+
+
+@lru_cache(maxsize=8)
+def _end_of(day: date) -> int:
+    """The wall at which this German day is over."""
+    following = datetime.combine(day + timedelta(days=1), time(), BERLIN)
+    return int(following.timestamp()) * SECOND
 
 
 def _asked_at(memory: Memory, pair: PairMemory, ask: Callable[[Ns], Sequence[Intent]]) -> Ns:
@@ -144,9 +151,8 @@ def _asked_at(memory: Memory, pair: PairMemory, ask: Callable[[Ns], Sequence[Int
 
 def _limits(pair: PairMemory, bid: int) -> tuple[int, int]:
     """Between our own best orders: nothing fills there, and the touch is not ours."""
-    resting = [slot for slot in pair.slots if slot.state is State.LIVE]
-    buys = [slot.price for slot in resting if slot.side is Side.BUY]
-    sells = [slot.price for slot in resting if slot.side is Side.SELL]
+    buys = [slot.price for slot in pair.open.buys]
+    sells = [slot.price for slot in pair.open.sells]
     low = max(buys, default=Ticks(int(bid * (1.0 - _FARTHEST)))) + 1
     high = min(sells, default=Ticks(int(bid * (1.0 + _FARTHEST)))) - 2
     return min(low, bid), max(high, bid)

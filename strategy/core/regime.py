@@ -98,9 +98,10 @@ def _choose(regime: Regime, now: Ns, edges: Thresholds, cfg: RegimeConfig) -> Ki
     trend = edges.trend_bps
     up = trend * (TREND_LEFT_AT if regime.kind is Kind.TRENDING_UP else 1.0)
     down = trend * (TREND_LEFT_AT if regime.kind is Kind.TRENDING_DOWN else 1.0)
-    if regime.momentum_bps >= up:
+    momentum = regime.momentum_bps
+    if momentum >= up:
         return Kind.TRENDING_UP
-    if regime.momentum_bps <= -down:
+    if momentum <= -down:
         return Kind.TRENDING_DOWN
     return Kind.RANGE_BOUND
 

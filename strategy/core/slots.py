@@ -132,7 +132,8 @@ class Slot(Struct, frozen=True):
     @property
     def open_qty(self) -> int:
         """The most that may still fill, whatever became of what is in flight."""
-        return max(0, max(self.qty, self.was_qty) - self.filled)
+        most = self.qty if self.qty > self.was_qty else self.was_qty
+        return most - self.filled if most > self.filled else 0
 
     @property
     def high_price(self) -> int:

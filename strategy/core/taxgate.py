@@ -147,7 +147,9 @@ def _reach(memory: Memory) -> int:
     """As far as all sells of all pairs may reach; in coarse steps, so that it seldom changes."""
     reach = 0
     for pair in memory.pairs.values():
-        reach += pair.open.sell_sats + (pair.laid.sell_sats if pair.laid is not None else 0)
+        reach += pair.open.sell_sats
+        if pair.laid is not None:
+            reach += pair.laid.sell_sats
     return (reach * PER_SAT // _STEP + 2) * _STEP
 
 
