@@ -3,6 +3,7 @@
 Rule 1: only in demo mode: a drill stops programs and cancels orders.
 Rule 2: each step is a sentence with a deadline, told as passed or failed; the first failure ends
 the drill, and whatever was stopped or halted for it is set going again.
+Rule 3: what takes longer than a moment is announced, with the longest that it may take.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ SOCKET: Final = "run/strategy.ctl"
 ASK_EACH_S: Final = 1.5
 COMES_BACK_S: Final = 120.0
 KILL_S: Final = 2.0
+MOMENT: Final = 2 * SECOND
 ALL_FILLS: Final = 1_000_000
 
 Tell = Callable[[str], None]
@@ -59,11 +61,15 @@ def drill(home: Home, name: str, tell: Tell) -> int:
     if not home.data.is_dir():
         tell(f"no house runs in {home.path}; start one with: icryptotrader run")
         return 1
-    os.chdir(home.path)
+    act = DRILLS[name]
+    tell(f"drill {name}: {(act.__doc__ or '').splitlines()[0]}")
     try:
+        if not home.data.is_dir():
+            raise DrillError(f"there is no house in {home.path}: icryptotrader run --home DIR")
+        os.chdir(home.path)
         scene = Scene(home, config, tell)
         scene.pid("strategy")
-        DRILLS[name](scene)
+        act(scene)
     except (DrillError, BackupError, OSError, httpx.HTTPError) as error:
         tell(f"FAIL  {error}")
         tell(f"drill {name}: failed")
@@ -91,12 +97,24 @@ class Scene:
 
         each_s: how often to look; what asks the exchange must leave its counter some room.
         """
-        begun = Clock().now()
+        begun, announced = Clock().now(), False
         while not condition():
-            if Clock().now() - begun > within_s * SECOND:
-                raise DrillError(f"{what}: not within {within_s:.0f} s")
+            waited = Clock().now() - begun
+            if waited > within_s * SECOND:
+                raise DrillError(f"{what}: not within {within_s:.0f} s{self._why()}")
+            if waited > MOMENT and not announced:
+                announced = True
+                self._tell(f"wait  {what}: up to {within_s:.0f} s ...")
             signal.sigtimedwait((), each_s)
         self._tell(f"pass  {what} ({(Clock().now() - begun) / SECOND:.1f} s)")
+
+    def _why(self) -> str:
+        """What the strategy itself says about its state, for a step that has failed."""
+        told = self.status()
+        if not told:
+            return "; the strategy does not answer"
+        waits = f", waits for {'; '.join(found)}" if (found := told.get("waits_for")) else ""
+        return f"; the strategy says: {told.get('phase')}{waits}"
 
     def seconds(self, house_s: float) -> float:
         """House seconds as seconds of this machine, and some for the machine itself."""
@@ -123,7 +141,9 @@ class Scene:
 
     def pid(self, name: str) -> int:
         programs: Programs = {}
-        for line in (self.home.log / "supervisord.log").read_text(errors="replace").splitlines():
+        log = self.home.log / "supervisord.log"
+        text = log.read_text(errors="replace") if log.exists() else ""
+        for line in text.splitlines():
             if (event := read_event(line)) is not None:
                 programs = hear(programs, event)
         pid = programs[name].pid if name in programs else 0
@@ -196,7 +216,9 @@ def _kill(scene: Scene) -> None:
         done = scene.ask(Kill, reason="drill", word="kill")
         if done is None or not done.ok:
             raise DrillError("the strategy did not take the kill")
-        scene.step("nothing rests at the exchange", scene.book_is_empty, KILL_S)
+        crowd = os.getloadavg()[0] / (os.cpu_count() or 1)  # others who want the processor
+        limit = KILL_S * max(1.0, crowd)
+        scene.step("nothing rests at the exchange", scene.book_is_empty, limit)
         scene.step("halted", lambda: scene.status().get("phase") == "halted", COMES_BACK_S)
     finally:
         scene.ask(Resume, reason="drill over")

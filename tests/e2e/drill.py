@@ -151,6 +151,7 @@ class Drill:
         deadline = time.monotonic() + PEACE_S
         faults = ["nothing was looked at"]
         while faults and time.monotonic() < deadline:
+            self._must_run()
             faults = self._faults(settled)
             time.sleep(0.3)
         for fault in faults:
@@ -183,10 +184,13 @@ class Drill:
             if count > MOST_ORDERS:
                 self.violated(f"{count} orders rest at once")
             self.most_orders = max(self.most_orders, count)
-            if self.house.ended() is not None:
-                self.violated(f"the house ended by itself: {self.house.ended()}")
-                raise SystemExit(1)
+            self._must_run()
             time.sleep(0.25)
+
+    def _must_run(self) -> None:
+        if self.house.ended() is not None:
+            self.violated(f"the house ended by itself: {self.house.ended()}\n{self.house.tail()}")
+            raise SystemExit(1)
 
     # What is done to it.
 
