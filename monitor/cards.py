@@ -113,9 +113,9 @@ def pair_facts(view: View, pair: PairView, say: Say) -> str:
         f"VWAP {pair.vwap}" * bool(pair.vwap),
         f"{say('step')} {pair.buy_spacing_bps:g} bps",
         f"{say('volatility')} {pair.volatility_pct:.0%}",
-        pair.breaker,
+        say(pair.breaker),
     ]
-    reasons = "".join(f'<li lang="en">{t(why)}</li>' for why in pair.why)
+    reasons = "".join(f"<li>{t(say(why))}</li>" for why in pair.why)
     return f'<p class="dim">{t(", ".join(filter(None, facts)))}</p>' + (
         f"<ul>{reasons}</ul>" if reasons else ""
     )
@@ -132,7 +132,8 @@ def grid(slots: Sequence[SlotView], pair: str, price: str, say: Say) -> str:
     sells = [slot for slot in slots if slot.side == "sell"]
     buys = [slot for slot in slots if slot.side != "sell"]
     middle = f'<tr class="mid"><td colspan="6">{t(price)}</td></tr>'
-    rows = _slots(reversed(_outwards(sells, 1))) + middle + _slots(_outwards(buys, -1))
+    rows = _slots(reversed(_outwards(sells, 1)), say) + middle
+    rows += _slots(_outwards(buys, -1), say)
     heads = (
         (say("slot"), ""),
         (say("state"), ""),
@@ -164,12 +165,12 @@ def _gathered(slots: Iterable[SlotView]) -> list[SlotView]:
     return list(found.values())
 
 
-def _slots(slots: Iterable[SlotView]) -> str:
+def _slots(slots: Iterable[SlotView], say: Say) -> str:
     return "".join(
-        f'<tr><td class="{side(slot.side)}">{t(slot.slot)}</td><td>{t(slot.state)}</td>'
+        f'<tr><td class="{side(slot.side)}">{t(slot.slot)}</td><td>{t(say(slot.state))}</td>'
         f'<td class="n">{t(slot.price)}</td><td class="n">{t(slot.qty if slot.price else "")}</td>'
         f'<td class="n extra">{t(slot.filled if decimal(slot.filled) else "")}</td>'
-        f'<td class="why" lang="en">{t(slot.why)}</td></tr>'
+        f'<td class="why">{t(say(slot.why))}</td></tr>'
         for slot in _gathered(slots)
     )
 

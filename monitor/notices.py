@@ -15,7 +15,7 @@ from monitor.outbox import BERLIN, Notice
 from monitor.summary import silence
 from monitor.view import View
 from monitor.watch import Concern, concerns
-from monitor.words import Language, words
+from monitor.words import PAUSES, Language, words
 from shared.frames import FillView, Status
 from shared.units import SECOND, Ns
 
@@ -71,14 +71,14 @@ def notice(
     found = list(_processes(memory, view, now, settings.language)) if memory.begun else []
     # Of Telegram's own troubles it cannot tell by Telegram.
     seen = concerns(view, replace(around, telegram=""), now, words(settings.language))
-    found += _watchdog(memory, seen)
+    found += _watchdog(memory, seen, settings.language)
     watched = tuple(concern.key for concern in seen)
     day, summary_due = _day(memory, wall, settings.summary_at)
     fills_at_day = memory.fills_at_day
     if status is not None and memory.begun:
-        found += _state(memory, status, say)
+        found += _state(memory, status, settings.language)
         found += _fills(memory, view.fills, say)
-        found += _alarms(memory, view, say)
+        found += _alarms(memory, view, settings.language)
         if summary_due:
             found += _summary(status, around.tax, status.fills - fills_at_day, say)
             found += _unlocks(around.tax, wall, say)
@@ -139,17 +139,23 @@ def _processes(memory: Memory, view: View, now: Ns, language: Language) -> Itera
             yield Notice(f"up:{name}", "warning", f"{t(say(name))} {t(back)}.")
 
 
-def _state(memory: Memory, status: Status, say: Speak) -> Iterator[Notice]:
+def _waits(status: Status, language: Language) -> str:
+    return words(language)("; ".join(status.waits_for))
+
+
+def _state(memory: Memory, status: Status, language: Language) -> Iterator[Notice]:
+    say = _speaker(language)
     if status.phase == "halted" != memory.phase:
-        why = "; ".join(status.waits_for)
-        yield Notice("halt", "critical", f"<b>{say('halted')}</b>: {t(why)}")
+        yield Notice("halt", "critical", f"<b>{say('halted')}</b>: {t(_waits(status, language))}")
     if status.hold != memory.hold:
         text = say("held" if status.hold else "resumed")
-        yield Notice("hold", "warning", f"{text}: {t('; '.join(status.waits_for) or '-')}")
+        yield Notice("hold", "warning", f"{text}: {t(_waits(status, language) or '-')}")
     if status.pause != memory.pause and memory.pause:
         level = "info" if status.pause == "ACTIVE_TRADING" else "error"
         fall = f"{status.drawdown_pct * 100:.1f} %"
-        yield Notice("pause", level, f"{say('pause')}: <b>{t(status.pause)}</b> ({fall})")
+        means = t(words(language)(PAUSES.get(status.pause, "")))
+        text = f"{say('pause')}: <b>{t(status.pause)}</b> ({fall}): {means}"
+        yield Notice("pause", level, text)
 
 
 def _fills(memory: Memory, fills: tuple[FillView, ...], say: Speak) -> Iterator[Notice]:
@@ -165,19 +171,21 @@ def _fills(memory: Memory, fills: tuple[FillView, ...], say: Speak) -> Iterator[
         yield Notice(f"fills:{fresh[-1].exec_id}", "info", text)
 
 
-def _alarms(memory: Memory, view: View, say: Speak) -> Iterator[Notice]:
+def _alarms(memory: Memory, view: View, language: Language) -> Iterator[Notice]:
+    say = words(language)
     for told in reversed(view.alerts):
         if told.wall > memory.alerts and told.key == REPORT:
-            yield Notice(f"alert:{told.key}", told.level, t(told.text))
+            yield Notice(f"alert:{told.key}", told.level, t(say(told.text)))
         elif told.wall > memory.alerts and told.level != "info":
-            yield Notice(f"alert:{told.key}", told.level, f"<b>{t(told.level)}</b>: {t(told.text)}")
+            text = f"<b>{t(say(told.level))}</b>: {t(say(told.text))}"
+            yield Notice(f"alert:{told.key}", told.level, text)
 
 
-def _watchdog(memory: Memory, seen: list[Concern]) -> Iterator[Notice]:
+def _watchdog(memory: Memory, seen: list[Concern], language: Language) -> Iterator[Notice]:
     """Once when it begins; a concern that ends and begins anew is told again."""
     for concern in seen:
         if concern.key not in memory.watched:
-            text = f"<b>{t(concern.level)}</b>: {t(concern.text)}"
+            text = f"<b>{t(words(language)(concern.level))}</b>: {t(concern.text)}"
             yield Notice(f"watch:{concern.key}", concern.level, text)
 
 

@@ -231,18 +231,18 @@ def _feed(view: View, now: Ns, say: Say) -> str:
 def _alerts(view: View, around: Around, now: Ns, say: Say) -> str:
     open_now = view.status.alerts if view.status else ()
     told = "".join(
-        f'<li lang="en">{mark(level, mood_of(level))} {t(text)}</li>' for level, text in open_now
+        f"<li>{mark(say(level), mood_of(level))} {t(say(text))}</li>" for level, text in open_now
     )
     told += "".join(
-        f"<li>{mark(seen.level, mood_of(seen.level))} {t(seen.text)}</li>"
+        f"<li>{mark(say(seen.level), mood_of(seen.level))} {t(seen.text)}</li>"
         for seen in concerns(view, around, now, say)
     )
     past = "".join(
-        f'<li><span class="dim">{moment(seen.wall)}</span> {mark(seen.level, mood_of(seen.level))} '
-        f"{t(seen.text)}</li>"
+        f'<li><span class="dim">{moment(seen.wall)}</span> '
+        f"{mark(say(seen.level), mood_of(seen.level))} {t(say(seen.text))}</li>"
         for seen in view.alerts
     )
-    earlier = f"<h3>{t(say('Earlier'))}</h3><ul lang='en'>{past}</ul>" if past else ""
+    earlier = f"<h3>{t(say('Earlier'))}</h3><ul>{past}</ul>" if past else ""
     shown = f"<ul>{told}</ul>" if told else t(say("None open."))
     return f"<section><h2>{t(say('Alerts'))}</h2>{shown}{earlier}</section>"
 

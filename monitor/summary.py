@@ -41,7 +41,7 @@ def verdict(view: View, now: Ns, say: Say = str) -> Verdict:
     if status.phase != "trading":
         return Verdict("waiting", f"{say('The strategy is')} {say(status.phase)}.")
     if status.waits_for:
-        return Verdict("waiting", f"{say('Waiting')}: {'; '.join(status.waits_for)}.")
+        return Verdict("waiting", f"{say('Waiting')}: {say('; '.join(status.waits_for))}.")
     if status.pause not in ("", "ACTIVE_TRADING"):
         may = say(PAUSES.get(status.pause, "")) or status.pause
         return Verdict("waiting", f"{say('Trading is limited')}: {may} ({status.pause}).")

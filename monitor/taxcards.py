@@ -62,10 +62,7 @@ def risk_mood(tax: TaxSeen) -> str:
 
 
 def _ahead(tax: TaxSeen, say: Say) -> tuple[tuple[str, str], ...]:
-    """What rests at risk in euros, the pace of the day, and what there is to know; as far as told.
-
-    The notes are the strategy's own sentences, which the log has too: English.
-    """
+    """What rests at risk in euros, the pace of the day, what there is to know; as far as told."""
     rows = []
     if tax.room_after_resting is not None:
         left = f"{tax.room_after_resting} ({say('at worst')} {tax.worst_resting} {tax.currency})"
@@ -75,7 +72,7 @@ def _ahead(tax: TaxSeen, say: Say) -> tuple[tuple[str, str], ...]:
         rows.append((say("coins the pace leaves today"), t(pace)))
     if tax.days_until_locked is not None:
         rows.append((say("days until nothing is free"), t(str(tax.days_until_locked))))
-    rows += [("", t(note)) for note in tax.notes]
+    rows += [("", t(say(note))) for note in tax.notes]
     return tuple(rows)
 
 

@@ -25,6 +25,7 @@ from monitor.outbox import Notice, Outbox, is_quiet, put, refused, sent, take
 from monitor.phone import Asked, Code, Deed, Owner, answer, asked, keyboard, read_updates
 from monitor.view import View
 from monitor.web import Outcome
+from monitor.words import words
 from shared.config import Telegram as Settings
 from shared.control import CONTROL_VERSION, AnyRequest, Hold, Kill, Resume
 from shared.units import Ns
@@ -182,7 +183,9 @@ class Telegram:
         if found.deed is not None:
             self._log.warning("telegram_deed", deed=found.deed, chat=request.chat_id)
             outcome = await self._ask(_request(found.deed))
-            text = f"{'✅' if outcome.ok else '❌'} {t(outcome.text)}"
+            text = (
+                f"{'✅' if outcome.ok else '❌'} {t(words(self._settings.language)(outcome.text))}"
+            )
         code, _ = await self._send(request.chat_id, text)
         if code not in (200, 400):
             self._log.warning("telegram_answer", code=code)

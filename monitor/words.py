@@ -1,12 +1,14 @@
 """The dashboard's and the telephone's words in English and German.
 
-Rule 1: the English text is the key. What the strategy itself says (reasons, alerts) stays English.
+Rule 1: the English text is the key. What the strategy itself says stands in reasons_de.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final, Literal
+
+from monitor.reasons import german
 
 Language = Literal["en", "de"]
 Say = Callable[[str], str]
@@ -386,7 +388,11 @@ GERMAN: Final[dict[str, str]] = {
 
 def words(language: Language) -> Say:
     """Text in this language; what is not ours to translate stays as it is."""
-    return (lambda text: GERMAN.get(text, text)) if language == "de" else (lambda text: text)
+    return _german if language == "de" else (lambda text: text)
+
+
+def _german(text: str) -> str:
+    return GERMAN.get(text) or german(text)
 
 
 def choose(asked: str, accepted: str) -> Language:
