@@ -150,3 +150,92 @@ def test_the_newest_value_stands_until_the_next_however_old_it_is() -> None:
     assert extremes.of(at(0)) is None
     extremes.add(at(0), 5.0)
     assert extremes.of(at(1_000)) == (5.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("mids", "move"),
+    [
+        ((100, 103), 0.03),
+        ((100, 97), 0.03),
+        ((100, 104, 102), 0.02),  # from the least
+        ((100, 96, 95, 99), 99 / 95 - 1),
+        ((100, 110, 104), 1 - 104 / 110),  # from the largest
+    ],
+)
+def test_the_move_is_the_larger_of_the_way_up_and_the_way_down(
+    mids: tuple[int, ...], move: float
+) -> None:
+    tape = fed()
+    for number, mid in enumerate(mids):
+        tape.hear_book(make_book(at(number), mid * 10_000, seq=number + 1), at(number), TIME)
+    view = observe(tape, at(len(mids) - 1), TIME)
+    assert view is not None
+    assert view.move_60s == pytest.approx(move)
+
+
+@pytest.mark.parametrize(("second", "move"), [(60.0, 0.1), (60.1, 0.0)])
+def test_a_minute_old_counts_and_older_does_not(second: float, move: float) -> None:
+    tape = fed()
+    for number, (moment, mid) in enumerate(((0.0, MID), (0.05, MID * 11 // 10))):
+        tape.hear_book(make_book(at(moment), mid, seq=number + 1), at(moment), TIME)
+    assert tape.move(at(second), MID * 11 // 10) == pytest.approx(move)
+
+
+def test_three_seconds_of_silence_are_borne_and_more_must_be_proven_away() -> None:
+    for silence, freshness in ((3.0, Freshness.FRESH), (3.001, Freshness.SETTLING)):
+        tape = fed(0, 1, 2)
+        tape.hear_book(make_book(at(2 + silence), seq=9), at(2 + silence), TIME)
+        assert tape.freshness(at(2 + silence), TIME) is freshness
+
+
+@pytest.mark.parametrize(
+    ("age", "freshness"), [(3 * SECOND, Freshness.FRESH), (3 * SECOND + 1, Freshness.STALE)]
+)
+def test_a_book_that_was_heard_three_seconds_ago_is_still_good(
+    age: int, freshness: Freshness
+) -> None:
+    tape = fed(0, 1, 2, 3)
+    tape.hear_book(make_book(at(4), seq=9, age=age), at(4), TIME)
+    assert tape.freshness(at(4), TIME) is freshness
+
+
+def test_after_an_invalid_book_two_seconds_of_good_ones_are_wanted_again() -> None:
+    tape = fed(0, 1, 2, 3)
+    tape.hear_book(make_book(at(3.5), seq=8, valid=False), at(3.5), TIME)
+    assert tape.freshness(at(3.5), TIME) is Freshness.STALE
+    view = observe(tape, at(3.5), TIME)
+    assert view is not None
+    assert (view.bid, view.ask, view.mid, view.why, view.age) == (0, 0, 0.0, "checksum", 0)
+    for moment, freshness in ((4, Freshness.SETTLING), (5, Freshness.SETTLING), (6, "fresh")):
+        tape.hear_book(make_book(at(moment), seq=5 + moment), at(moment), TIME)
+        assert tape.freshness(at(moment), TIME) == freshness
+
+
+def test_an_invalid_book_is_no_part_of_the_moves() -> None:
+    tape = fed(0, 1)
+    before = tape.extremes(at(2))
+    tape.hear_book(make_book(at(2), MID * 2, seq=9, age=4 * SECOND), at(2), TIME)
+    assert tape.extremes(at(2)) == before == (MID, MID)
+
+
+def test_a_window_without_trades_leaves_the_average_as_it_was() -> None:
+    tape = fed(0)
+    tape.hear_vwap(
+        frames.Vwap(Ns(1), 1, at(0), at(0), "BTC/EUR", (frames.VwapWindow(60, 7.5, 1, 1),))
+    )
+    tape.hear_vwap(frames.Vwap(Ns(1), 2, at(0), at(0), "BTC/EUR", ()))
+    assert tape.vwap == 7.5
+
+
+@pytest.mark.parametrize("count", [1, 3, 70, 200])
+def test_a_run_that_is_heard_at_once_leaves_what_its_books_would_have_left(count: int) -> None:
+    mids = [MID + (n * 7_919) % 1_000 * 10 for n in range(count)]
+    nows = [at(n + 3) for n in range(count)]
+    one_by_one, at_once = fed(0, 1, 2), fed(0, 1, 2)
+    books = [make_book(nows[n], mids[n], seq=n + 4) for n in range(count)]
+    for book, now in zip(books, nows, strict=True):
+        one_by_one.hear_book(book, now, TIME)
+    at_once.hear_run(books[-1], nows, [float(mid) for mid in mids])
+    end = nows[-1]
+    assert at_once.extremes(end) == one_by_one.extremes(end)
+    assert observe(at_once, end, TIME) == observe(one_by_one, end, TIME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from shared import control
 from shared.orders import AddOrder, AmendOrder, SecondPrice
@@ -10,7 +11,16 @@ from shared.units import DAY, MINUTE, SECOND, Ns, Ticks
 from strategy.core.daily import overspent, turn_day
 from strategy.core.market import Freshness
 from strategy.core.memory import Day
-from strategy.core.reference import HALF_LIFE, Reference, follow, slower, told
+from strategy.core.reference import (
+    HALF_LIFE,
+    SECOND_PRICE_AGE,
+    Reference,
+    doubt,
+    follow,
+    follow_all,
+    slower,
+    told,
+)
 from strategy.core.risk import Risk
 from tests.unit.strategy.core.build import BOOT, MID, WALL, make_config, make_memory, make_view
 from tests.unit.strategy.core.desk import Desk
@@ -110,3 +120,44 @@ def test_a_lossy_day_halts_until_a_person_resumes_and_is_counted_anew_from_there
     desk.run(10)
     assert not desk.memory.halt
     assert desk.ask(control.AskStatus).data["phase"] == "trading"
+
+
+@pytest.mark.parametrize(
+    ("known", "why"),
+    [
+        (Reference(), ""),
+        (Reference(second=MID * 0.8, second_at=BOOT), ""),  # a quarter off: the collar itself
+        (Reference(second=MID / 1.26, second_at=BOOT), "26.0%"),
+        (Reference(second=MID / 0.74, second_at=BOOT), "26.0%"),
+        (Reference(second=MID / 1.26, second_at=Ns(BOOT - SECOND_PRICE_AGE)), "26.0%"),
+        (Reference(second=MID / 1.26, second_at=Ns(BOOT - SECOND_PRICE_AGE - 1)), ""),
+        (Reference(slow=MID * 9.0, at=BOOT), ""),
+    ],
+)
+def test_two_sources_are_doubted_while_they_are_further_apart_than_the_collar(
+    known: Reference, why: str
+) -> None:
+    said = doubt(known, make_view(), BOOT, 0.25)
+    assert said == (why and f"the book and the exchange's ticker are {why} apart")
+
+
+def test_following_a_run_is_following_each_of_its_mids() -> None:
+    nows = [Ns(BOOT + n * n * SECOND) for n in range(1, 20)]
+    mids = [MID + 37.0 * n * (-1) ** n for n in range(1, 20)]
+    begun = Reference(float(MID), BOOT, 7.0, Ns(8))
+    known = begun
+    for now, mid in zip(nows, mids, strict=True):
+        known = follow(known, make_view(mid), now)
+    found = follow_all(begun, nows, mids)
+    assert found.slow == pytest.approx(known.slow, rel=1e-12)
+    assert (found.at, found.second, found.second_at) == (nows[-1], 7.0, 8)
+    assert replace(known, slow=found.slow) == found
+
+
+def test_a_mid_that_is_no_price_moves_nothing_and_the_second_price_is_kept() -> None:
+    known = Reference(5.0, BOOT, 7.0, Ns(8))
+    assert follow(known, make_view(0.0), Ns(BOOT + 1)) == known
+    begun = follow(Reference(second=7.0, second_at=Ns(8)), make_view(), BOOT)
+    assert begun == Reference(float(MID), BOOT, 7.0, Ns(8))
+    heard = told(known, SecondPrice("BTC/EUR", Ticks(10), Ticks(15), Ns(9)))
+    assert heard == Reference(5.0, BOOT, 12.5, Ns(9))
