@@ -151,7 +151,8 @@ def over_time(
     layout["hovermode"] = "x unified"
     if any(trace.get("yaxis") == _BAND_AXIS for trace in traces):
         layout["yaxis2"] = {"range": [0, 1], "fixedrange": True, "visible": False}
-        layout["yaxis"] |= {"overlaying": _BAND_AXIS, "side": "left"}
+        # An axis that lies over another one would take over that one's marks.
+        layout["yaxis"] |= {"overlaying": _BAND_AXIS, "side": "left", "tickmode": "auto"}
     if span is not None:
         layout["xaxis"]["range"] = [_ms(at) for at in span]
     if now is not None:

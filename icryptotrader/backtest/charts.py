@@ -130,6 +130,8 @@ def _unlocks(f: Figures) -> tuple[str, Figure]:
     found: dict[str, Decimal] = {}
     for lot in f.lots:
         day = lot.free_from[:10]
+        if lot.free_from <= f.last:
+            continue  # It is among the free coins, which the sentence tells.
         found[day] = found.get(day, Decimal(0)) + lot.qty
     if not found:
         return "", {}

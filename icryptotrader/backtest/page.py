@@ -37,7 +37,7 @@ def write_page(figures: Figures, path: Path) -> None:
         _key_figures(f),
         shown,
         _table("Months", ("month", "begin", "end", "change", "fills"), [
-            (row.month, _money(row.begin), _money(row.end), f"{row.change_pct:+.2f} %", row.fills)
+            (row.month, _money(row.begin), _money(row.end), _percent(row.change_pct), row.fills)
             for row in f.months
         ]),
         _years(f),
@@ -130,4 +130,8 @@ def _money(value: Decimal) -> str:
 
 
 def _gain(end: Decimal, start: Decimal) -> str:
-    return f"{(end / start - 1) * 100:+.2f} %" if start else ""
+    return _percent(float(end / start - 1) * 100) if start else ""
+
+
+def _percent(value: float) -> str:
+    return f"{value:+.2f}\N{NO-BREAK SPACE}%"

@@ -263,12 +263,20 @@ def test_the_charts_are_drawn_and_go_on_while_they_are_zoomed(scene: Scene) -> N
 
 
 def test_charts_take_the_colours_of_the_theme(scene: Scene) -> None:
-    ink = "return document.querySelector('[data-plot=equity] .xtick text').style.fill"
-    found = []
-    for theme in ("dark", "light"):
+    def ink() -> str:
+        return str(
+            scene.chrome.execute_script(
+                "const n = document.querySelector('[data-plot=equity] .xtick text');"
+                "return n ? getComputedStyle(n).fill : '';"
+            )
+        )
+
+    def has(colour: str) -> bool:
+        return ink() == colour
+
+    for theme, colour in (("dark", "rgb(163, 173, 185)"), ("light", "rgb(85, 96, 109)")):
         chromium.set_theme(scene.chrome, theme)
-        wait_until(scene, lambda: scene.chrome.execute_script(ink) not in found, scene.text)
-        found.append(scene.chrome.execute_script(ink))
+        wait_until(scene, partial(has, colour), ink)
 
 
 def test_without_a_script_the_page_tells_all_of_it(scene: Scene) -> None:
