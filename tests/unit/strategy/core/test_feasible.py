@@ -66,3 +66,61 @@ def test_a_start_with_too_little_says_so_once_and_quotes_what_it_can() -> None:
     desk.run(30)
     assert [tell.key for tell in desk.told].count("feasible:BTC/EUR") == 1
     assert desk.resting
+
+
+def test_coins_and_money_are_those_of_the_rungs() -> None:
+    assert FOUND.coins == Decimal(sum(wish.qty for wish in FOUND.laid.sells)).scaleb(-8)
+    assert FOUND.money == Decimal(sum(w.price * w.qty for w in FOUND.laid.buys)).scaleb(-9)
+    assert [wish.price for wish in FOUND.laid.buys] == [int(MID * 1.0039**-k) for k in range(1, 6)]
+
+
+def test_a_leg_that_takes_costs_its_own_rate() -> None:
+    """A buy that takes and a sell that makes: 25 + 12 bps, of what is left after the maker fee."""
+    cfg = make_config(grid={"taker_leg": True})
+    found = ladder(cfg, BTC_EUR, TOUCH, RATES)
+    assert found.break_even_bps == pytest.approx(37 / (1 - 0.0012))
+    assert found.floor_bps == pytest.approx(52.0)
+    assert FOUND.break_even_bps == pytest.approx(24 / (1 - 0.0012))
+
+
+def test_the_step_of_the_settings_stands_where_it_is_wider_than_the_floor() -> None:
+    found = ladder(make_config(grid={"min_spacing_bps": "80"}), BTC_EUR, TOUCH, RATES)
+    assert (found.step_bps, found.floor_bps) == pytest.approx((80.0, 39.0))
+
+
+def test_rungs_outside_the_collar_cannot_stand() -> None:
+    cfg = make_config(grid={"min_spacing_bps": "100"}, limits={"collar_pct": 0.03})
+    said = shortfalls(ladder(cfg, BTC_EUR, TOUCH, RATES), cfg, BTC_EUR, *PLENTY)
+    assert said == [
+        "only 3 of 5 buys can stand: outside the price collar",
+        "only 3 of 5 sells can stand: outside the price collar",
+    ]
+
+
+def test_more_levels_than_the_regime_quotes_are_named_and_not_asked_for() -> None:
+    cfg = make_config(grid={"levels": 7})
+    [said] = shortfalls(ladder(cfg, BTC_EUR, TOUCH, RATES), cfg, BTC_EUR, *PLENTY)
+    assert said.startswith("grid.levels is 7, but regime.range_bound.grid_levels quotes 5")
+
+
+@pytest.mark.parametrize(
+    ("money", "coins", "free", "limit", "faults"),
+    [
+        (FOUND.money, FOUND.coins, FOUND.coins, 10, 0),
+        (FOUND.money - Decimal("0.01"), FOUND.coins, FOUND.coins, 10, 1),
+        (FOUND.money, FOUND.coins - Decimal("0.00000001"), FOUND.coins, 10, 1),
+        (FOUND.money, FOUND.coins, FOUND.coins - Decimal("0.00000001"), 10, 1),
+        (FOUND.money, FOUND.coins, FOUND.coins, 9, 1),
+    ],
+)
+def test_what_is_just_enough_is_enough(
+    money: Decimal, coins: Decimal, free: Decimal, limit: int, faults: int
+) -> None:
+    cfg = make_config(limits={"open_orders": limit})
+    assert len(shortfalls(FOUND, cfg, BTC_EUR, money, coins, free)) == faults
+
+
+def test_a_reserve_above_the_coins_leaves_none_to_sell() -> None:
+    cfg = make_config(grid={"base_reserve": "2"})
+    [said] = shortfalls(FOUND, cfg, BTC_EUR, *PLENTY)
+    assert said.endswith("free of tax, there are 0.00000000")

@@ -216,6 +216,16 @@ CASES: dict[str, tuple[list[Slot], list[Wish], list[str]]] = {
         [wish(-1), wish(-2)],
         ["Add b2"],
     ),
+    "a lost order serves its rung whatever its size": (
+        [make_slot("b1", State.LOST, price=Ticks(int(rung(-1))), qty=Sats(7)), make_slot("b2")],
+        [wish(-1)],
+        [],
+    ),
+    "two wishes nearer than the tolerance are still two": (
+        [live("b1", -1), make_slot("b2")],
+        [wish(-1.05), wish(-1)],
+        ["Add b2"],
+    ),
     "the market stands at its price: its fill is on its way": (
         [live("b1", 1), make_slot("b2")],
         [wish(-1)],
@@ -470,3 +480,15 @@ def test_a_wish_as_large_as_what_has_filled_has_nothing_left_to_fill() -> None:
     slot = live("b1", -1, filled=Sats(300_000))
     assert kinds(decide([slot], [wish(-1, 300_000)], NOW, RULES)) == ["Cancel b1"]
     assert kinds(decide([slot], [wish(-1, 300_001)], NOW, RULES)) == ["Amend b1"]
+
+
+def test_what_is_filled_beyond_its_size_has_nothing_open() -> None:
+    assert live("b1", -1, filled=Sats(QTY + 5)).open_qty == 0
+
+
+def test_what_is_sent_is_remembered_with_its_deadline_and_whether_it_is_an_exit() -> None:
+    order = AddOrder("gx", "BTC/EUR", Side.SELL, Ticks(5), Sats(6), Ns(7), True)
+    slot = added(make_slot("s1"), order, NOW)
+    assert slot.exit_order
+    changed = amended(live("s1", 1), AmendOrder("g", "BTC/EUR", Ticks(1), Sats(2), Ns(3)), NOW)
+    assert (changed.deadline, changed.changed, changed.was_qty) == (3, NOW, QTY)
