@@ -28,7 +28,7 @@ h1{font-size:1.4rem;margin:0 0 .5rem}h2{font-size:1rem;margin:0 0 .6rem}
 section{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:1rem;
 margin:1rem 0;min-width:0}.wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%}
-th,td{text-align:right;padding:.2rem .5rem;border-top:1px solid var(--line)}
+th,td{text-align:right;padding:.2rem .5rem;border-top:1px solid var(--line);vertical-align:top}
 th{color:var(--dim);font-weight:400}thead th{border:0}
 th:first-child,td:first-child{text-align:left}td.left,th.left{text-align:left}
 .warn{border-left:.5rem solid var(--waiting);padding:.4rem .8rem;background:var(--card)}

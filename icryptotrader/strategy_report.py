@@ -187,6 +187,9 @@ _COLUMNS: Final = (
     "history", "half", "variant", "net", "grid", "invent.", "fees", "hold", "50/50", "weekly",
     "worst", "coins", "fills", "turnover", "rej/1000", "am/can", "time",
 )  # fmt: skip
+_WORDS: Final = 3
+"""The first columns name a result."""
+
 _WIDTHS: Final = (24, 9, 18, 9, 8, 9, 8, 9, 9, 9, 6, 5, 6, 11, 8, 11, 0)
 
 
@@ -220,7 +223,7 @@ def _line(result: Result) -> str:
 
 def _pad(cells: Sequence[str]) -> str:
     return " ".join(
-        cell.ljust(width) if place < 3 else cell.rjust(width)
+        cell.ljust(width) if place < _WORDS else cell.rjust(width)
         for place, (cell, width) in enumerate(zip(cells, _WIDTHS, strict=True))
     ).rstrip()
 
@@ -239,18 +242,26 @@ _ASSUMED: Final = (
 
 
 def _write_page(results: Sequence[Result], path: Path) -> None:
-    body = section("All results", table(_COLUMNS, [_cells(result) for result in results], 3))
+    cells = [_cells(result) for result in results]
+    body = section("All results", table(_COLUMNS[:-1], [row[:-1] for row in cells], _WORDS))
     body += f"<p>{escape(' '.join(_ASSUMED))}</p>"
+    spent = [(*row[:_WORDS], row[-1]) for row in cells]
+    heads = (*_COLUMNS[:_WORDS], "share of the time")
+    times = section("Time in each pause and regime", table(heads, spent, len(heads)))
     drawn: dict[str, Figure] = {}
     for number, (title, told, figure) in enumerate(_charts(results)):
         body += section(title, framed(f"half-{number}", told))
         drawn[f"half-{number}"] = figure
     title = "The strategy on real data"
-    write_document(path, title, f"<h1>{title}</h1>{body}", drawn)
+    write_document(path, title, f"<h1>{title}</h1>{body}{times}", drawn)
+
+
+_ALONE: Final = "left alone"
+"""The account of the begin, never touched: half coins, where the column "hold" is all coins."""
 
 
 def _charts(results: Sequence[Result]) -> Iterable[tuple[str, str, Figure]]:
-    """For each half of each history the equity of all variants, beside holding."""
+    """For each half of each history the equity of all variants, beside what it began with."""
     for case, half in dict.fromkeys((result.case, result.half) for result in results):
         found = [r for r in results if (r.case, r.half) == (case, half)]
         first = found[0].figures.points
@@ -259,11 +270,11 @@ def _charts(results: Sequence[Result]) -> Iterable[tuple[str, str, Figure]]:
         coins = first[0].coins
         money = first[0].equity - coins * first[0].price
         held = [(float(p.at), money + coins * p.price) for p in first]
-        traces = [line("hold", held, "$quiet", dash="dot")]
+        traces = [line(_ALONE, held, "$quiet", dash="dot")]
         for result, colour in zip(found, ("$accent", "$bad", "$good"), strict=True):
             points = [(float(p.at), p.equity) for p in result.figures.points]
             traces.append(line(result.variant, points, colour))
         ends = ", ".join(f"{r.variant} {r.figures.equity:,.0f}" for r in found)
         currency = found[0].figures.currency
-        told = f"Equity in {currency}. At the end: hold {held[-1][1]:,.0f}, {ends}."
+        told = f"Equity in {currency}. At the end: {_ALONE} {held[-1][1]:,.0f}, {ends}."
         yield f"{case}, {half}", told, over_time(traces)

@@ -59,7 +59,7 @@ def test_both_pages_are_written_and_the_page_has_a_plot(made: tuple[Path, list[s
     assert "http:" not in own
     (data,) = re.findall(r'id="figures">(.*?)</script>', own)
     for figure in json.loads(data).values():
-        assert [trace["name"] for trace in figure["data"]] == ["hold", *VARIANTS]
+        assert [trace["name"] for trace in figure["data"]] == ["left alone", *VARIANTS]
     assert "Avellaneda-Stoikov" in (out / "report.txt").read_text()
 
 
