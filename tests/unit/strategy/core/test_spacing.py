@@ -191,3 +191,79 @@ def test_avellaneda_stoikov_replaces_bollinger() -> None:
     assert (found.who, found.cold) == ("Avellaneda-Stoikov", "")
     assert found.bps == pytest.approx(spread_bps(variance_pct2(1e-9, 3600), STOIKOV) / 2)
     assert len(MODELS) == 3
+
+
+@pytest.mark.parametrize(
+    ("inventory", "variance", "lean"),
+    [
+        (0.5, 2.0, -30.0),  # -q gamma sigma^2 = -0.5 x 0.3 x 2 percent
+        (-0.25, 2.0, 15.0),
+        (1.0, 2.0, -50.0),  # the cap
+        (-1.0, 2.0, 50.0),
+    ],
+)
+def test_the_reservation_price_of_a_known_market(
+    inventory: float, variance: float, lean: float
+) -> None:
+    assert lean_bps(inventory, variance, STOIKOV) == pytest.approx(lean)
+
+
+def test_the_optimal_spread_of_a_known_market() -> None:
+    """gamma sigma^2 + 2 / gamma ln(1 + gamma / k), percent: 0.6 + 0.7556."""
+    assert spread_bps(2.0, STOIKOV) == pytest.approx(60 + 200 / 0.3 * math.log(1.12))
+    assert spread_bps(20.0, STOIKOV) == 500.0
+
+
+def test_half_of_the_optimal_spread_stands_between_anchor_and_first_rung_once_it_is_known() -> None:
+    cfg = make_config(avellaneda_stoikov={"enabled": True})
+    assert asked(NOTHING, 0.0, cfg) == Asked(20.0, "grid.min_spacing_bps", "Avellaneda-Stoikov")
+    assert asked(NOTHING, 1e-12, cfg).bps == pytest.approx(spread_bps(3.6e-5, STOIKOV) / 2)
+
+
+def test_the_first_of_two_cold_models_is_named_and_an_equal_wish_takes_no_place() -> None:
+    cfg = make_config(atr={"enabled": True})
+    assert asked(NOTHING, 0.0, cfg).cold == "Bollinger"
+    calm = closes(*[MID] * 40)  # both ask for their least: 15 bps
+    both = make_config(atr={"enabled": True, "min_spacing_bps": "20"}, bollinger={"window": 20})
+    assert asked(calm, 0.0, both) == Asked(20.0, "grid.min_spacing_bps")
+    wide = make_config(atr={"enabled": True, "min_spacing_bps": "33"})
+    assert asked(calm, 0.0, wide) == Asked(33.0, "ATR")
+
+
+def test_a_cold_model_lets_it_widen_and_a_warm_one_ends_the_waiting() -> None:
+    held = Spacing(80.0, "ATR")
+    assert step_to(held, Asked(200.0, "ATR", "Bollinger")).bps > 80.0
+    waits = step_to(held, Asked(40.0, "b"))
+    assert waits.less_since
+    assert step_to(waits, Asked(20.0, "b", "ATR")) == Spacing(
+        80.0, "kept until ATR has seen enough"
+    )
+    assert step_to(waits, Asked(80.0, "ATR")) == Spacing(80.0, "ATR")
+
+
+def test_at_the_floor_it_is_the_fees_that_decide_and_above_it_the_model() -> None:
+    assert step_to(Spacing(), Asked(38.0, "ATR")) == Spacing(39.0, "the fees' floor")
+    assert step_to(Spacing(), Asked(100.0, "ATR")).who == "ATR"
+    assert step_to(Spacing(39.0, "the fees' floor"), Asked(39.0, "ATR")).who == "the fees' floor"
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "found"),
+    [
+        (40.0, 43.75, 40.0),  # three quarters of a quantum of 5: not beyond it yet
+        (40.0, 43.76, 45.0),
+        (40.0, 36.24, 35.0),
+        (100.0, 118.75, 120.0),
+        (39.0, 57.0, 59.0),  # a quarter of 57 is the quantum there, more than 5; from 39 on
+    ],
+)
+def test_it_moves_in_whole_quanta_from_its_origin(held: float, wanted: float, found: float) -> None:
+    origin = 39.0 if held == 39.0 else 0.0
+    quantum = 20.0 if held == 39.0 else 5.0
+    assert settle(held, wanted, quantum, origin) == found
+
+
+def test_the_quantum_is_a_quarter_of_what_is_wanted_or_the_settings() -> None:
+    assert spaced(39.0, 200.0, 39.0, 5.0) == pytest.approx(39.0 + 3 * 50.0)
+    assert spaced(39.0, 45.0, 39.0, 20.0) == 39.0
+    assert spaced(39.0, 55.0, 39.0, 20.0) == pytest.approx(59.0)
