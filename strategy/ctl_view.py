@@ -70,6 +70,7 @@ TAX_ROWS: Final = (
     ("external", "of these other results"),
     ("room", "room under the Freigrenze"),
     ("worst_resting", "resting sells may gain"),
+    ("worst_spending", "dollars of buys may gain"),
     ("room_after_resting", "room left after them"),
     ("taxed", "taxable so far"),
     ("tax", "tax on it, at your rate"),

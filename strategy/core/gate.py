@@ -18,7 +18,7 @@ from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.reference import doubt, slower
 from strategy.core.regime import values_of
 from strategy.core.slots import Add, Amend, Slot, Wish
-from strategy.core.taxgate import refuse_sale
+from strategy.core.taxgate import refuse_sale, refuse_spending
 
 
 def refuse(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns) -> str:
@@ -113,6 +113,8 @@ def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> s
     stands = intent.slot.open_qty * intent.slot.high_price
     if grown * price <= stands:
         return ""
+    if why := refuse_spending(memory, pair, bound + grown * price):
+        return why
     bound += _elsewhere(memory, pair)
     if _share(memory, pair, bound + grown * price) > _most(memory, pair):
         return f"coins over {_most(memory, pair):.0%} of the account if all buys fill"

@@ -23,9 +23,10 @@ from strategy.core.plan import Laid, Plan
 from strategy.core.risk import Pause
 from strategy.core.slots import Slot, State, Wish
 from strategy.core.taxdesk import PER_SAT, Taxes
-from strategy.ledger.desk import INFINITE, Gate
-from strategy.ledger.events import Units
+from strategy.ledger.desk import INFINITE, Gate, Spent
+from strategy.ledger.events import UNITS_DECIMALS, Units
 from strategy.ledger.plans import pace
+from strategy.ledger.rates import CURRENCIES
 from strategy.ledger.room import Guarded, Resting, near_threshold
 from strategy.ledger.tax import berlin_day
 
@@ -36,6 +37,9 @@ NO_FREE: Final = "tax: no free coins at the front of the queue"
 BEYOND_ROOM: Final = "tax: beyond the free coins its gain might pass the room of the year"
 _YEAR: Final = 365
 _COIN: Final = 10**8
+_MONEY_STEP: Final = 50 * 10**UNITS_DECIMALS
+"""50 dollars: what may be spent changes in such steps."""
+
 _STEP: Final = 5 * 10**6 * PER_SAT
 """0.05 coins: how far one looks into the queue changes in such steps."""
 
@@ -140,7 +144,48 @@ def refuse_sale(
 
 def look(memory: Memory) -> Gate:
     """The desk's gate of this moment."""
-    return memory.desk.gate(memory.wall, _reach(memory), pending(memory))
+    return memory.desk.gate(memory.wall, _reach(memory), pending(memory), _spent(memory))
+
+
+def _spent(memory: Memory) -> Spent:
+    """Foreign money that the buys may spend, resting or laid; in coarse steps, rounded up."""
+    found = []
+    for pair in memory.pairs.values():
+        if pair.quote in CURRENCIES:
+            resting = sum(int(slot.open_qty) * int(slot.high_price) for slot in pair.open.buys)
+            laid = () if pair.laid is None else pair.laid.buys
+            wished = sum(int(wish.qty) * int(wish.price) for wish in laid)
+            if most := max(resting, wished):
+                steps = -(-_money(pair, most) // _MONEY_STEP)
+                found.append((pair.quote, steps * _MONEY_STEP))
+    return tuple(found)
+
+
+def _money(pair: PairMemory, cost: int) -> int:
+    """A cost in units of the pair (Ticks x Sats) as Units of its currency, with the maker fee."""
+    spec = pair.tape.pair
+    assert spec is not None
+    drop = UNITS_DECIMALS - spec.price_decimals - spec.qty_decimals
+    return int((Decimal(cost) * (1 + Decimal(str(pair.maker or 0)))).scaleb(drop))
+
+
+def refuse_spending(memory: Memory, pair: PairMemory, cost: int) -> str:
+    """Why buys that may cost so much in all (Ticks x Sats) must not rest; "" if they may.
+
+    Their dollars' gain and the sells' worst course together stay within the room: a buy that would
+    carry the year over its limit waits. A year that is over it already is not made worse by much.
+    """
+    if pair.quote not in CURRENCIES:
+        return ""
+    gate = look(memory)
+    room = None if gate.room is None else gate.room + gate.spending
+    if room is None or room <= 0:
+        return ""
+    others = [each for each in _spent(memory) if each[0] != pair.quote]
+    gain = memory.desk.spending(memory.wall, (*others, (pair.quote, _money(pair, cost))))
+    if gain > 0 and gain + gate.worst(sells(memory, memory.all_slots())) > room:
+        return f"the gain of the {pair.quote} it spends might pass the room of the year"
+    return ""
 
 
 def _reach(memory: Memory) -> int:

@@ -125,7 +125,7 @@ def tax_data(memory: Memory) -> dict[str, Any]:
     resting = sells(memory, memory.all_slots())
     reserved = sum(order.qty for order in resting)
     worst = worst_gain(resting, desk.front(reserved + pending(memory)), found.free) or ZERO
-    gain = so_far.coins + so_far.free
+    gain, spending = so_far.coins + so_far.free, look(memory).spending
     taxes, left = memory.taxes, paced(memory)
     return {
         "currency": "EUR",
@@ -139,7 +139,8 @@ def tax_data(memory: Memory) -> dict[str, Any]:
         "carried_loss": plain(found.carried),
         "freigrenze": plain(found.limit),
         "room": None if found.room is None else _room(found.room),
-        "room_after_resting": None if found.room is None else _room(found.room - worst),
+        "room_after_resting": None if found.room is None else _room(found.room - worst - spending),
+        "worst_spending": plain(spending),
         "worst_resting": plain(worst),
         "taxed": plain(found.taxed),
         "tax": plain(found.tax),

@@ -29,13 +29,18 @@ from strategy.ledger.room import (
     most_at,
     stock_of,
     taxable_room,
+    worst_gain,
 )
+from strategy.ledger.spending import worst_of_spending
 from strategy.ledger.tax import free_from_wall
 from strategy.ledger.year import ZERO, is_new_stock
 
 UsdLeg = Literal["separate", "section23", "off"]
 INFINITE: Final = Decimal("Infinity")
 """The room of a year whose limit is passed knowingly."""
+
+Spent = tuple[tuple[str, int], ...]
+"""(currency, units) of foreign money."""
 
 _HOUR: Final = 3600 * SECOND
 
@@ -77,8 +82,9 @@ class Gate(Struct, frozen=True):
     """What the gate needs at one moment. free: units at the front, behind them `locked` lots.
 
     net: of the year so far, EUR; room: what may still be gained, None where only free coins may
-    be sold. most: units in front of coins that are never to be sold here, None where there are
-    none. next_unlock: what becomes free next.
+    be sold; spending: by how much it is smaller for money that resting buys may spend. most: units
+    in front of coins that are never to be sold here, None where there are none. next_unlock: what
+    becomes free next.
     """
 
     free: Units
@@ -87,6 +93,11 @@ class Gate(Struct, frozen=True):
     room: Decimal | None
     next_unlock: Unlock | None = None
     most: Units | None = None
+    spending: Decimal = ZERO
+
+    def worst(self, resting: Sequence[Resting]) -> Decimal:
+        """The largest taxable gain that these sells can leave behind, EUR."""
+        return worst_gain(resting, self._stock(), self.free) or ZERO
 
     def fits(self, resting: Sequence[Resting]) -> bool:
         """Whether all these sells may rest, in whatever order they fill."""
@@ -252,17 +263,35 @@ class Desk:
         each = (self._sold.get(today - timedelta(days=back), 0) for back in range(days))
         return Units(sum(each))
 
-    def gate(self, now_wall: Ns, reach: int, pending: int = 0) -> Gate:
+    def gate(self, now_wall: Ns, reach: int, pending: int = 0, spent: Spent = ()) -> Gate:
         """What may be sold now. reach: units of all sells that are thought of, resting ones too.
 
-        pending: units of withdrawals on their way, which take the oldest coins.
+        pending: units of withdrawals on their way, which take the oldest coins. spent: what
+        resting buys may spend of each foreign currency.
         """
-        key = (self.version, now_wall // _HOUR, reach, pending)
+        key = (self.version, now_wall // _HOUR, reach, pending, spent)
         if self._gate is None or self._gate[0] != key:
-            self._gate = (key, self._look(now_wall, reach, pending))
+            self._gate = (key, self._look(now_wall, reach, pending, spent))
         return self._gate[1]
 
-    def _look(self, now_wall: Ns, reach: int, pending: int) -> Gate:
+    def spending(self, now_wall: Ns, spent: Spent) -> Decimal:
+        """By how much the year's net (Rule 3) may rise by spending so much foreign money, EUR."""
+        settings, today = self.settings, day_of(now_wall)
+        if settings.usd_leg == "off" or not self._valued:
+            return ZERO
+        gain = ZERO
+        for currency, units in spent:
+            rate = self.rate(currency, now_wall)
+            if rate is not None:
+                lots = self._kept().front(KRAKEN, currency, units)
+                now = (now_wall, today)
+                gain += worst_of_spending(lots, units, rate, now, settings.safety_days)
+        if settings.usd_leg == "section23":
+            return gain
+        so_far = self.year(today.year).money
+        return max(ZERO, so_far + gain) - max(ZERO, so_far)
+
+    def _look(self, now_wall: Ns, reach: int, pending: int, spent: Spent) -> Gate:
         settings, today = self.settings, day_of(now_wall)
         book = self._kept()
         free = book.free(KRAKEN, settings.coin, now_wall, settings.safety_days)
@@ -278,8 +307,11 @@ class Desk:
         if locked and not (most is not None and most == free):
             wall = free_from_wall(open_lots[0].basis.wall, settings.safety_days)
             unlock = Unlock(day_of(wall), locked[0].qty, locked[0].lot)
-        net = self.net(today.year)
-        return Gate(Units(free), tuple(locked), net, self._room(today.year, net), unlock, most)
+        net, spending = self.net(today.year), self.spending(now_wall, spent)
+        room = self._room(today.year, net)
+        if room is not None:
+            room -= spending
+        return Gate(Units(free), tuple(locked), net, room, unlock, most, spending)
 
     def _room(self, year: int, net: Decimal) -> Decimal | None:
         settings = self.settings
