@@ -30,7 +30,7 @@ Rows = Sequence[tuple[str, str]]
 
 def state(view: View, status: Status, now: Ns, say: Say) -> str:
     good = status.pause == "ACTIVE_TRADING"
-    counted = ", ".join(f"{n} {what}" for what, n in status.counters if what not in NOT_DEEDS)
+    counted = ", ".join(f"{n} {say(what)}" for what, n in status.counters if what not in NOT_DEEDS)
     pace = f"{view.pace.per_s:.1f} {say('per second')}" if view.pace.known else say("unknown")
     rows = (
         (say("phase"), mark(say(status.phase), "good" if status.phase == "trading" else "waiting")),
@@ -38,7 +38,7 @@ def state(view: View, status: Status, now: Ns, say: Say) -> str:
         (say("pause"), t(status.pause)),
         (say("hold"), mark(say("yes"), "waiting") if status.hold else t(say("no"))),
         (say("regime"), t(f"{say(REGIMES.get(status.regime, ''))} ({status.regime})")),
-        (say("exchange"), t(status.system or say("unknown"))),
+        (say("exchange"), t(say(status.system or "unknown"))),
         (say("up for"), duration(status.uptime_s)),
         (say("ticks, the last one took"), t(f"{pace}, {status.tick_us / 1000:.2f} ms")),
         (say("done"), t(counted or say("nothing"))),
@@ -57,7 +57,7 @@ def safety(view: View, status: Status, now: Ns, say: Say) -> str:
             mark(switch, "good" if left > SWITCH_LOW_S else "bad"),
         ),
         (say("age of market data"), f"{status.feed_age_s:.1f} s"),
-        (say("private line"), mark(status.line, "good" if status.line == "up" else "bad")),
+        (say("private line"), mark(say(status.line), "good" if status.line == "up" else "bad")),
         (say("own orders"), f"{status.orders}"),
         (say("orders of unknown fate"), mark(f"{status.lost}", "bad" if status.lost else "")),
         (

@@ -389,6 +389,25 @@ STATES: Final[dict[str, str]] = {
     "warning": "Warnung",
     "error": "Fehler",
     "critical": "kritisch",
+    # Of the private line, and what was done, with its count before it.
+    "down": "unterbrochen",
+    "rest": "über REST",
+    "adds": "gestellt",
+    "amends": "geändert",
+    "cancels": "gelöscht",
+    "cancel_alls": "Löschen aller",
+    "gated": "an der Schranke aufgehalten",
+    "post_only": "wären sofort ausgeführt worden",
+    "timeouts": "ohne Antwort",
+    "rejects": "abgelehnt",
+    "refused_add": "Stellen abgelehnt",
+    "refused_amend": "Ändern abgelehnt",
+    "refused_cancel": "Löschen abgelehnt",
+    "line_downs": "Unterbrechungen der Leitung",
+    "orphans_cancelled": "herrenlose gelöscht",
+    "switch_fired": "Auslösungen des Totmannschalters",
+    "by_rest": "Übergänge zu REST",
+    "advice": "Ratschläge",
 }
 
 REASONS: Final = GRID | GATE | TAX | EXITS | ALERTS | REPLIES | STATES
