@@ -152,6 +152,66 @@ def test_what_is_laid_is_what_a_naive_one_lays(
     assert found == Laid(buys.buys, sells.sells, buys.missing + sells.missing)
 
 
+RUNGS = [ceil(Anchor(1_000.0, 0.01).price(k)) for k in range(1, 6)]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from((900, 1_012, 1_019, 1_022, 1_034, 1_045)), st.integers(1, 16)),
+        min_size=2, max_size=5,
+    ).map(sorted),
+    st.lists(st.tuples(st.sampled_from(RUNGS), st.integers(1, 14)), max_size=2),
+    st.integers(20, 60),
+    st.sampled_from((990, RUNGS[0], RUNGS[1])),
+)  # fmt: skip
+@settings(max_examples=150)
+def test_five_sells_answer_the_cheapest_buys_coin_by_coin(
+    floors: Floors, done: list[tuple[int, int]], sell_sats: int, bid: int
+) -> None:
+    """Rungs of ten coins each; some have filled in part, or more than they are to be."""
+    plan = make_plan(buy_levels=0, notional=10_600, sell_sats=sell_sats)
+    anchor = Anchor(1_000.0, 0.01)
+    filled = {(Side.SELL, price): qty for price, qty in done}
+    found = lay(plan, anchor, SMALL, (bid, bid + 2), floors, filled)
+    assert found == sells_of(plan, anchor, SMALL, bid, floors, filled)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 5), st.integers(1, 14)), max_size=3),
+    st.integers(20_000, 50_000),
+    st.sampled_from((991, 981, 1_001)),
+)
+@settings(max_examples=100)
+def test_five_buys_share_the_money_and_what_has_filled_is_paid_for(
+    done: list[tuple[int, int]], money: int, ask: int
+) -> None:
+    plan = make_plan(sell_levels=0, notional=10_600, buy_units=money)
+    anchor = Anchor(1_000.0, 0.01)
+    filled = {(Side.BUY, floor(anchor.price(-k))): qty for k, qty in done}
+    found = lay(plan, anchor, SMALL, (ask - 2, ask), [], filled)
+    assert found == buys_of(plan, anchor, SMALL, ask, filled)
+
+
+@pytest.mark.parametrize(
+    ("floors", "rungs"),
+    [
+        ([(1_012, 5), (1_022, 5), (1_033, 10)], [None, 1_022, 1_033]),
+        ([(1_012, 10), (1_034, 10)], [1_012, None, 1_034]),
+        ([(900, 9), (1_045, 3)], [None, None, None]),
+        ([(900, 10), (1_045, 3)], [1_010, None, None]),
+        ([(900, 10), (1_022, 3)], [1_010, 1_022, 1_031]),
+        ([(900, 4), (901, 4), (902, 4), (1_045, 9)], [1_010, None, None]),
+    ],
+)
+def test_a_sell_stands_above_the_dearest_of_the_buys_that_it_answers(
+    floors: Floors, rungs: list[int | None]
+) -> None:
+    plan = make_plan(buy_levels=0, sell_levels=3, notional=10_600, sell_sats=1_000)
+    found = lay(plan, Anchor(1_000.0, 0.01), SMALL, (990, 1_001), floors, {})
+    placed = {wish.rung: wish.price for wish in found.sells}
+    assert [placed.get(k) for k in (1, 2, 3)] == rungs
+
+
 @pytest.mark.parametrize(
     ("sell_sats", "filled", "last"),
     [
