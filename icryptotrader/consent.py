@@ -12,6 +12,7 @@ from typing import Final
 from icryptotrader.doctor.command import diagnose
 from icryptotrader.doctor.findings import Outcome
 from icryptotrader.startup import NotReadyError, Options
+from shared import account_lock
 from shared.config import EXIT_CONFIG, Config, ConfigError, Home, account_key
 from shared.secret import fingerprint
 
@@ -26,7 +27,10 @@ def permit(home: Home, config: Config, options: Options) -> str:
         faults.append("--live: missing; real money is traded only by `icryptotrader run --live`")
     mark = ""
     try:
-        mark = fingerprint(account_key(home, config))
+        key = account_key(home, config)
+        mark = fingerprint(key)
+        if (pid := account_lock.holder(key)) is not None:
+            faults.append(str(account_lock.AccountTaken(pid)))
     except ConfigError as error:
         faults += error.faults
     typed = (options.fingerprint or "").strip().lower().replace("-", "")

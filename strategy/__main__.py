@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -13,13 +14,15 @@ import msgspec
 import uvloop
 from msgspec.structs import replace
 
-from shared import caps, log
+from shared import account_lock, caps, log
+from shared.account_lock import AccountTaken
 from shared.belonging import MODE_FACT, stranger
 from shared.bus import BusError
 from shared.config import (
     EXIT_BROKEN,
     EXIT_CONFIG,
     EXIT_OUTGROWN,
+    ApiKey,
     Config,
     ConfigError,
     account_key,
@@ -92,10 +95,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _live(config: Config, stacks: TextIO) -> int:
     try:
-        signer = _signer(config)
-        store = Store.open(LEDGER)
+        key = _key(config)
+        with account_lock.take(key) if config.mode == "live" else nullcontext():
+            return _trade(config, make_signer(key.key, key.secret), stacks)
     except ConfigError as error:
         return _refuse("the API key cannot be used", "; ".join(error.faults), EXIT_CONFIG)
+    except AccountTaken as error:
+        return _refuse("the account is taken", str(error), EXIT_CONFIG)
+
+
+def _trade(config: Config, signer: Signer, stacks: TextIO) -> int:
+    try:
+        store = Store.open(LEDGER)
     except LedgerError as error:
         return _refuse("the ledger cannot be used", str(error), EXIT_CONFIG)
     clock = config.make_clock()
@@ -195,7 +206,7 @@ def _taxed(start: Start, config: Config, store: Store, lots: Lots) -> Start:
     return replace(start, others=others, ecb=tuple(needed(rates, config, others)))
 
 
-def _signer(config: Config) -> Signer:
+def _key(config: Config) -> ApiKey:
     """The account's key; ConfigError where there is none that can be used.
 
     In paper the simulated exchange's own, as in the demo: a real one is never read.
@@ -205,9 +216,10 @@ def _signer(config: Config) -> Signer:
     if config.mode == "live" and fingerprint(key) != config.settled.key_fingerprint:
         raise ConfigError(["nobody consented to trade with this key: icryptotrader run --live"])
     try:
-        return make_signer(key.key, key.secret)
+        make_signer(key.key, key.secret)
     except ValueError as error:
         raise ConfigError([f"kraken.key_file: {error}"]) from None
+    return key
 
 
 def _record_end(store: Store, wall: Ns, ending: Ending) -> None:

@@ -111,6 +111,12 @@ def test_live_wants_three_consents_and_a_doctor_who_finds_nothing(
         assert house.status()["mode"] == "live"
         assert house.pid("exchange") == 0, "there is nothing to simulate"
         assert not (house.home.data / "exchange.sqlite").exists()
+        # The same account from another home: the first one goes on, alone.
+        (tmp_path / "second").mkdir()
+        second = House(tmp_path / "second", live_with(kraken), yes)
+        second.start()
+        assert second.join() == 78
+        assert f"process {house.pid('strategy')} on this machine trades" in second.tail()
         kill = [sys.executable, "-m", "icryptotrader.bot_kill", "--home", str(house.home.path)]
         assert subprocess.run(kill, capture_output=True, timeout=60, check=False).returncode == 0
         assert kraken.orders() == {}, "the kill switch, by a key of its own"

@@ -58,6 +58,7 @@ WORLD: Final = {
     "subprocess": {"icryptotrader/run.py", "icryptotrader/errand.py"},
     "threading": {"shared/log.py"},
     "socket": {
+        "shared/account_lock.py",
         "shared/bus.py",
         "monitor/shell.py",
         "sim/server.py",
