@@ -129,7 +129,7 @@ bounds = st.lists(st.tuples(st.integers(960, 1_060), st.integers(1, 15)), max_si
     plans(), anchors, small_pairs, st.integers(960, 1_040), bounds,
     st.lists(st.tuples(st.integers(1, 5), st.booleans(), st.integers(1, 9)), max_size=3),
 )  # fmt: skip
-@settings(max_examples=250)
+@settings(max_examples=150)
 def test_what_is_laid_is_what_a_naive_one_lays(
     plan: Plan,
     anchor: Anchor,
