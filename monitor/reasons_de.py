@@ -146,6 +146,9 @@ TAX: Final[dict[str, str]] = {
     "tax: beyond the free coins its gain might pass the room of the year": (
         "Steuer: jenseits der freien Coins könnte sein Gewinn die Luft des Jahres übersteigen"
     ),
+    "the gain of the {} it spends might pass the room of the year": (
+        "der Gewinn der {}, die er ausgibt, könnte die Luft des Jahres übersteigen"
+    ),
     "tax: the pace of the day is spent": "Steuer: das Tempo des Tages ist verbraucht",
     "free of tax today: {}; the pace leaves {} of {} a day": (
         "heute steuerfrei: {}; das Tempo lässt {} von {} am Tag"
