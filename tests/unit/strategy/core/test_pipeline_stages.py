@@ -1,0 +1,165 @@
+"""Each stage's say, seen through the whole: what is wished, sent and kept because of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from shared import orders
+from shared.units import MINUTE, SECOND, Ns, Side
+from strategy.core.out import Tell
+from strategy.core.pipeline import ALERTS_KEPT
+from strategy.core.plan import Plan
+from strategy.core.skew import leaned
+from tests.unit.strategy.core.build import MID, STEP, make_book, make_config, rung
+from tests.unit.strategy.core.desk import Desk, changes, quoting
+
+ANY_SHARE = {"btc_max_pct": 1.0, "btc_min_pct": 0.0}
+
+
+def plan_of(desk: Desk) -> Plan:
+    plan = desk.memory.pairs["BTC/EUR"].plan
+    assert plan is not None
+    return plan
+
+
+def desk_with(eur: str = "14000", btc: str = "0.16", **sections: Any) -> Desk:
+    desk = Desk(make_config(**sections))
+    desk.totals = {"EUR": Decimal(eur), "BTC": Decimal(btc)}
+    desk.begin()
+    return desk
+
+
+def test_the_reserve_is_taken_from_what_may_be_sold() -> None:
+    desk = desk_with(grid={"base_reserve": "0.15"})
+    assert plan_of(desk).sell_sats == 1_000_000
+    assert sum(order.qty for order in desk.side(Side.SELL)) <= 1_000_000
+
+
+def test_money_and_coins_bound_their_own_side() -> None:
+    desk = desk_with("1200", limits={"btc_max_pct": 1.0}, regime={"range_bound": ANY_SHARE})
+    assert plan_of(desk).buy_units == 1_188 * 10**9  # one percent stays for fees
+    assert 0 < sum(order.price * order.qty for order in desk.side(Side.BUY)) <= 1_188 * 10**9
+    assert len(desk.side(Side.SELL)) == 5
+
+
+@pytest.mark.parametrize(
+    ("sections", "center"),
+    [({}, 0), ({"grid": {"trailing": "down"}}, -2), ({"grid": {"trailing": "up"}}, 0)],
+)
+def test_without_money_the_grid_does_not_sink_unless_it_is_to_trail(
+    sections: dict[str, Any], center: int
+) -> None:
+    desk = desk_with(
+        "0", limits={"btc_max_pct": 1.0}, regime={"range_bound": ANY_SHARE}, **sections
+    )
+    assert desk.side(Side.BUY) == []
+    desk.mid = int(rung(-2.2))
+    desk.run(10)
+    assert desk.memory.pairs["BTC/EUR"].hung.anchor.center == center
+
+
+def test_without_coins_to_sell_the_grid_does_not_climb() -> None:
+    desk = desk_with(grid={"base_reserve": "0.16"})
+    assert desk.side(Side.SELL) == []
+    desk.mid = int(rung(2.2))
+    desk.run(10)
+    assert desk.memory.pairs["BTC/EUR"].hung.anchor.center == 0
+    both = quoting()
+    both.mid = int(rung(2.2))
+    both.run(10)
+    assert both.memory.pairs["BTC/EUR"].hung.anchor.center == 2
+
+
+def test_a_drawdown_makes_buys_smaller_only_where_the_hedge_is_on() -> None:
+    for on, scale in ((True, 0.75), (False, 1.0)):
+        desk = desk_with(hedge={"enabled": on, "trigger_drawdown_pct": 0.02})
+        risk = desk.memory.risk
+        desk.memory.risk = replace(risk, peak=risk.peak / 0.88)
+        desk.run(1)
+        assert any("hedge" in why for why in plan_of(desk).why) is on
+        assert plan_of(desk).buy_scale == scale
+
+
+def test_an_imbalance_of_the_book_leans_all_rungs_by_quarters_of_a_step() -> None:
+    desk = quoting(Desk(make_config(skew={"obi_sensitivity_bps": "20"})))
+    pair = desk.memory.pairs["BTC/EUR"]
+    before = [order.price for order in desk.side(Side.BUY)]
+    desk.feeding = False
+    for number in range(120):
+        desk.now, desk.wall = Ns(desk.now + SECOND // 2), Ns(desk.wall + SECOND // 2)
+        book = make_book(desk.now, MID, seq=1_000 + number)
+        desk.mail.append(replace(book, bid_qtys=(10**9,), ask_qtys=(10**6,)))
+        desk.step()
+    assert pair.imbalance.value > 0.8
+    assert pair.hung.lean == leaned(0.0, plan_of(desk).lean_bps, pair.hung.anchor.step) > 0.0
+    after = [order.price for order in desk.side(Side.BUY)]
+    assert all(new > old for new, old in zip(after, before, strict=True))
+    assert pair.hung.anchor.center == 0
+
+
+def test_an_order_says_until_when_it_may_take_effect_in_the_exchanges_time() -> None:
+    desk = Desk()
+    desk.memory.skew = Ns(SECOND // 2)
+    desk.begin()
+    adds = [command for command in desk.sent if isinstance(command, orders.AddOrder)]
+    assert len(adds) == 10
+    births = {intent.wall for intent in desk.intents.values()}
+    assert len(births) == 1
+    [born] = births
+    assert {add.deadline for add in adds} == {born + SECOND // 2 + 4 * SECOND}
+
+
+def test_the_peak_is_kept_when_it_has_grown_and_at_most_once_a_minute() -> None:
+    desk = quoting()
+    first = float(desk.facts["peak"])
+    kept: list[str] = []
+    for second in range(150):
+        desk.mid = MID + second * 5
+        desk.run(1)
+        if not kept or kept[-1] != desk.facts["peak"]:
+            kept.append(desk.facts["peak"])
+    assert 3 <= len(kept) <= 4
+    assert float(kept[-1]) > first
+    desk.mid = MID
+    desk.run(2 * MINUTE / SECOND)
+    last = desk.facts["peak"]
+    desk.run(2 * MINUTE / SECOND)
+    assert desk.facts["peak"] == last == repr(desk.memory.risk.peak)
+
+
+def test_a_halt_is_kept_recorded_and_told_once() -> None:
+    desk = quoting(Desk(make_config(limits={"rejects_in_a_row": 2})))
+    desk.memory.rejects_in_a_row = 2
+    desk.run(5)
+    said = [tell for tell in desk.told if tell.key == "halt"]
+    assert [(tell.level, "halted: " + desk.memory.halt == tell.text) for tell in said] == [
+        ("critical", True)
+    ]
+    assert desk.facts["halt"] == desk.memory.halt != ""
+    since = len(desk.sent)
+    desk.run(5)
+    assert changes(desk, since) == []
+
+
+def test_open_matters_are_bounded_and_the_newest_stays_last() -> None:
+    desk = quoting()
+    memory = desk.memory
+    memory.alerts = {f"old-{n}": ("warning", "x") for n in range(ALERTS_KEPT)}
+    memory.rejects_in_a_row = 10**6
+    desk.run(0.5)
+    assert len(memory.alerts) == ALERTS_KEPT
+    assert "old-0" not in memory.alerts
+    assert list(memory.alerts)[-1] == "halt"
+    assert any(isinstance(tell, Tell) and tell.level == "info" for tell in desk.told)
+    assert not any(level == "info" for level, _ in memory.alerts.values())
+
+
+def test_a_spacing_that_is_asked_for_widens_the_lattice_on_its_centre() -> None:
+    desk = desk_with(grid={"min_spacing_bps": "80"})
+    pair = desk.memory.pairs["BTC/EUR"]
+    assert pair.hung.anchor.step == pytest.approx(0.008)
+    assert pair.floor_bps == pytest.approx(STEP * 10_000)
