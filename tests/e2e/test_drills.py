@@ -63,11 +63,11 @@ def test_a_blocked_strategy_is_ended_with_a_traceback_and_too_many_crashes_start
         assert "only one may run" in second.stderr
         # Longer still than the watchdog allows: ended as soon as it is continued.
         pid, stopped = house.kill("strategy", signal.SIGSTOP), perf()
-        house.wait("the switch to clear the book", lambda: not truth.resting(house), 40)
+        house.wait("the switch to clear the book", lambda: not truth.resting(house), 90)
         house.wait("the watchdog's limit and a quarter", lambda: perf() - stopped > 5.5 * SECOND)
         os.kill(pid, signal.SIGCONT)
-        house.wait("another life", lambda: house.pid("strategy") not in (0, pid), 30)
-        house.wait("a traceback", lambda: read_lines(house.home.log / "strategy.stacks"), 10)
+        house.wait("another life", lambda: house.pid("strategy") not in (0, pid), 90)
+        house.wait("a traceback", lambda: read_lines(house.home.log / "strategy.stacks"), 60)
         trading(house)
         # Four crashes within ten minutes, as the ledger remembers them.
         assert house.stop() == 0, house.tail()

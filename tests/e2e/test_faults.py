@@ -98,35 +98,35 @@ def test_scripted_faults_come_right_and_a_withdrawal_holds_the_sells(tmp_path: P
         assert answer.status_code == 200, answer.text
         assert house.ctl("cancel-all")[0] == 0
         house.wait("the acks to be lost", lambda: done(house, "drop") >= 3)
-        house.wait("peace after lost acks", lambda: in_peace(house), 60)
+        house.wait("peace after lost acks", lambda: in_peace(house), 90)
         post(house, {"do": "garbage", "on": "private", "about": "heartbeat"})
         house.wait("the garbage", lambda: done(house, "garbage") == 1)
-        house.wait("peace after garbage", lambda: in_peace(house), 60)
+        house.wait("peace after garbage", lambda: in_peace(house), 90)
 
         # A checksum that does not fit; a public market that falls silent on open lines.
         post(house, {"do": "wrong_checksum", "on": "public", "about": "book"})
         house.wait("the checksum", lambda: done(house, "wrong_checksum") == 1)
         post(house, {"do": "drop", "on": "public", "for_ms": 20_000})
-        house.wait("own orders taken out", lambda: not truth.resting(house), 30)
-        house.wait("peace after silence", lambda: in_peace(house), 60)
+        house.wait("own orders taken out", lambda: not truth.resting(house), 90)
+        house.wait("peace after silence", lambda: in_peace(house), 90)
 
         # The engine leaves and comes back.
         post(house, {"do": "mode", "status": "maintenance"})
         house.wait("maintenance", lambda: house.status().get("system") == "maintenance")
         post(house, {"do": "mode", "status": "online"})
-        house.wait("peace after maintenance", lambda: in_peace(house), 60)
+        house.wait("peace after maintenance", lambda: in_peace(house), 90)
 
         # Coins that go by the owner's hand.
         assert house.ctl("reconcile", "accept", "nothing there")[0] == 1
         post(house, {"do": "transfer", "asset": "BTC", "amount": "-0.001"})
         house.wait("the sells held", lambda: house.ctl("reconcile")[1].get("sells_held"), 60)
-        house.wait("no sell left", lambda: "sell" not in sides_of(house), 20)
+        house.wait("no sell left", lambda: "sell" not in sides_of(house), 60)
         assert "buy" in sides_of(house)
         house.kill("strategy")
         house.wait("held in the next life", lambda: house.ctl("reconcile")[1].get("sells_held"), 60)
         house.wait("trading", lambda: house.status().get("phase") == "trading", 60)
         accept = ("reconcile", "accept", "moved to cold storage")
         house.wait("the difference proven and accepted", lambda: house.ctl(*accept)[0] == 0, 60)
-        house.wait("peace after accepting", lambda: in_peace(house), 60)
+        house.wait("peace after accepting", lambda: in_peace(house), 90)
         assert house.ctl("reconcile")[1]["external"] == "-0.00100000"
         assert house.stop() == 0, house.tail()

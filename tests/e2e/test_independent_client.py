@@ -58,7 +58,7 @@ class House:
     def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(timeout=15)
+        return self.process.wait(timeout=60)
 
     @property
     def key(self) -> dict[str, Any]:
@@ -293,7 +293,7 @@ def test_a_port_in_use_is_said_in_one_line_and_ends_with_78(house: House, tmp_pa
     other = tmp_path / "other"
     arguments = ["-m", "sim", "--home", str(other), "--config", str(house.config)]
     found = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, capture_output=True, timeout=30, check=False
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, timeout=120, check=False
     )
     assert found.returncode == 78
     assert found.stderr.decode().splitlines() == [

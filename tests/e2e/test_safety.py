@@ -145,7 +145,7 @@ def test_a_ledger_that_cannot_be_written_takes_the_orders_out_and_loses_nothing(
             # What must be written brings the fault to light: a hold that is pressed and released.
             assert "NOT on the disk yet" in house.ctl("hold", "drill")[1]["text"]
             assert house.ctl("resume", "drill")[0] == 0
-            house.wait("no order left", lambda: not truth.resting(house), 20)
+            house.wait("no order left", lambda: not truth.resting(house), 60)
             told = house.status()
             assert any("cannot be written" in why for why in told["waits_for"]), told["waits_for"]
             other.execute("ROLLBACK")
