@@ -25,9 +25,17 @@ from strategy.core.memory import Day, Memory, PairMemory, Permit
 from strategy.core.out import Tell
 from strategy.core.risk import Pause, Risk
 from strategy.ledger.entries import AuditEntry, Remember
-from tests.unit.strategy.core.build import BTC_EUR, MID, make_config, make_memory, make_view
+from tests.unit.strategy.core.build import (
+    BTC_EUR,
+    MID,
+    make_config,
+    make_memory,
+    make_view,
+    old_lots,
+)
 from tests.unit.strategy.core.test_gate import NOW, one, ready
 from tests.unit.strategy.core.test_gate_edges import BTC_USD, USD_MID, two
+from tests.unit.strategy.core.test_taxgate import bought
 
 LATER = Ns(NOW + 10 * SECOND)
 
@@ -118,9 +126,10 @@ def test_where_no_rate_or_no_precision_is_known_there_is_no_neighbour_to_measure
     memory, eur, usd = rich()
     usd.maker = eur.maker = None
     assert neighbours(memory, eur)[0].fees == 0.0
-    memory.rates["USD"] = 0.0
-    assert neighbours(memory, eur) == []
-    assert neighbours(memory, usd) == []
+    for rates in ({"EUR": 1.0, "USD": 0.0}, {"EUR": 1.0}):
+        memory.rates = rates
+        assert neighbours(memory, eur) == []
+        assert neighbours(memory, usd) == []
     memory, eur, usd = rich()
     usd.tape.pair = None
     assert neighbours(memory, eur) == neighbours(memory, usd) == []
@@ -143,6 +152,13 @@ def test_the_rate_is_that_of_the_two_books_and_is_kept_once_a_minute() -> None:
     assert facts(assess_account(memory, Ns(NOW + MINUTE))) == ["rates"]
 
 
+def test_a_pair_without_a_book_has_no_price() -> None:
+    memory, eur, usd = rich()
+    eur.view = usd.view = None
+    assert coin_price(memory) == 0.0
+    assert facts(assess_account(memory, NOW)) == []
+
+
 @pytest.mark.parametrize("which", [0, 1])
 def test_the_last_rate_stands_while_a_book_is_not_fresh(which: int) -> None:
     memory, eur, usd = rich()
@@ -160,6 +176,42 @@ def test_one_pair_needs_no_rate() -> None:
     assert memory.pause is Pause.ACTIVE_TRADING
 
 
+@pytest.mark.parametrize(
+    ("peak", "days", "pause"),
+    [
+        (27_600, 400, Pause.ACTIVE_TRADING),
+        (27_600, 100, Pause.TAX_LOCK_ACTIVE),
+        (33_000, 400, Pause.RISK_PAUSE_ACTIVE),
+        (33_000, 100, Pause.DUAL_LOCK),
+        (40_000, 400, Pause.EMERGENCY_SELL),
+    ],
+)
+def test_drawdown_and_tax_lock_together_make_the_pause_and_a_day_has_its_pace(
+    peak: float, days: int, pause: Pause
+) -> None:
+    memory = ready(make_memory(lots=old_lots(days=days)))
+    memory.risk = Risk(peak=peak)
+    assess_account(memory, NOW)
+    assert memory.pause is pause
+    assert memory.taxes.day
+
+
+def test_without_the_precisions_of_the_pair_the_pause_stays_as_it_was() -> None:
+    memory = ready()
+    memory.pause = Pause.DUAL_LOCK
+    one(memory).tape.pair = None
+    assess_account(memory, NOW)
+    assert memory.pause is Pause.DUAL_LOCK
+
+
+def test_a_harvest_is_looked_for_where_it_is_on() -> None:
+    for on in (True, False):
+        memory = ready(make_memory(make_config(tax={"harvest_enabled": on})))
+        one(memory).taker = 0.0025
+        assess_account(memory, NOW)
+        assert (memory.taxes.harvest is not None) is on
+
+
 # What moved without a trade.
 
 
@@ -168,6 +220,7 @@ def opened(memory: Memory | None = None) -> Memory:
     memory = memory or ready()
     memory.asking = replace(memory.asking, listed_at=NOW)
     assert facts(assess_account(memory, NOW)) == ["books"]
+    assert assess_account(memory, NOW) == []  # they agree
     memory.day = Day("2026-09-21", 27_600.0)
     return memory
 
@@ -180,9 +233,14 @@ def moved(memory: Memory, **totals: str) -> list[object]:
     return list(assess_account(memory, LATER))
 
 
-@pytest.mark.parametrize(("listed_at", "line"), [(0, "up"), (NOW, "down")])
-def test_the_books_do_not_begin_before_the_first_sync(listed_at: int, line: str) -> None:
+@pytest.mark.parametrize(
+    ("listed_at", "line", "known"), [(0, "up", True), (NOW, "down", True), (NOW, "up", False)]
+)
+def test_the_books_do_not_begin_before_the_first_sync(
+    listed_at: int, line: str, known: bool
+) -> None:
     memory = ready()
+    memory.balances = memory.balances if known else {}
     memory.asking, memory.line = replace(memory.asking, listed_at=Ns(listed_at)), line
     assert assess_account(memory, NOW) == []
     assert not memory.books.expected
@@ -220,6 +278,29 @@ def test_less_than_a_euro_is_rounding_and_is_booked_without_a_word(eur: str, tol
     assert facts(out)[0] == "books"
     assert memory.books.expected["EUR"] == Decimal(eur)
     assert memory.risk.peak == pytest.approx(27_599 if told else 27_600)
+
+
+def test_an_account_that_is_emptied_begins_anew() -> None:
+    memory = opened()
+    out = moved(memory, EUR="0", BTC="0")
+    assert any(isinstance(item, Tell) for item in out)
+    assert memory.risk == Risk()
+
+
+def test_a_fill_whose_balance_never_comes_is_a_gap_as_well() -> None:
+    memory = opened()
+    memory.books = replace(memory.books, expected={"EUR": Decimal(13_000), "BTC": Decimal("0.16")})
+    assert assess_account(memory, NOW) == []
+    assert memory.books.gap == (("EUR", Decimal(1_000)),)
+
+
+def test_while_a_question_is_under_way_no_further_one_is_wanted() -> None:
+    memory = opened()
+    memory.asking = replace(memory.asking, wanted=False, asked_at=NOW)
+    memory.balances = memory.balances | {"EUR": Decimal(20_000)}
+    for after in (0, 2, 5):
+        assess_account(memory, Ns(NOW + after * SECOND))
+    assert not memory.asking.wanted
 
 
 def asked_for_list(memory: Memory) -> bool:
@@ -278,6 +359,21 @@ def test_the_ladder_is_judged_once_as_soon_as_all_is_known() -> None:
     assert text.startswith("BTC/EUR: the buys need 2500.00 EUR, there are 2000.00; the sells need")
     assert text.endswith("there are 0.00000000")
     assert judged(memory) == []
+
+
+def test_what_may_be_sold_is_judged_by_reserve_and_free_coins() -> None:
+    lots = bought((400, 2_000_000, MID), (100, 14_000_000, MID))
+    memory = ready(make_memory(make_config(grid={"base_reserve": "0.15"}), lots=lots))
+    one(memory).permit = Permit(True, True, True)
+    [text] = judged(memory)
+    assert text.endswith("BTC free of tax, there are 0.01000000")
+
+
+def test_without_a_book_nothing_is_judged() -> None:
+    memory = ready()
+    one(memory).permit, one(memory).view = Permit(True, True, True), None
+    assert judged(memory) == []
+    assert not one(memory).judged
 
 
 def test_a_ladder_that_can_stand_is_no_word_worth() -> None:

@@ -492,3 +492,24 @@ def test_what_is_sent_is_remembered_with_its_deadline_and_whether_it_is_an_exit(
     assert slot.exit_order
     changed = amended(live("s1", 1), AmendOrder("g", "BTC/EUR", Ticks(1), Sats(2), Ns(3)), NOW)
     assert (changed.deadline, changed.changed, changed.was_qty) == (3, NOW, QTY)
+
+
+def test_an_order_whose_fate_is_open_keeps_its_rung_and_the_others_theirs() -> None:
+    slots = [
+        make_slot("b1", State.LOST, price=Ticks(int(rung(-1))), qty=Sats(7)),
+        make_slot("b2"),
+        make_slot("b3"),
+    ]
+    found = decide(slots, [wish(-1), wish(-2), wish(-3)], NOW, RULES)
+    assert found == [Add(slots[1], wish(-2)), Add(slots[2], wish(-3))]
+
+
+def test_an_amend_upward_may_still_fill_below() -> None:
+    change = AmendOrder("g", "BTC/EUR", Ticks(int(rung(2))), Sats(QTY), Ns(3))
+    pending = amended(live("s1", 1), change, NOW)
+    assert (pending.low_price, pending.high_price) == (live("s1", 1).price, change.price)
+
+
+def test_a_refused_amend_forgives_no_earlier_refusal() -> None:
+    change = AmendOrder("g", "BTC/EUR", Ticks(1), Sats(2), Ns(3))
+    assert move(amended(live("b1", -1, rejects=2), change, NOW), Input.REJECT, NOW).rejects == 2
