@@ -144,7 +144,7 @@ def test_each_change_of_a_plan_changes_its_own_part_and_says_why(
         make_plan().budgeted("why", buy_units=14_000 * 10**9, sell_sats=10**9),
         make_plan().scaled("why", buy=1.0, sell=2.0),
         make_plan().boosted("why", 1.0),
-        make_plan().boosted("why", 0.5),
+        make_plan().boosted("why", 0.9),
         make_plan().leaning("why", 0.0),
     ],
 )
@@ -170,3 +170,48 @@ def test_an_even_lattice_that_reaches_nothing_has_no_rung_there() -> None:
     assert [wish.rung for wish in found.buys] == [1, 2, 3]
     few = {(4, "below the pair's least quantity"), (5, "below the pair's least quantity")}
     assert set(reasons(found, Side.BUY)) == few
+
+
+def test_a_ceiling_of_one_side_leaves_the_other_sides_as_it_is() -> None:
+    plan = make_plan(buy_most=3, buy_levels=2, sell_most=4, sell_levels=1)
+    assert plan.capped("why", buy=1).sell_most == 4
+    assert plan.capped("why", buy=9) == plan
+    less = plan.capped("why", sell=2)
+    assert (less.buy_most, less.buy_levels, less.sell_most, less.sell_levels) == (3, 2, 2, 1)
+
+
+FIRST_BUY, FIRST_SELL = int(rung(-1)), ceil(rung(1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "touch", "buys", "sells"),
+    [
+        ({}, (FIRST_SELL - 1, FIRST_BUY + 1), 5, 5),
+        ({}, (FIRST_SELL, FIRST_SELL + 9), 5, 4),
+        ({}, (FIRST_BUY - 9, FIRST_BUY), 4, 5),
+        ({"buy_below": float(FIRST_BUY)}, TOUCH, 4, 5),
+        ({"buy_below": FIRST_BUY + 0.5}, TOUCH, 5, 5),
+        ({"sell_above": float(FIRST_SELL)}, TOUCH, 5, 4),
+        ({"sell_above": FIRST_SELL - 0.5}, TOUCH, 5, 5),
+        ({"lowest": int(rung(-5))}, TOUCH, 5, 5),
+        ({"lowest": int(rung(-5)) + 1}, TOUCH, 4, 5),
+        ({"highest": ceil(rung(5))}, TOUCH, 5, 5),
+        ({"highest": ceil(rung(5)) - 1}, TOUCH, 5, 4),
+        ({"reach": (float(int(rung(-5))), float(ceil(rung(5))))}, TOUCH, 5, 5),
+        ({"reach": (int(rung(-5)) + 0.5, ceil(rung(5)) - 0.5)}, TOUCH, 4, 4),
+    ],
+)
+def test_a_bound_itself_is_still_inside_and_a_touch_or_a_fence_is_not(
+    changes: dict[str, Any], touch: tuple[int, int], buys: int, sells: int
+) -> None:
+    found = laid(make_plan(**changes), touch=touch)
+    assert (len(found.buys), len(found.sells)) == (buys, sells)
+
+
+def test_budgets_that_are_just_enough_are_enough() -> None:
+    whole = laid(make_plan())
+    money = sum(wish.price * wish.qty for wish in whole.buys)
+    coins = sum(wish.qty for wish in whole.sells)
+    assert laid(make_plan(buy_units=money, sell_sats=coins)) == whole
+    less = laid(make_plan(buy_units=money - 1, sell_sats=coins - 1))
+    assert (len(less.buys), len(less.sells)) == (4, 4)
