@@ -210,6 +210,17 @@ def test_the_chart_library_is_served_from_here_to_who_is_signed_in(client: Visit
     assert client.get("/library/other.js", headers=signed_in).status_code == 404
 
 
+def test_the_chart_library_travels_compressed_where_the_browser_can_read_that(
+    client: Visitor,
+) -> None:
+    signed_in = {"Authorization": f"Bearer {TOKEN}"}
+    (address,) = re.findall(r'<script src="([^"]+)"', client.get("/", headers=signed_in).text)
+    packed = client.get(address, headers=signed_in | {"Accept-Encoding": "gzip"})
+    plain = client.get(address, headers=signed_in | {"Accept-Encoding": "identity"})
+    assert packed.content == plain.content
+    assert 3 * packed.num_bytes_downloaded < plain.num_bytes_downloaded
+
+
 def test_metrics_need_no_token_but_the_right_host() -> None:
     app = metrics_app(Metrics("bot", lambda: (VIEW, Around(), NOW, WALL)))
     client = Visitor(app, "http://127.0.0.1:9090")
