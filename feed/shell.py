@@ -61,6 +61,7 @@ async def run(config: Config, log: FilteringBoundLogger, watchdog: Watchdog) -> 
                     idle.beat(frame.phase == "live")
             case SendText(line, raw):
                 lines.send(line, raw)
+                log.debug("sent", text=raw.decode())
             case OpenLine(line):
                 lines.open(line)
             case CloseLine(line, why):

@@ -147,7 +147,7 @@ def _prepare(home: Home, options: Options, permit: Permit) -> Ready:
         # Elsewhere the wall clock is the machine's own, which a time service keeps.
         sections["clock"] = _anchors(home, config.demo.speed)
     write_session(home, named | paired, sections)
-    return Ready(load_running(home), tape, (*loaded.notes, *notes))
+    return Ready(load_running(home), tape, tuple(notes))
 
 
 def _seeded(home: Home, config: Config) -> list[str]:

@@ -271,6 +271,7 @@ class Shell:
                     self._log.warning("order_not_sent", why=self._keeper.why)
                     return
                 self._lines.send(line, raw)
+                self._log.debug("sent", **out.outline())
                 crash_point("after_send")
             case RestCall(job, binds=True) if self._keeper.why:
                 self._log.warning("order_not_sent", why=self._keeper.why)

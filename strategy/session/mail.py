@@ -5,8 +5,10 @@ Rule 1: nothing that holds the key or the token shows it in its repr.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from shared.config import Config
@@ -90,6 +92,34 @@ class SendText(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"SendText({self.line}, {len(self.data)} bytes)"
+
+    def outline(self) -> dict[str, str | int]:
+        """What it asks for, for the log: named fields alone, so that no token gets there."""
+        try:
+            told = msgspec.json.decode(self.data, type=_Asked)
+        except msgspec.MsgspecError:
+            return {"bytes": len(self.data)}
+        shown = {name: getattr(told.params, name) for name in told.params.__struct_fields__}
+        given = {name: str(what) for name, what in shown.items() if what is not None}
+        return {"method": told.method, **given}
+
+
+class _Params(Struct, frozen=True):
+    """Of a request, what may be shown (Kraken v2: add_order, amend_order, cancel_order, ...)."""
+
+    channel: str | None = None
+    symbol: str | None = None
+    side: str | None = None
+    cl_ord_id: str | list[str] | None = None
+    order_id: str | list[str] | None = None
+    order_qty: Decimal | None = None
+    limit_price: Decimal | None = None
+    timeout: Decimal | None = None
+
+
+class _Asked(Struct, frozen=True):
+    method: str = ""
+    params: _Params = _Params()
 
 
 class RestCall(Struct, frozen=True):

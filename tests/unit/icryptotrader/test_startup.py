@@ -44,6 +44,15 @@ def test_the_command_line_wins_for_all_programs(home: Home) -> None:
     assert config.pair == "BTC/USD"
 
 
+def test_each_note_is_told_once(home: Home) -> None:
+    path = home.path / "user.toml"
+    path.write_text('pair = "XBT/EUR"\n', encoding="utf-8")
+    path.chmod(0o600)
+    notes = startup.prepare(home, Options()).notes
+    assert sum("older name" in note for note in notes) == 1
+    path.unlink()
+
+
 @pytest.mark.parametrize("mode", ["paper", "live"])
 def test_what_belongs_to_a_made_up_market_is_refused_elsewhere(home: Home, mode: str) -> None:
     text = f'mode = "{mode}"\n[live]\nconsent = "{CONSENT}"\n'
@@ -130,7 +139,7 @@ def test_a_taken_port_is_replaced_and_told(home: Home) -> None:
         config.write_text(f"[demo]\npublic_port = {taken}\n")
         ready = startup.prepare(home, Options(config_file=config))
     assert ready.config.demo.public_port != taken
-    assert any(str(taken) in note for note in ready.notes)
+    assert sum(str(taken) in note for note in ready.notes) == 1
     assert load(home).demo.public_port == ready.config.demo.public_port
 
 

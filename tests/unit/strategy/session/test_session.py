@@ -181,3 +181,26 @@ def test_a_kill_goes_by_line_and_by_rest_at_once() -> None:
     outs = bench.step(o.CancelAll())
     assert b'"cancel_all"' in of(m.SendText, outs)[0].data
     assert [name for name, _ in bench.calls] == ["CancelAll"]
+
+
+def test_the_log_may_show_what_is_sent_but_never_the_token() -> None:
+    """At DEBUG each request is told by its named fields."""
+    asked = (
+        b'{"method":"add_order","params":{"order_type":"limit","side":"buy","order_qty":0.00588235,'
+        b'"symbol":"BTC/EUR","limit_price":84669.7,"cl_ord_id":"g1","token":"CANARY"},"req_id":9}'
+    )
+    assert m.SendText(1, asked).outline() == {
+        "method": "add_order",
+        "symbol": "BTC/EUR",
+        "side": "buy",
+        "cl_ord_id": "g1",
+        "order_qty": "0.00588235",
+        "limit_price": "84669.7",
+    }
+    assert m.SendText(1, b'{"method":"ping","req_id":3}').outline() == {"method": "ping"}
+    assert m.SendText(1, b"CANARY").outline() == {"bytes": 6}
+    bench = Bench()
+    bench.step()
+    for sent in of(m.SendText, bench.greet()):
+        assert sent.outline()["method"] == "subscribe"
+        assert "token" not in sent.outline()
