@@ -18,6 +18,7 @@ from sim.engine.values import Event, Exec, Moved, Order, Request, Switches, Trad
 
 USER: Final = "User requested"
 POST_ONLY: Final = "Post only order"
+MET_ITSELF: Final = "Self trade prevention"
 _COLLAR_DIVISOR: Final = 20  # a market order goes no further than 1/20 of the price
 
 
@@ -218,13 +219,12 @@ class Desk:
 
     def _meets_itself(self, market: Market, order: Order, price: int, wall: Ns) -> bool:
         """Self-trade prevention at one price; whether the new order is gone."""
-        reason = "Self trade prevention"
         if order.stp != "cancel_newest":
             facing = market.own["sell" if order.side == "buy" else "buy"]
             for resting in [found for found in facing if found.price == price]:
-                self.close(resting, "canceled", reason, wall)
+                self.close(resting, "canceled", MET_ITSELF, wall)
         if order.stp != "cancel_oldest":
-            self.close(order, "canceled", reason, wall)
+            self.close(order, "canceled", MET_ITSELF, wall)
         return order.status != "open"
 
     def _fill(

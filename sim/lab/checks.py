@@ -10,8 +10,9 @@ Numbers I1 to I28 are the invariants of the project's reliability catalogue.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final
 
 from msgspec import Struct
@@ -20,24 +21,27 @@ from shared import frames
 from shared.kraken.checksum import book_checksum
 from shared.orders import Filled
 from shared.units import SECOND, Ns, Side, price_of
-from sim.engine.desk import USER
+from sim.engine.desk import MET_ITSELF, USER
 from sim.engine.instruments import ASSETS
-from sim.engine.values import Event, Exec, Trade
-from sim.lab.letters import Letters
+from sim.engine.values import Event, Exec, Order, Print, Trade
+from sim.lab.kept import unkept
+from sim.lab.letters import CLOCK_KNOWN, CLOCK_OFF, CLOCKS_APART, Letters
+from sim.lab.paces import Paces
+from sim.lab.rested import coins, faults_at_rest, unrest
 from sim.lab.taxes import TaxTruth
+from sim.lab.told import Told
 from sim.world import World
-from strategy.core.audit import drift
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import is_ours
 from strategy.core.slots import State
-from strategy.ledger.lots import SATS_DECIMALS
 from strategy.trader import In, Out
 
 SWITCH_GRACE: Final = Ns(10 * SECOND)
 BOOKS_KEPT: Final = 400
 SETTLED_AFTER: Final = Ns(20 * SECOND)
-CLOCKS_APART: Final = Ns(5 * SECOND)
-"""As far as our clock may be off before it is noticed; a deadline is a moment by that clock."""
+MONEY_KNOWN: Final = Ns(120 * SECOND)
+PRICES_APART: Final = 0.01
+"""Of the account: what its coins may be worth otherwise at the price that the strategy saw."""
 YOUNG: Final = Ns(30 * SECOND)
 ON_ITS_WAY: Final = Ns(SECOND // 2)
 SILENT_FOR: Final = Ns(16 * SECOND)
@@ -71,11 +75,15 @@ class Checks:
         self.troubled_at = world.now
         self.declared: dict[str, int] = {}  # what the owner moved in and out, by asset
         self.foreign_trade_at = Ns(-(10**18))
+        self.money_moved_at = Ns(-(10**18))  # or was told wrongly
         self.locked_out = False  # the key was: REST answers nothing for a quarter of an hour
         self.killed = False  # the operator had every order cancelled, foreign ones too
         self._expected: list[Expectation] = []
         self._letters = Letters(world, self.fail)
+        self._told = Told(world, self._letters, self.fail)
+        self._paces = Paces(world, self.fail)
         self._feed_good_at = world.now
+        self._prints: dict[int, Print] = {}
         self._checksums: deque[int] = deque(maxlen=BOOKS_KEPT)
         self._held_since: Ns | None = None
         self._truth = TaxTruth(world.config.pair.partition("/")[0], world.config.tax)
@@ -142,6 +150,8 @@ class Checks:
     def stepped(self, now: Ns, inbox: Sequence[In], out: Sequence[Out]) -> None:
         """A step of the strategy, before anything of it has left."""
         self._letters.stepped(now, inbox, out)
+        self._told.stepped(now, inbox, out)
+        self._paces.stepped(now, inbox, out)
         if self._expected:
             self._judge(now)
 
@@ -157,6 +167,8 @@ class Checks:
 
     def published(self, now: Ns, frame: frames.FeedFrame) -> None:
         """I14: a valid book is two-sided, not crossed, and one that the exchange had."""
+        if isinstance(frame, frames.Trades):
+            self._check_tape(frame)
         if not isinstance(frame, frames.Book):
             return
         if not frame.valid:
@@ -173,6 +185,16 @@ class Checks:
         if checksum not in self._checksums:
             self.fail("I14", "published as valid: a book that the exchange never had")
 
+    def _check_tape(self, frame: frames.Trades) -> None:
+        """I14: the feed's trades are the exchange's, each once and in their order."""
+        numbers = [trade.trade_id for trade in frame.trades]
+        if any(later <= sooner for sooner, later in pairwise(numbers)):
+            self.fail("I14", f"the tape is out of order: {numbers}")
+        for trade in frame.trades:
+            known = self._prints.get(trade.trade_id)
+            if known is not None and (known.price, known.qty) != (trade.price, trade.qty):
+                self.fail("I14", f"the tape says {trade}, and it was {known}")
+
     # What happens at the exchange.
 
     def refused(self, text: str) -> None:
@@ -188,6 +210,8 @@ class Checks:
         for event in events:
             if isinstance(event, Exec):
                 self._hear_exec(event)
+            elif isinstance(event, Print):
+                self._prints[event.trade_id] = event
 
     def _hear_exec(self, event: Exec) -> None:
         order = event.order
@@ -198,17 +222,24 @@ class Checks:
                 self.foreign_trade_at = self.world.now
             elif not event.trade.maker and owner[0] != "x":
                 self.fail("I11", f"{order.cl_ord_id} of slot {owner[0]} took")
+        if owner is not None and event.kind == "canceled" and event.reason == MET_ITSELF:
+            self.fail("I11", f"{order.cl_ord_id} met another order of ours")
         stranger = owner is None and not is_ours(order.cl_ord_id) and not self.killed
         if stranger and event.kind == "canceled" and event.reason == USER:
             self.fail("F81", f"{order.order_id} of somebody else was cancelled")
         if owner is None or event.kind not in ("new", "amended"):
             return
         exchange = self.world.exchange
+        age = self.world.now - self._letters.sent_at.get(order.cl_ord_id, self.world.now)
+        if age > self.world.config.time.deadline_sec * SECOND + CLOCKS_APART:
+            self.fail("F71", f"{order.cl_ord_id} is {event.kind} {age / SECOND:.1f} s late")
         if event.kind == "new":
-            age = self.world.now - self._letters.sent_at.get(order.cl_ord_id, self.world.now)
-            if age > self.world.config.time.deadline_sec * SECOND + CLOCKS_APART:
-                self.fail("F71", f"{order.cl_ord_id} came to life {age / SECOND:.1f} s late")
-            if not exchange.switch_wall:
+            skew, since = self._letters.skew
+            if abs(skew) > CLOCK_OFF and self.world.now - since > CLOCK_KNOWN:
+                self.fail("F42", f"{order.cl_ord_id}: our clock is {skew / SECOND:.1f} s off")
+            if not exchange.switch_wall and not self._letters.disarmed_from_the_grave(
+                self.world.now
+            ):
                 self.fail("I3", f"{order.cl_ord_id} was accepted while the switch is off")
             rivals = [
                 other.cl_ord_id
@@ -217,8 +248,28 @@ class Checks:
             ]
             if rivals:
                 self.fail("I1", f"slot {owner[0]} has {order.cl_ord_id} and {rivals}")
+            self._check_exposure(order)
         if order.side == "sell" and order.status == "open":
             self._check_free()
+
+    def _check_exposure(self, order: Order) -> None:
+        """I10: the orders of ours, and the coins if all our buys fill."""
+        world, limits = self.world, self.world.config.limits
+        known = [each for each in self.ours() if each.cl_ord_id in world.ledger.intents]
+        if len(known) > limits.open_orders:
+            self.fail("I10", f"{order.cl_ord_id} is one more than limits.open_orders")
+        settled = world.now - max(self.money_moved_at, self.foreign_trade_at) > MONEY_KNOWN
+        if order.side == "sell" or not settled:
+            return
+        market = world.exchange.markets[order.pair]
+        scale = 10 ** (market.pair.price_decimals + market.pair.qty_decimals)
+        money = world.exchange.account.balances[market.pair.quote]
+        worth = coins(world) * market.liquidity.bid / scale
+        bound = sum(each.left * each.price for each in known if each.side == "buy") / scale
+        account = worth + money / 10 ** ASSETS[market.pair.quote].decimals
+        if worth + bound > (limits.btc_max_pct + PRICES_APART) * account:
+            share = (worth + bound) / account
+            self.fail("I10", f"coins are {share:.1%} of the account if all our buys fill")
 
     def _check_free(self) -> None:
         """I8: our resting sells stay within the free coins and the room of the year."""
@@ -255,7 +306,7 @@ class Checks:
     def turned(self, now: Ns) -> None:
         exchange = self.world.exchange
         off = not exchange.switch_wall and exchange.system == "online"
-        if off and exchange.open and self.ours():
+        if off and exchange.open and self.ours() and not self._letters.disarmed_from_the_grave(now):
             self.fail("I3", "orders of ours rest while the switch is off")
         if self.world.trader is None and exchange.open and exchange.system == "online":
             gone_for = now - self.world.died_at
@@ -280,6 +331,8 @@ class Checks:
                     self.fail("I15", "orders of ours rest on a feed that is long silent")
         if calm:
             self._check_held(now)
+        if trader is not None and (why := unkept(trader.core.memory, world.ledger.facts)):
+            self.fail("I20", why)
         if self._expected:
             self._judge(now)
 
@@ -301,84 +354,11 @@ class Checks:
     # At rest.
 
     def unrest(self) -> str:
-        """What is not in order yet; "" once all has come right (I4 to I6, liveness)."""
-        world, trader = self.world, self.world.trader
-        if trader is None or world.feed is None:
-            return "a process is down"
-        memory = trader.core.memory
-        if memory.phase is not Phase.TRADING:
-            return f"phase is {memory.phase}"
-        if memory.halt or memory.hold:
-            return f"halted or held: {memory.halt or memory.hold}"
-        states = [slot.state for slot in memory.all_slots()]
-        if any(state not in (State.EMPTY, State.LIVE) for state in states):
-            return "orders are in flight or lost"
-        believed = sorted(s.cl_ord_id for s in memory.all_slots() if s.state is State.LIVE)
-        resting = sorted(
-            order.cl_ord_id for order in world.exchange.open.values() if is_ours(order.cl_ord_id)
-        )
-        if believed != resting:
-            return f"we believe {believed}, and {resting} rest"
-        if memory.orphans:
-            return "orphans are being cancelled"
-        if drift(memory) or memory.audit.held:
-            return "a drift is not settled"
-        pair = memory.pairs[world.config.pair]
-        if memory.base_total(pair) != self._coins():
-            return "the newest balance was not heard"
-        if world.ledger.fills.keys() != world.exchange.trades.keys():
-            missing = world.exchange.trades.keys() - world.ledger.fills.keys()
-            return f"not booked: {sorted(missing)}"
-        if not world.exchange.switch_wall:
-            return "the switch is off"
-        return self._unrest_of_market(memory)
-
-    def _unrest_of_market(self, memory: Any) -> str:
-        pair = memory.pairs[self.world.config.pair]
-        if pair.view is None or not pair.view.fresh:
-            return "the book is not fresh"
-        live = {s.cl_ord_id for s in memory.all_slots() if s.state is State.LIVE}
-        if live != set(self.world.ledger.intents):
-            return f"intents {sorted(set(self.world.ledger.intents) ^ live)} are of no slot"
-        return ""
+        """What is not in order yet; "" once all has come right."""
+        return unrest(self.world)
 
     def at_rest(self) -> None:
         """I5 to I7, once nothing is on its way."""
-        world, trader = self.world, self.world.trader
-        assert trader is not None
-        coin = world.config.pair.partition("/")[0]
-        lots = world.ledger.lots(coin)
-        left = [(lot.exec_id, int(lot.left)) for lot in lots.open_lots()]
-        if left != _oldest_sold_first(world.booked().values()):
-            self.fail("I7", "the lots are not what is left when the oldest are sold first")
-        if trader.core.memory.lots.digest() != lots.digest():
-            self.fail("I20", "the lots in memory are not those of the ledger")
-        external = self.declared.get(coin, 0)
-        if trader.core.memory.audit.external != external:
-            self.fail("I6", f"external {trader.core.memory.audit.external}, moved {external}")
-        if lots.total() + external != self._coins():
-            text = f"lots {lots.total()} + external {external} are not {self._coins()}"
-            self.fail("I6", text)
-
-    def _coins(self) -> int:
-        """What the account holds of the base coin, Sats."""
         coin = self.world.config.pair.partition("/")[0]
-        balance = self.world.exchange.account.balances[coin]
-        return int(balance // 10 ** (ASSETS[coin].decimals - SATS_DECIMALS))
-
-
-def _oldest_sold_first(fills: Iterable[Filled]) -> list[tuple[str, int]]:
-    """(exec_id, Sats left) of each purchase that is not sold, by the plainest means."""
-    left: list[tuple[str, int]] = []
-    for fill in sorted(fills, key=lambda fill: (fill.wall, fill.trade_id, fill.exec_id)):
-        if fill.side is Side.BUY:
-            left.append((fill.exec_id, int(fill.qty)))
-            continue
-        to_sell = int(fill.qty)
-        while to_sell and left:
-            name, held = left.pop(0)
-            taken = min(held, to_sell)
-            to_sell -= taken
-            if held > taken:
-                left.insert(0, (name, held - taken))
-    return left
+        for check, why in faults_at_rest(self.world, self.declared.get(coin, 0)):
+            self.fail(check, why)

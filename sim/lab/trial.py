@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.config import Config, Home, load
+from shared.config import Config, Home, Limits, load
 from shared.units import MILLISECOND, SECOND, Ns
 from sim.engine.instruments import LISTINGS
 from sim.engine.values import TIERS, Switches, Tier
@@ -96,7 +96,9 @@ class Trial:
         self.fates = fates = Fates(seed)
         tier = fates.random.choice(tuple(TIERS))
         config = config_of(self.profile, TIERS[tier], fates)
-        config = replace(config, tax=tax_of(config.tax, seed))
+        config = replace(
+            config, tax=tax_of(config.tax, seed), limits=limits_of(config.limits, seed)
+        )
         if goes_by_rest(seed):
             config = replace(config, orders=replace(config.orders, rest_fallback="full"))
         listing = LISTINGS[config.pair]
@@ -335,6 +337,17 @@ def config_of(profile: Profile, tier: Tier, fates: Fates) -> Config:
             ),
         ),
     )
+
+
+def limits_of(limits: Limits, seed: int) -> Limits:
+    """Some runs have limits that the grid would pass. Not drawn: the others stay as they were."""
+    match seed % 26:
+        case 7:
+            return replace(limits, order_quote=Decimal(250))
+        case 20:
+            return replace(limits, open_orders=4, btc_max_pct=0.135)
+        case _:
+            return limits
 
 
 def _switches(fates: Fates) -> Switches:

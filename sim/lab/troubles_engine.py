@@ -115,6 +115,7 @@ def _post(scene: Scene, asset: str, amount: int) -> None:
     if not amount:
         return
     exchange = scene.world.exchange
+    scene.checks.money_moved_at = scene.world.now
     kind = "deposit" if amount > 0 else "withdrawal"
     name = "Q" + exchange.desk.mint("T")[1:]
     row = exchange.account.post(name, scene.world.wall, kind, asset, amount, 0)
@@ -139,6 +140,7 @@ def misstate_balance(scene: Scene) -> None:
     scene.fates.count("F82")
 
     def change(text: str) -> list[Hop]:
+        scene.checks.money_moved_at = scene.world.now
         return [
             Hop(re.sub(r'"balance":([0-9.]+)', lambda m: f'"balance":{float(m[1]) / 2:.8f}', text))
         ]

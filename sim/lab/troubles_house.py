@@ -7,8 +7,9 @@ from typing import Final
 
 from shared import control
 from shared.units import SECOND
-from sim.lab.faults import seconds
+from sim.lab.faults import Plan, RestPlan, seconds
 from sim.lab.scene import OWNERS, Scene
+from sim.wires import Answer
 from strategy.core.lifecycle import Phase
 from strategy.ledger.entries import FillEntry
 from strategy.session.mail import RestCall, SendText
@@ -16,6 +17,8 @@ from strategy.trader import Commit
 
 EMPTY_WITHIN: Final = seconds(2)
 """Of the word `kill`: by then no order of ours rests any more."""
+SAID_AGAIN: Final = seconds(2)
+"""Where the word to the exchange was lost, it takes so much longer."""
 
 # Processes.
 
@@ -200,6 +203,13 @@ def kill_all(scene: Scene) -> None:
     world.ask(control.Kill(control.CONTROL_VERSION, name, "a test", "kill"))
     scene.checks.killed = True
 
+    # Each third one is lost on both ways: it has to be said again.
+    lost = scene.operator_asks % 3 == 2
+    if lost:
+        scene.fates.plan(Plan("X10", ("cancel_all",), "lose_request"))
+        gone = Answer(executed=False, lost=True, delay=seconds(5))
+        scene.fates.plan(RestPlan("X10", ("/CancelAll",), gone))
+
     def look() -> None:
         rest_worked = by_rest and _way_by_rest(scene) and _rest_faults(scene) == injected
         way = rest_worked or (by_line and _way_by_line(scene))
@@ -209,7 +219,7 @@ def kill_all(scene: Scene) -> None:
         if scene.checks.upheavals == upheavals and stands and way:
             scene.checks.emptied("X10", told)
 
-    scene.later(EMPTY_WITHIN, look)
+    scene.later(EMPTY_WITHIN + (SAID_AGAIN if lost else 0), look)
     scene.later(scene.between(5, 20), lambda: resume(scene))
 
 

@@ -17,6 +17,7 @@ import msgspec
 from shared.units import MINUTE, Ns, float_price
 from strategy.core import books, harvesting
 from strategy.core.allocation import Neighbour, parts
+from strategy.core.daily import day_fact
 from strategy.core.feasible import ladder, shortfalls
 from strategy.core.memory import Memory, PairMemory
 from strategy.core.out import Out, Tell
@@ -184,6 +185,7 @@ def _recognise_flow(memory: Memory, now: Ns) -> list[Out]:
     text = f"moved in or out without a trade: {said}; the peak is now {memory.risk.peak:.2f}"
     return [
         books_fact(memory),
+        day_fact(memory),
         Remember("peak", repr(memory.risk.peak)),
         AuditEntry(memory.wall, "bot", "flow", text),
         Tell("warning", "flow", text),

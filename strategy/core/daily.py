@@ -26,7 +26,12 @@ def turn_day(memory: Memory) -> list[Out]:
     if memory.risk.equity <= 0 or memory.day.day == today:
         return []
     memory.day = Day(today, memory.risk.equity)
-    return [Remember(DAY_FACT, msgspec.json.encode(memory.day).decode())]
+    return [day_fact(memory)]
+
+
+def day_fact(memory: Memory) -> Remember:
+    """What the next life must know of the day."""
+    return Remember(DAY_FACT, msgspec.json.encode(memory.day).decode())
 
 
 def spares_exits(halt: str) -> bool:

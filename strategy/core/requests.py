@@ -34,6 +34,7 @@ from shared.units import Ns
 from strategy.core import audit, killing, published, taxview, view
 from strategy.core.account import worth
 from strategy.core.advice import NEUTRAL, weigh_advice
+from strategy.core.daily import day_fact
 from strategy.core.explain import explain
 from strategy.core.lifecycle import Phase, Turn, turn
 from strategy.core.memory import Day, Memory
@@ -133,6 +134,7 @@ def _resume(memory: Memory, request: Resume, now: Ns) -> Handled:
     for key in ("hold", "halt", "kill"):
         memory.alerts.pop(key, None)
     out: list[Out] = [Remember("hold", ""), Remember("halt", ""), Remember("kill", ""), Unflag()]
+    out.append(day_fact(memory))
     out.append(_audit(memory, "resume", request.reason))
     return True, "resumed", {}, out
 

@@ -23,6 +23,7 @@ from shared.orders import ArmDeadman, Verdict
 from shared.units import MINUTE, SECOND, Ns
 from strategy import trader
 from strategy.core import (
+    breaker,
     byrest,
     deadman,
     draining,
@@ -37,9 +38,10 @@ from strategy.core import (
     reconcile,
     slots,
 )
+from strategy.core.out import Booked, Tell
 from strategy.core.slots import TRANSITIONS, Input, State
 from strategy.ledger import book, desk, lots
-from strategy.ledger.entries import FillEntry, IntentDone, IntentEntry
+from strategy.ledger.entries import FillEntry, IntentDone, IntentEntry, Remember
 from strategy.session import asks as session_asks
 from strategy.session import desk as session_desk
 from strategy.session import line as session_line
@@ -644,3 +646,205 @@ def silent_book_is_quiet(p: Patches) -> None:
             sub.due = Ns(now + HOUR)
 
     p.set(feed_subscriptions.Subscriptions, "heard", heard)
+
+
+# What people are told, and what the ledger keeps for the next life.
+
+
+@bug("a fill is booked, and nobody is told")
+def fills_are_not_told(p: Patches) -> None:
+    _filtered(p, Booked)
+
+
+@bug("it halts by itself, and nobody is told")
+def halts_in_silence(p: Patches) -> None:
+    _dropped(p, lambda item: isinstance(item, Tell) and item.key == "halt")
+
+
+@bug("the switch runs out, and nobody is told")
+def switch_fires_in_silence(p: Patches) -> None:
+    _dropped(p, lambda item: isinstance(item, Tell) and item.key == "switch")
+
+
+@bug("a halt is not written down: the next life trades")
+def halt_is_not_kept(p: Patches) -> None:
+    _dropped(p, lambda item: isinstance(item, Remember) and item.key == "halt")
+
+
+@bug("what the owner has declared as his own is forgotten with this life")
+def external_is_not_kept(p: Patches) -> None:
+    _dropped(p, lambda item: isinstance(item, Remember) and item.key.startswith("external:"))
+
+
+@bug("the buys that no sell has answered yet are forgotten with this life")
+def unmatched_is_not_kept(p: Patches) -> None:
+    _dropped(p, lambda item: isinstance(item, Remember) and item.key.startswith("unmatched:"))
+
+
+def _dropped(p: Patches, drop: Callable[[Any], bool]) -> None:
+    before = pipeline.Core.step
+
+    def step(self: Any, now: Ns, mail: Any) -> Any:
+        return [item for item in before(self, now, mail) if not drop(item)]
+
+    p.set(pipeline.Core, "step", step)
+
+
+@bug("what a fill cost is rounded to cents")
+def cost_is_rounded(p: Patches) -> None:
+    before = session_orders.Orders._fill
+
+    def fill(self: Any, row: Any) -> Any:
+        return [replace(each, cost=round(each.cost, 1)) for each in before(self, row)]
+
+    p.set(session_orders.Orders, "_fill", fill)
+
+
+@bug("the letter says another quantity than the paper")
+def letter_is_not_the_paper(p: Patches) -> None:
+    before = private.add_order
+
+    def add_order(order: Any, *rest: Any) -> bytes:
+        return before(replace(order, qty=order.qty + 1_000), *rest)
+
+    p.set(session.private, "add_order", add_order)
+
+
+# Limits, and what must rest or wait.
+
+
+@bug("an order may be larger than limits.order_quote")
+def size_has_no_cap(p: Patches) -> None:
+    before = gate._refuse_price
+
+    def refuse_price(*args: Any) -> str:
+        why = before(*args)
+        return "" if why == "larger than limits.order_quote" else why
+
+    p.set(gate, "_refuse_price", refuse_price)
+
+
+@bug("there may be more orders than limits.open_orders")
+def orders_have_no_cap(p: Patches) -> None:
+    before = gate._refuse_state
+
+    def refuse_state(*args: Any) -> str:
+        why = before(*args)
+        return "" if why == "limits.open_orders is reached" else why
+
+    p.set(gate, "_refuse_state", refuse_state)
+
+
+@bug("coins may pass limits.btc_max_pct if all buys fill")
+def share_has_no_cap(p: Patches) -> None:
+    p.set(gate, "_most", lambda memory, pair: 1.0)
+
+
+@bug("a difference between balance and ledger holds no sell")
+def drift_holds_nothing(p: Patches) -> None:
+    for module, name in ((permit, "permit"), (pipeline, "permit"), (pipeline, "refuse")):
+        _calm(p, module, name)
+
+
+def _calm(p: Patches, module: Any, name: str) -> None:
+    """A function of memory that does not see that sells are held."""
+    before = getattr(module, name)
+
+    def blind(mem: Any, *rest: Any) -> Any:
+        kept = mem.audit
+        mem.audit = replace(kept, held=False)
+        try:
+            return before(mem, *rest)
+        finally:
+            mem.audit = kept
+
+    p.set(module, name, blind)
+
+
+@bug("a feed that has just come back is trusted at once")
+def feed_need_not_settle(p: Patches) -> None:
+    before = market.Tape.freshness
+
+    def freshness(self: Any, now: Ns, time: Any) -> Any:
+        found = before(self, now, time)
+        return market.Freshness.FRESH if found is market.Freshness.SETTLING else found
+
+    p.set(market.Tape, "freshness", freshness)
+
+
+@bug("a price that runs freezes nothing")
+def breaker_is_ignored(p: Patches) -> None:
+    p.set(breaker.Breaker, "frozen", property(lambda self: False))
+
+
+@bug("the switch is armed anew only when it has nearly run out")
+def armed_late(p: Patches) -> None:
+    p.set(deadman, "due_at", lambda switch, cfg: Ns(switch.asked_at + 40 * SECOND))
+
+
+# What is believed, and how often is asked.
+
+
+@bug("a list does not tell how much of an order has filled")
+def filled_is_not_adopted(p: Patches) -> None:
+    before = reconcile.adopt
+
+    def adopt(mem: Any, slot: Any, order: Any, asked_at: Ns) -> Any:
+        return before(mem, slot, replace(order, filled=slot.filled), asked_at)
+
+    p.set(reconcile, "adopt", adopt)
+
+
+@bug("orders of somebody else are not counted")
+def foreign_is_forgotten(p: Patches) -> None:
+    before = inbox.reconcile.listed
+
+    def listed(mem: Any, event: Any, now: Ns) -> Any:
+        found = before(mem, event, now)
+        mem.foreign = ()
+        return found
+
+    p.set(inbox.reconcile, "listed", listed)
+
+
+@bug("the nonce follows the wall clock, wherever it leaps")
+def nonce_follows_the_clock(p: Patches) -> None:
+    before = session_desk.Desk._sign
+
+    def sign(self: Any, errand: Any, now: Ns, wall: Ns) -> Any:
+        self.nonce = min(self.nonce, wall // 1_000 - 1)
+        return before(self, errand, now, wall)
+
+    p.set(session_desk.Desk, "_sign", sign)
+
+
+@bug("what REST allows is not counted")
+def rest_is_not_counted(p: Patches) -> None:
+    p.set(session_desk.Desk, "_decayed", lambda self, now: 0.0)
+
+
+@bug("a line that was lost is opened again without any wait")
+def reconnects_in_a_storm(p: Patches) -> None:
+    p.set(session_line.Reconnect, "next_at", lambda self, now, *rest: Ns(now + SECOND // 20))
+    p.set(session_line.Reconnect, "tried", lambda self, now: self)
+
+
+@bug("amends are sent without a deadline")
+def no_deadline_of_amends(p: Patches) -> None:
+    before = private.amend_order
+
+    def amend_order(order: Any, *rest: Any) -> bytes:
+        return before(replace(order, deadline=Ns(order.deadline + 50 * SECOND)), *rest)
+
+    p.set(session.private, "amend_order", amend_order)
+
+
+@bug("the tape says other quantities than were traded")
+def tape_is_wrong(p: Patches) -> None:
+    before = feed_market.trade_of
+
+    def trade_of(*args: Any) -> Any:
+        found = before(*args)
+        return found if found is None else replace(found, qty=found.qty + 1)
+
+    p.set(feed_market, "trade_of", trade_of)

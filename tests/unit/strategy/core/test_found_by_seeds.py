@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from shared.orders import Balances
 from strategy.core.plan import Unanswered
+from tests.unit.strategy.core.desk import Desk
 
 
 def test_an_order_that_filled_more_than_its_rung_is_worth_now_needs_no_floor_suite_255() -> None:
@@ -18,3 +20,16 @@ def test_no_floor_at_all_and_nothing_to_sell_suite_255() -> None:
 
     bound.take(-1)
     assert bound.floor_of(-1) == 0
+
+
+def test_a_life_after_a_withdrawal_does_not_take_it_for_the_days_loss_suite_8() -> None:
+    desk = Desk()
+    desk.begin()
+    before = desk.memory.day.equity
+    desk.totals["EUR"] -= 7_000
+    desk.run(1, Balances(dict(desk.totals)))
+    desk.run(60)
+
+    desk.restart()
+
+    assert 0 < desk.memory.day.equity < before - 6_900

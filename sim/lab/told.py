@@ -1,0 +1,103 @@
+"""The operator is told, and what has to stop does stop: each step's words and beliefs.
+
+Rule 1: that a person is told is seen in the outbox; whether a stop was obeyed, in what leaves
+(sim/lab/letters.py).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from shared import control
+from shared.units import MINUTE, SECOND, Ns
+from sim.lab.letters import Letters
+from sim.world import World
+from strategy.core.lifecycle import Phase
+from strategy.core.memory import Memory
+from strategy.core.out import Booked, Tell
+from strategy.ledger.entries import FillEntry, Remember
+from strategy.trader import Commit, In, Out
+
+MATTERS: Final = {"halt": "critical", "hold": "warning", "drift": "error"}
+"""Facts whose writing a person must be told of, and how loudly."""
+
+ARM_AGAIN: Final = Ns(7 * SECOND)
+"""A request to arm the switch that brings nothing is made anew within this, less a tick."""
+
+SOME_MORE: Final = 3
+"""Refusals beyond the limit: some are about orders that were given up before."""
+
+
+class Told:
+    """Watches the steps of one World's strategy, after `Letters` has."""
+
+    def __init__(self, world: World, letters: Letters, fail: Callable[[str, str], None]) -> None:
+        self._world = world
+        self._letters = letters
+        self._fail = fail
+        self._lives = 0
+        self._line = "down"
+        self._fills: deque[Ns] = deque()
+
+    def stepped(self, now: Ns, inbox: Sequence[In], out: Sequence[Out]) -> None:
+        """Hold a step's words against what was written and believed in it."""
+        trader = self._world.trader
+        assert trader is not None
+        memory = trader.core.memory
+        if self._world.lives != self._lives:
+            self._lives, self._line = self._world.lives, "down"
+            self._fills.clear()
+        tells = {each.key: each.level for each in out if type(each) is Tell}
+        self._check_line(memory, tells)
+        self._check_switch(memory, tells, now)
+        if out and type(out[0]) is Commit:
+            self._check_commit(now, out[0], tells, sum(type(each) is Booked for each in out))
+        if any(type(item) is control.Resume for item in inbox):
+            self._fills.clear()
+            self._letters.rejects = 0
+        elif not memory.halt:
+            self._check_limits(now)
+
+    def _check_line(self, memory: Memory, tells: dict[str, str]) -> None:
+        if self._line == "up" and memory.line != "up" and "line" not in tells:
+            self._fail("told", "the private line is down, and nobody is told")
+        self._line = memory.line
+
+    def _check_switch(self, memory: Memory, tells: dict[str, str], now: Ns) -> None:
+        letters = self._letters
+        if "switch" in tells:
+            letters.covered_until = Ns(0)
+        if 0 < letters.covered_until <= now:
+            self._fail("told", "the switch has run out, and nobody is told")
+        settled = memory.line == "up" and memory.phase is Phase.TRADING and not memory.kill.stage
+        if not settled or not letters.arm_sent_at:
+            return
+        tick = int(2 * self._world.config.time.tick_sec * SECOND)
+        usual = self._world.config.ws.heartbeat_interval_sec * SECOND
+        wait = tick + (usual if letters.arm_answered else ARM_AGAIN)
+        if now - letters.arm_sent_at > wait:
+            silent_for = (now - letters.arm_sent_at) / SECOND
+            self._fail("F84", f"for {silent_for:.0f} s nobody asked for the switch to be armed")
+
+    def _check_commit(self, now: Ns, commit: Commit, tells: dict[str, str], booked: int) -> None:
+        fills = [entry for entry in commit.entries if isinstance(entry, FillEntry)]
+        if len(fills) != booked:
+            self._fail("told", f"{len(fills)} fills are booked, and {booked} are told")
+        self._fills.extend(now for fill in fills if fill.slot)
+        for entry in commit.entries:
+            if not isinstance(entry, Remember) or not entry.value or entry.key not in MATTERS:
+                continue
+            if tells.get(entry.key) != MATTERS[entry.key]:
+                self._fail("told", f"{entry.key} is written, and nobody is told: {entry.value}")
+
+    def _check_limits(self, now: Ns) -> None:
+        """I10: what the house must stop at by itself."""
+        limits = self._world.config.limits
+        while self._fills and self._fills[0] <= now - MINUTE:
+            self._fills.popleft()
+        if len(self._fills) > limits.fills_per_minute:
+            self._fail("I10", f"{len(self._fills)} fills within a minute, and it goes on")
+        if self._letters.rejects > limits.rejects_in_a_row + SOME_MORE:
+            self._fail("I10", f"{self._letters.rejects} refusals in a row, and it goes on")
