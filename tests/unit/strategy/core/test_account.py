@@ -81,6 +81,13 @@ def test_what_is_not_known_makes_the_sum_unknown() -> None:
     assert worth(memory, memory.balances | {"USD": Decimal(0)}) == pytest.approx(19_600)
 
 
+def test_a_currency_that_the_exchange_does_not_name_is_none() -> None:
+    memory, eur, _ = rich()
+    del memory.balances["USD"]
+    assert worth(memory, memory.balances) == pytest.approx(19_600)
+    assert money_units(memory, eur) == 6_000 * 10**9
+
+
 def test_a_price_in_a_currency_without_a_rate_is_no_price() -> None:
     memory, eur, _ = rich()
     stale(eur)
@@ -248,11 +255,12 @@ def test_the_books_do_not_begin_before_the_first_sync(
 
 def test_a_deposit_moves_peak_and_day_by_its_part_and_is_told() -> None:
     memory = opened()
-    books, peak, entry, tell = moved(memory, EUR="16760")  # 2,760 more: a tenth of the account
+    *kept, entry, tell = moved(memory, EUR="16760")  # 2,760 more: a tenth of the account
     assert (memory.risk.peak, memory.day.equity) == pytest.approx((30_360, 30_360))
-    assert isinstance(books, Remember)
-    assert msgspec.json.decode(books.value) == {"EUR": "16760", "BTC": "0.16"}
-    assert peak == Remember("peak", repr(memory.risk.peak))
+    facts_kept = {item.key: item.value for item in kept if isinstance(item, Remember)}
+    assert msgspec.json.decode(facts_kept["books"]) == {"EUR": "16760", "BTC": "0.16"}
+    assert facts_kept["peak"] == repr(memory.risk.peak)
+    assert msgspec.json.decode(facts_kept["day"], type=Day) == memory.day
     said = "moved in or out without a trade: +2760 EUR; the peak is now 30360.00"
     assert isinstance(entry, AuditEntry)
     assert (entry.who, entry.what, entry.why) == ("bot", "flow", said)
@@ -367,6 +375,26 @@ def test_what_may_be_sold_is_judged_by_reserve_and_free_coins() -> None:
     one(memory).permit = Permit(True, True, True)
     [text] = judged(memory)
     assert text.endswith("BTC free of tax, there are 0.01000000")
+
+
+@pytest.mark.parametrize(("taker", "stands"), [(0.05, 2), (None, 5)])
+def test_a_leg_that_takes_is_judged_by_its_own_rate_or_else_by_the_makers(
+    taker: float | None, stands: int
+) -> None:
+    memory = ready(make_memory(make_config(grid={"taker_leg": True})))
+    pair = one(memory)
+    pair.permit, pair.taker = Permit(True, True, True), taker
+    text = "; ".join(judged(memory))
+    assert (f"only {stands} of 5 buys can stand" in text) is (stands < 5)
+
+
+def test_without_a_word_about_money_and_coins_there_are_none() -> None:
+    memory = ready()
+    memory.balances = {}
+    one(memory).permit = Permit(True, True, True)
+    [tell] = [item for item in judge(memory, one(memory)) if isinstance(item, Tell)]
+    assert (tell.level, tell.key) == ("warning", "feasible:BTC/EUR")
+    assert "there are 0.00;" in tell.text
 
 
 def test_without_a_book_nothing_is_judged() -> None:
