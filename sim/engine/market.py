@@ -139,7 +139,13 @@ class Market:
 
     def best(self, side: str) -> int | None:
         """The best price of a side of the whole book."""
-        return next((price for price, _, _ in self.levels(side)), None)
+        sign = 1 if side == "sell" else -1
+        facing, ours = self.own["buy" if side == "sell" else "sell"], self.own[side]
+        for price, _ in self.liquidity.asks() if side == "sell" else self.liquidity.bids():
+            if facing and price * sign <= facing[0].price * sign:
+                continue  # as in `levels`: it does not show through our best order
+            return ours[0].price if ours and ours[0].price * sign < price * sign else price
+        return ours[0].price if ours else None
 
     def levels(self, side: str) -> Iterator[tuple[int, int, int]]:
         """(Ticks, Sats of the background, Sats of ours), best first.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from shared.frames import AdviceView, FillView, PairView, SlotView, Status
@@ -20,12 +20,13 @@ from strategy.core.taxdesk import PER_SAT
 from strategy.ledger.tax import free_from_wall
 
 COIN_DECIMALS = 8
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, written as Z
 
 
 def rfc3339(wall: Ns) -> str:
     """Wall time as RFC 3339 UTC with microseconds, as the exchange writes it."""
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=wall // 1000)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    moment = _EPOCH + timedelta(microseconds=wall // 1000)
+    return f"{moment.isoformat(timespec='microseconds')}Z"
 
 
 def fill_view(fill: Filled) -> FillView:

@@ -187,7 +187,8 @@ class Lots:
         self._ends: list[int] = []  # where each stretch ends
         self._eaten: list[int] = []  # by trade: how far the sales had got *before* it
         self._gone = 0  # how far they have got
-        self._digest = 0
+        self._digest = 0  # but for what has come or gone since it was asked for
+        self._undigested: list[Trade] = []
         self._safety_days = 0
         self._free_from: list[Ns] = []  # by purchase, as far as somebody asked
 
@@ -227,7 +228,7 @@ class Lots:
         self._eaten.append(self._gone)
         self._trades.append(trade)
         self._known[trade.exec_id] = trade
-        self._digest ^= _fingerprint(trade)
+        self._undigested.append(trade)
         if trade.side is Side.BUY:
             self._buys.append(trade)
             self._ends.append(self._bought + trade.moved)
@@ -249,7 +250,7 @@ class Lots:
         del self._free_from[len(self._buys) :]
         for each in later:
             del self._known[each.exec_id]
-            self._digest ^= _fingerprint(each)
+            self._undigested.append(each)
         return later
 
     # Looking.
@@ -295,7 +296,10 @@ class Lots:
         return tuple(self._trades)
 
     def digest(self) -> str:
-        """Names the set of trades booked, and so the lots; kept up with each booking."""
+        """Names the set of trades booked, and so the lots."""
+        for trade in self._undigested:
+            self._digest ^= _fingerprint(trade)  # what came and went again leaves no trace
+        self._undigested.clear()
         return f"{self._digest:064x}"
 
     @property

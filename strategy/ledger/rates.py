@@ -137,6 +137,7 @@ def is_target_day(day: date) -> bool:
     return day not in (easter - timedelta(days=2), easter + timedelta(days=1))
 
 
+@lru_cache(maxsize=4096)
 def published_day(day: date) -> date:
     """The last day not after this one on which a rate is published."""
     while not is_target_day(day):
