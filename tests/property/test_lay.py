@@ -229,3 +229,11 @@ def test_what_is_left_over_goes_along_where_it_is_too_little_for_an_order(
     anchor = Anchor(1_000.0, 0.01)
     found = lay(plan, anchor, SMALL, (990, 1_001), [], {(Side.SELL, 1_010): filled})
     assert [wish.qty for wish in found.sells] == [10, 10, last]
+
+
+def test_what_goes_along_is_whole_steps_of_the_pair() -> None:
+    """Thirteen are left for the last rung: three too few for an order, and one no step at all."""
+    plan = make_plan(buy_levels=0, sell_levels=3, notional=10_600, sell_sats=33)
+    pair = replace(SMALL, qty_step=2)
+    found = lay(plan, Anchor(1_000.0, 0.01), pair, (990, 1_001), [], {})
+    assert [wish.qty for wish in found.sells] == [10, 10, 12]

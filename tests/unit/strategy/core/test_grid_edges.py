@@ -59,6 +59,13 @@ def test_it_is_left_at_a_rung_and_a_half(k: float, leaves: bool) -> None:
     assert bool(step_at(even(), rung(k), 0).away_since) is leaves
 
 
+def test_a_rung_and_a_half_itself_is_left() -> None:
+    quarter = Hung(Anchor(BASE, 0.25, even=True))
+    for mid, leaves in ((BASE * 1.375, True), (BASE * 1.3749, False), (BASE * 0.625, True)):
+        found = hang(quarter, make_view(mid), 0.125, (True, True), START, EVEN)
+        assert bool(found.away_since) is leaves
+
+
 @pytest.mark.parametrize(("after", "center"), [(AWAY_FOR - 1, 0), (AWAY_FOR, 1)])
 def test_it_follows_at_the_very_moment_five_seconds_are_over(after: int, center: int) -> None:
     gone = step_at(even(), rung(1.6), 0)
