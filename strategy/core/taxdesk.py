@@ -14,7 +14,7 @@ from msgspec import Struct
 from shared.config import Config
 from shared.units import Ns
 from strategy.ledger.desk import Desk, DeskSettings
-from strategy.ledger.events import UNITS_DECIMALS, Exchanged, TaxEvent, of_trade
+from strategy.ledger.events import UNITS_DECIMALS, Exchanged, TaxEvent
 from strategy.ledger.lots import SATS_DECIMALS, Lots
 from strategy.ledger.plans import Harvest
 from strategy.ledger.rates import EURO, Rate, Rates
@@ -71,8 +71,7 @@ class Told(Protocol):
 
 def desk_of(config: Config, lots: Lots, told: Told) -> Desk:
     """A desk that knows these lots' trades, the other events and the rates."""
-    events = [*map(of_trade, lots.trades()), *told.others]
-    return Desk(events, Rates(told.ecb), settings_of(config))
+    return Desk([*lots.trades(), *told.others], Rates(told.ecb), settings_of(config))
 
 
 def others_in(events: Iterable[TaxEvent], lots: Lots) -> tuple[TaxEvent, ...]:

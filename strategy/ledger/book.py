@@ -19,23 +19,26 @@ from typing import Final
 
 from shared.units import SECOND, Ns, Side
 from strategy.ledger.events import (
+    KRAKEN,
+    PER_SAT,
     Arrived,
     Departed,
     Exchanged,
+    Heard,
     Moved,
     Origin,
-    TaxEvent,
     Units,
+    as_heard,
     cents_share,
     euro_cents,
+    of_trade,
     quantity_of,
     units_of,
-    with_proofs,
 )
 from strategy.ledger.fifo import Queue, QueuedLot, basis_of, opened, stretch
-from strategy.ledger.lots import LATEST
+from strategy.ledger.lots import LATEST, Trade
 from strategy.ledger.parts import Basis, Days, OpenLot, Row, day_of, last_taxable_day
-from strategy.ledger.rates import CURRENCIES, EURO, Looked, Rates
+from strategy.ledger.rates import CURRENCIES, EURO, EURO_ITSELF, Looked, Rates
 from strategy.ledger.tax import BERLIN
 from strategy.ledger.year import REFORM_FROM, is_new_stock
 
@@ -63,16 +66,19 @@ class Book:
         self._stop = REFORM_WALL if reform_enacted else LATEST
         self._queues: dict[tuple[str, str], Queue] = {}
 
-    def feed(self, event: TaxEvent) -> None:
+    def feed(self, event: Heard) -> None:
         """Book one event. BookError where it cannot be valued; then nothing of it was booked."""
         match event:
+            case Trade():
+                self._trade(event)
             case Exchanged():
                 self._exchange(event)
             case Moved():
                 self._move(event)
             case Departed():
                 if self._is_kept(event.asset):
-                    for _ in self._queue(event).take(event.qty + event.network_fee):
+                    queue = self._queue(event.account, event.asset)
+                    for _ in queue.take(event.qty + event.network_fee):
                         # The pieces leave with their cost: no gain, no loss (Rn. 54).
                         pass
             case Arrived():
@@ -123,16 +129,28 @@ class Book:
         queue = self._queues.get((account, asset), Queue())
         return stretch(account, queue, max(queue.ready, queue.head), qty)
 
-    def _queue(self, event: TaxEvent) -> Queue:
-        found = self._queues.get((event.account, event.asset))
+    def _queue(self, account: str, asset: str) -> Queue:
+        found = self._queues.get((account, asset))
         if found is None:
-            found = self._queues[event.account, event.asset] = Queue()
+            found = self._queues[account, asset] = Queue()
         return found
 
     def _is_kept(self, asset: str) -> bool:
         return asset != EURO and (self._track or asset not in CURRENCIES)
 
     # Trades.
+
+    def _trade(self, trade: Trade) -> None:
+        """As its event, and a purchase in euros without making that: there are many of them."""
+        asset, _, currency = trade.pair.partition("/")
+        if trade.side is not Side.BUY or currency != EURO or not self._is_kept(asset):
+            self._exchange(of_trade(trade))
+            return
+        cost = euro_cents(trade.cost, EURO_ITSELF)
+        if trade.fee:
+            cost += euro_cents(trade.fee, EURO_ITSELF)
+        qty, queue = trade.moved * PER_SAT, self._queue(KRAKEN, asset)
+        queue.put(QueuedLot(trade.wall, trade.trade_id, trade.exec_id, qty, cost, trade))
 
     def _exchange(self, event: Exchanged) -> None:
         if not self._is_kept(event.asset):
@@ -166,7 +184,8 @@ class Book:
     def _buy(self, event: Exchanged, qty: int, cost: int) -> None:
         """A purchase in euros: most lots are, and where one comes from is seldom asked."""
         if qty > 0:
-            self._queue(event).put(QueuedLot(event.wall, event.seq, event.id, qty, cost, event))
+            queue = self._queue(event.account, event.asset)
+            queue.put(QueuedLot(event.wall, event.seq, event.id, qty, cost, event))
 
     def _fees(self, event: Exchanged, rate: Looked) -> tuple[int, Decimal, int]:
         """Fee in units of the asset, in the trade's currency, and all money fees in euro cents."""
@@ -240,7 +259,7 @@ class Book:
     def _move(self, event: Moved) -> None:
         if not self._is_kept(event.asset):
             return
-        queue = self._queue(event)
+        queue = self._queue(event.account, event.asset)
         target = self._queues.setdefault((event.to, event.asset), Queue())
         for lot, piece, cost in list(queue.take(event.qty)):
             if lot is None:
@@ -301,7 +320,7 @@ class Book:
 
 
 def keep(
-    events: Iterable[TaxEvent],
+    events: Iterable[Heard],
     rates: Rates,
     *,
     track_currencies: bool = True,
@@ -309,6 +328,6 @@ def keep(
 ) -> Book:
     """The book of all these events, in whatever order they are given."""
     book = Book(rates, track_currencies=track_currencies, reform_enacted=reform_enacted)
-    for event in with_proofs(events):
+    for event in as_heard(events):
         book.feed(event)
     return book

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from shared.units import SECOND, Ns
 from strategy.ledger.book import Book, BookError, keep
-from strategy.ledger.events import KRAKEN, Arrived, TaxEvent, Units, euros, key_of
+from strategy.ledger.events import KRAKEN, Arrived, Heard, Units, euros, id_of, key_of
 from strategy.ledger.parts import Days, OpenLot, Row, day_of
 from strategy.ledger.rates import EURO, Rate, Rates
 from strategy.ledger.room import (
@@ -127,12 +127,12 @@ class Gate(Struct, frozen=True):
 class Desk:
     """Holds the events of a person; `hear` each new one, `gate` whenever orders are laid."""
 
-    def __init__(self, events: Iterable[TaxEvent], rates: Rates, settings: DeskSettings) -> None:
+    def __init__(self, events: Iterable[Heard], rates: Rates, settings: DeskSettings) -> None:
         self.settings = settings
         self.version = 0
         """Grows with whatever is heard or learnt: what was found out before may be old."""
         self._rates = rates
-        self._events = {event.id: event for event in events}
+        self._events = {id_of(event): event for event in events}
         newest = max(self._events.values(), key=key_of, default=None)
         self._newest = (Ns(0), 0, "") if newest is None else key_of(newest)
         self._book: Book | None = None
@@ -147,12 +147,13 @@ class Desk:
 
     # What happens.
 
-    def hear(self, event: TaxEvent) -> None:
+    def hear(self, event: Heard) -> None:
         """Book one event; known by its id, it changes nothing."""
-        if event.id in self._events:
+        name = id_of(event)
+        if name in self._events:
             return
         self.version += 1
-        self._events[event.id] = event
+        self._events[name] = event
         key = key_of(event)
         if self._book is None or key < self._newest or isinstance(event, Arrived):
             self._forget()

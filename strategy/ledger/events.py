@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
-from typing import Final, NewType
+from typing import Final, NewType, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,7 +26,7 @@ KRAKEN: Final = "kraken-spot"
 
 _CENT: Final = Decimal("0.01")
 _EXACT: Final = Context(prec=60)
-_PER_SAT: Final = 10 ** (UNITS_DECIMALS - SATS_DECIMALS)
+PER_SAT: Final[int] = 10 ** (UNITS_DECIMALS - SATS_DECIMALS)
 
 
 class Exchanged(Struct, frozen=True, gc=False, tag="exchanged"):
@@ -107,14 +107,34 @@ class Departed(Struct, frozen=True, gc=False, tag="departed"):
 TaxEvent = Exchanged | Moved | Arrived | Departed
 
 
-def key_of(event: TaxEvent) -> tuple[Ns, int, str]:
+Heard = TaxEvent | Trade
+"""An event, or a trade of the bot's coin as the lots know it, which stands for one."""
+
+_H = TypeVar("_H", bound=Heard)
+
+
+def id_of(event: Heard) -> str:
+    return event.exec_id if isinstance(event, Trade) else event.id
+
+
+def key_of(event: Heard) -> tuple[Ns, int, str]:
     """What stands in order: time, then number, then id."""
+    if isinstance(event, Trade):
+        return event.wall, event.trade_id, event.exec_id
     return event.wall, event.seq, event.id
 
 
-def in_order(events: Iterable[TaxEvent]) -> list[TaxEvent]:
+def in_order(events: Iterable[_H]) -> list[_H]:
     """Sorted: in whatever order they were heard."""
     return sorted(events, key=key_of)
+
+
+def as_heard(events: Iterable[Heard]) -> list[Heard]:
+    """In order, and with their proofs where one is among them."""
+    heard = in_order(events)
+    if not any(isinstance(event, Arrived) and event.proves for event in heard):
+        return heard
+    return [*with_proofs(of_trade(each) if isinstance(each, Trade) else each for each in heard)]
 
 
 def with_proofs(events: Iterable[TaxEvent]) -> list[TaxEvent]:
@@ -123,10 +143,7 @@ def with_proofs(events: Iterable[TaxEvent]) -> list[TaxEvent]:
     A proof arrives with its deposit, at that moment and in that account; what it says beyond the
     deposit's quantity is cut off, so that no coin is made.
     """
-    heard = in_order(events)
-    if not any(isinstance(event, Arrived) and event.proves for event in heard):
-        return heard
-    heard = _without_returned(heard)
+    heard = _without_returned(in_order(events))
     deposits = {
         event.id: event for event in heard if isinstance(event, Arrived) and not event.proves
     }
@@ -203,7 +220,7 @@ def of_trade(trade: Trade, order_id: str = "") -> Exchanged:
         account=KRAKEN,
         asset=asset,
         side=trade.side,
-        qty=Units(trade.qty * _PER_SAT),
+        qty=Units(trade.qty * PER_SAT),
         currency=currency,
         gross=trade.cost,
         fees=tuple(fees),
@@ -219,7 +236,7 @@ def units_of(quantity: Decimal) -> Units:
 def quantity_of(units: int) -> Decimal:
     """Units as an exact quantity, with eight decimals where those suffice."""
     value = Decimal(units).scaleb(-UNITS_DECIMALS, _EXACT)
-    return value.quantize(Decimal("0.00000001")) if units % _PER_SAT == 0 else value
+    return value.quantize(Decimal("0.00000001")) if units % PER_SAT == 0 else value
 
 
 def euro_cents(amount: Decimal, rate: Decimal) -> int:

@@ -17,7 +17,8 @@ from typing import Final
 from msgspec import Struct
 
 from shared.units import SECOND, Ns
-from strategy.ledger.events import Exchanged, Origin, Units, cents_share
+from strategy.ledger.events import Exchanged, Origin, Units, cents_share, of_trade
+from strategy.ledger.lots import Trade
 from strategy.ledger.parts import Basis, Days, OpenLot, day_of
 from strategy.ledger.rates import CURRENCIES, EURO, EURO_ITSELF, Looked
 from strategy.ledger.tax import free_from_wall
@@ -29,7 +30,7 @@ _HOUR: Final = 3600 * SECOND
 class QueuedLot(Struct, gc=False):
     """A lot in its queue: `taken` of `qty` are gone. What is gone cost its cumulative share.
 
-    source: where it comes from; of a purchase in euros only the event, until somebody asks.
+    source: where it comes from; of a purchase in euros only what was heard, until somebody asks.
     """
 
     wall: Ns
@@ -37,11 +38,13 @@ class QueuedLot(Struct, gc=False):
     id: str
     qty: int
     cost: int
-    source: Basis | Exchanged
+    source: Basis | Exchanged | Trade
     taken: int = 0
 
     @property
     def basis(self) -> Basis:
+        if isinstance(self.source, Trade):
+            self.source = of_trade(self.source)
         if isinstance(self.source, Exchanged):
             self.source = bought(self.source, self.qty)
         return self.source

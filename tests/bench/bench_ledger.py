@@ -153,7 +153,7 @@ def bench_start(folder: Path, count: int) -> None:
 def bench_desk(count: int) -> None:
     """The gate's desk with so many lots: a sale heard, and what may be sold asked anew."""
     trades = (trade_of(fill(number, Side.BUY, 100_000)) for number in range(count))
-    desk = Desk((of_trade(each) for each in trades if each), Rates(), DeskSettings("BTC"))
+    desk = Desk((each for each in trades if each), Rates(), DeskSettings("BTC"))
     wall = Ns(START + 2000 * 86_400 * SECOND)
     begin = time.perf_counter_ns()
     desk.gate(wall, 10**9)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shared.units import DAY, Ns, Side
 from strategy.core.taxdesk import PER_SAT
 from strategy.ledger.desk import Desk, DeskSettings
 from strategy.ledger.events import of_trade
 from strategy.ledger.lots import Lots, trade_of
-from strategy.ledger.rates import Rates
+from strategy.ledger.rates import Rate, Rates, published_day
+from strategy.ledger.tax import berlin_day
 from tests.unit.strategy.core.build import MID, WALL, make_fill
 
 fills = st.lists(
@@ -36,3 +40,32 @@ def test_what_is_held_and_what_is_free_is_the_same_in_both(
         for now in (Ns(WALL), Ns(WALL - asked * DAY), Ns(WALL + asked * DAY)):
             assert desk.free(now) == lots.free_prefix(now, safety) * PER_SAT
             assert desk.next_free_wall(now) == lots.next_free_wall(now, safety)
+
+
+@given(fills, st.sampled_from(["EUR", "BTC"]), st.sampled_from(["BTC/EUR", "BTC/USD"]))
+@settings(max_examples=60, deadline=None)
+def test_a_trade_stands_for_its_event(
+    told: list[tuple[Side, int, int]], fee_in: str, pair: str
+) -> None:
+    """What a start books straight from the lots' trades is what their events say."""
+    trades = []
+    for number, (side, days, qty) in enumerate(told):
+        wall = Ns(WALL - days * DAY)
+        fill = make_fill(f"T{number}", side, MID, qty + 1000, wall=wall, trade_id=number + 1)
+        fee = Decimal("0.00000123") if fee_in == "BTC" else Decimal("0.4321")
+        trade = trade_of(replace(fill, pair=pair, fees=((fee_in, fee),)))
+        assert trade is not None
+        trades.append(trade)
+    rates = Rates(
+        Rate(published_day(berlin_day(trade.wall)), "USD", Decimal("1.1")) for trade in trades
+    )
+    settled = DeskSettings("BTC", 4)
+    straight, by_event = Desk(trades, rates, settled), Desk(map(of_trade, trades), rates, settled)
+    assert straight.lots() == by_event.lots()
+    assert straight.years() == by_event.years()
+    assert straight.cost() == by_event.cost()
+    assert straight.days() == by_event.days()
+    assert straight.gate(WALL, 10**9) == by_event.gate(WALL, 10**9)
+    for trade in trades:
+        straight.hear(of_trade(trade))
+    assert straight.version == 0, "each was known by its name"
