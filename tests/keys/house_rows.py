@@ -251,10 +251,12 @@ def copied(config: Config, home: Home) -> bool:
 
 
 def stands_still(config: Config) -> str:
-    """What becomes of a process whose loop stands still for a second."""
+    """What becomes of a process whose loop stands still; as long as it takes where it shall end."""
+    limit_s = config.time.watchdog_sec
+    still_s = 60 if limit_s < 1 else 0.5
     program = (
         "import sys, time; from shared.watchdog import Watchdog; "
-        f"Watchdog({config.time.watchdog_sec!r}, sys.stderr); time.sleep(1.0); print('lives')"
+        f"Watchdog({limit_s!r}, sys.stderr); time.sleep({still_s}); print('lives')"
     )
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
