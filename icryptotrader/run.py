@@ -35,7 +35,7 @@ from icryptotrader.supervision import (
 from shared.clock import Clock
 from shared.config import ROOT, Config, Home, program_environment
 from shared.console import Follower
-from shared.process import harden
+from shared.process import await_signal, harden
 from shared.units import SECOND, Ns
 from strategy.ledger.tax import berlin_day
 
@@ -126,9 +126,9 @@ class _House:
         """Until nothing is left."""
         self._start()
         while self._look():
-            received = signal.sigtimedwait(STOP_SIGNALS, LOOK_EACH_S)
+            received = await_signal(STOP_SIGNALS, LOOK_EACH_S)
             if received is not None:
-                self._ask_stop(f"{signal.Signals(received.si_signo).name} received")
+                self._ask_stop(f"{received.name} received")
         self._follow()
         return self._close()
 
@@ -304,7 +304,7 @@ class _House:
             self._note_time()
             self._hear_errands()
             self._follow()
-            if signal.sigtimedwait(STOP_SIGNALS, LOOK_EACH_S) is not None:
+            if await_signal(STOP_SIGNALS, LOOK_EACH_S) is not None:
                 self._ask_stop("asked to")
         if left:
             self._faults.append(f"{len(left)} processes had to be ended by force")
@@ -339,7 +339,7 @@ def _wait_for_survivors(home: Home, screen: Screen) -> bool:
         if not told:
             screen.show(f"Waiting for an earlier run to drain: {names} ...")
             told = True
-        if signal.sigtimedwait(STOP_SIGNALS, LOOK_EACH_S) is not None:
+        if await_signal(STOP_SIGNALS, LOOK_EACH_S) is not None:
             screen.show("Nothing was started; the earlier run is still draining.")
             return False
     return True

@@ -11,13 +11,18 @@ import fcntl
 import os
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from shared.clock import perf
+from shared.units import SECOND
+
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
+
+LOOK_EACH_S: Final = 0.1
 
 STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -81,6 +86,21 @@ def on_stop(call: Callable[[Callable[[], None]], object], told: Callable[[str], 
 
     for number in STOPS:
         signal.signal(number, heard)
+
+
+def await_signal(wanted: Collection[signal.Signals], at_most_s: float) -> signal.Signals | None:
+    """One of these, all of them blocked, that is there after at most so long; None where none is.
+
+    Not by what sigtimedwait returns: after a stop and a continue from outside (Ctrl-Z and `fg`, a
+    machine that was suspended) this Python's hands out a signal that nobody sent.
+    """
+    end = perf() + int(at_most_s * SECOND)
+    while not signal.sigpending() & set(wanted):
+        left_s = (end - perf()) / SECOND
+        if left_s <= 0:
+            return None
+        signal.sigtimedwait((), min(left_s, LOOK_EACH_S))  # a sleep, and nothing else
+    return signal.Signals(signal.sigwait(wanted))
 
 
 def no_more_stops() -> None:

@@ -13,6 +13,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from shared.process import await_signal
 from strategy import ctl_screen
 
 Fetch = Callable[[], tuple[Mapping[str, Any] | None, str]]
@@ -29,7 +30,7 @@ def watch(fetch: Fetch, console: Console, every_s: float, rounds: int | None = N
             while rounds is None or rounds > 0:
                 live.update(picture(*fetch()), refresh=True)
                 rounds = None if rounds is None else rounds - 1
-                if rounds != 0 and signal.sigtimedwait(STOPS, every_s) is not None:
+                if rounds != 0 and await_signal(STOPS, every_s) is not None:
                     return
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)

@@ -380,6 +380,20 @@ def test_a_monitor_that_stands_still_holds_nobody_up(house: House) -> None:
     assert {name: house.pid(name) for name in pids} == pids
 
 
+def test_a_run_that_stood_still_goes_on(house: House) -> None:
+    """Ctrl-Z and `fg`, or a machine that was suspended: nobody has asked the house to stop."""
+    wait_until_settled(house)
+    pids = {name: house.pid(name) for name in (*PROGRAMS, "supervisord", "run")}
+    for _ in range(5):
+        with stopped(house, "run"):
+            let_pass(house, 2.0)
+        let_pass(house, 1.0)
+    assert house.ended() is None
+    assert "Stopping" not in house.tail(10)
+    wait_until_right(house)
+    assert {name: house.pid(name) for name in pids} == pids
+
+
 def test_an_orphaned_strategy_takes_its_orders_out_and_ends_before_another_begins(
     house: House,
 ) -> None:

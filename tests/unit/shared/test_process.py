@@ -158,3 +158,29 @@ for turn in range(5):
 )
 def test_a_drill_kills_the_process_at_the_named_point(crash_at: str, code: int, out: str) -> None:
     assert finish(start(CRASHING, CRASH_AT=crash_at)) == (code, out)
+
+
+AWAITING = """
+import signal, sys
+from shared.process import await_signal
+STOPS = (signal.SIGTERM, signal.SIGINT)
+signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+print("ready", flush=True)
+heard = None
+while heard is None:
+    heard = await_signal(STOPS, 0.01)
+print(heard.name)
+"""
+
+
+def test_a_process_that_was_stopped_and_continued_heard_no_signal_that_nobody_sent() -> None:
+    process = start(AWAITING)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    for _ in range(20):
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        process.send_signal(signal.SIGCONT)
+        os.waitid(os.P_PID, process.pid, os.WCONTINUED | os.WNOWAIT)
+    process.send_signal(signal.SIGINT)
+    assert finish(process) == (0, "SIGINT\n")
