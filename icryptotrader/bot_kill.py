@@ -104,7 +104,7 @@ def _raise_flag(home: Home, reason: str) -> bool:
 
 
 def _signer(config: Config, home: Home) -> Signer:
-    path = Path(config.kraken.cancel_key_file)
+    path = Path(config.kraken.cancel_key_file).expanduser()
     if config.mode == "live" and not config.kraken.cancel_key_file:
         raise ConfigError(
             [

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from icryptotrader.doctor.asking import Account, public_asker
+from icryptotrader.doctor.asking import Account, Asker, public_asker
 from icryptotrader.doctor.findings import Finding, Patient, fail, ok, skip, warn
 from shared.clock import machine_wall
+from shared.config import ConfigError, read_key
 from shared.endpoints import endpoints
 from shared.kraken import rights
-from shared.kraken.answers import Failure, KeyInfo, parse_status, parse_time
-from shared.kraken.rest import SYSTEM_STATUS, TIME, Call
+from shared.kraken.answers import Failure, KeyInfo, parse_key_info, parse_status, parse_time
+from shared.kraken.rest import KEY_INFO, SYSTEM_STATUS, TIME, Call, make_signer
 from shared.secret import fingerprint
 from shared.units import DAY, SECOND, Pair, Ticks, to_ticks
 from sim.engine.instruments import find
@@ -119,6 +121,32 @@ def key_limits(patient: Patient) -> Finding:
         text = "the key works from everywhere"
         return warn(text, "if this machine's address is fixed: allow it alone at Kraken")
     return ok(f"the key works from {', '.join(info.ip_allowlist)} alone")
+
+
+def kill_key(patient: Patient) -> Finding:
+    """`bot-kill` must be able to cancel before it is needed, and nobody gains by its key."""
+    if patient.loaded is None:
+        return skip("the configuration has faults")
+    if patient.config.mode != "live":
+        return skip("demo and paper make their own")
+    remedy = "make a key with Cancel & Close Orders alone: kraken.cancel_key_file"
+    if not (named := patient.config.kraken.cancel_key_file):
+        return warn("bot-kill has no key, it could only raise the halt flag", remedy)
+    try:
+        found = read_key(Path(named).expanduser())
+        asker = Asker(patient.config.kraken.rest_url, make_signer(found.key, found.secret))
+    except (ConfigError, ValueError) as error:
+        return fail(f"bot-kill cannot read its key: {error}", remedy)
+    if found == patient.key:
+        return warn("bot-kill has the strategy's own key: they would cross", remedy)
+    info = asker.ask(KEY_INFO, parse_key_info)
+    if isinstance(info, Failure):
+        return fail(f"the exchange does not take bot-kill's key: {info.error}", remedy)
+    if rights.CANCELLING not in info.permissions:
+        return fail("bot-kill's key may not cancel orders", remedy)
+    if more := rights.beyond_cancelling(info.permissions):
+        return warn(f"bot-kill's key may do more than cancel: {', '.join(more)}", remedy)
+    return ok("bot-kill has a key that may cancel orders and nothing else")
 
 
 def foreign_orders(patient: Patient) -> Finding:
@@ -292,6 +320,7 @@ ACCOUNT_CHECKS: Final[tuple[tuple[str, Callable[[Patient], Finding]], ...]] = (
     ("API key", key),
     ("nonce window", nonce_window),
     ("key limits", key_limits),
+    ("kill key", kill_key),
     ("orders of others", foreign_orders),
     ("dead man's switch", switch),
     ("coins", drift),

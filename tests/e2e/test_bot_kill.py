@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from shared.config import EXIT_CONFIG, Home
+from shared.config_checks import CONSENT
 from tests.e2e.kraken import Kraken
 
 pytestmark = pytest.mark.house
@@ -39,15 +41,31 @@ class Killer:
         self.home.make()
         self._kraken = kraken
 
-    def kill(self, key_file: Path | str, port: int = 0) -> subprocess.CompletedProcess[str]:
+    def doctor(self, key_file: Path) -> dict[str, str]:
+        """What the doctor finds about this key."""
+        self._configure(key_file, log_level="INFO", port=self._kraken.private)
+        command = [sys.executable, "-m", "icryptotrader", "--home", str(self.home.path)]
+        done = subprocess.run(
+            [*command, "doctor", "--json"], capture_output=True, text=True, check=False, timeout=120
+        )
+        findings = json.loads(done.stdout)["findings"]
+        [found] = [each for each in findings if each["name"] == "kill key"]
+        return dict(found)
+
+    def _configure(self, key_file: Path | str, log_level: str, port: int) -> None:
         (self.home.path / "user.toml").write_text(
-            # A fault elsewhere in the file is no reason not to cancel.
-            'mode = "live"\nlog_level = "LOUD"\n[kraken]\n'
+            f'mode = "live"\nlog_level = "{log_level}"\n'
+            f'[live]\nconsent = "{CONSENT}"\n[kraken]\n'
             f'public_url = "ws://127.0.0.1:{self._kraken.public}/v2"\n'
             f'private_url = "ws://127.0.0.1:{self._kraken.private}/v2"\n'
-            f'rest_url = "http://127.0.0.1:{port or self._kraken.private}"\n'
+            f'rest_url = "http://127.0.0.1:{port}"\n'
             f'cancel_key_file = "{key_file}"\n'
         )
+        (self.home.path / "user.toml").chmod(0o600)
+
+    def kill(self, key_file: Path | str, port: int = 0) -> subprocess.CompletedProcess[str]:
+        # A fault elsewhere in the file is no reason not to cancel.
+        self._configure(key_file, log_level="LOUD", port=port or self._kraken.private)
         command = [sys.executable, "-m", "icryptotrader.bot_kill", "--home", str(self.home.path)]
         done = subprocess.run(
             [*command, "drill"], capture_output=True, text=True, check=False, timeout=120
@@ -75,6 +93,7 @@ def test_the_kill_key_cancels_and_can_do_nothing_else(kraken: Kraken, killer: Ki
     kraken.ask("AddOrder", **ORDER)
     assert kraken.orders()
     done = killer.kill(kraken.kill_key_file)
+    assert killer.doctor(kraken.kill_key_file)["outcome"] == "ok"
     assert done.returncode == 0, done.stdout
     assert "1 orders cancelled; nothing rests in the account" in done.stdout
     assert "log_level: must be one of" in done.stdout
@@ -94,6 +113,9 @@ def test_a_key_that_may_do_more_kills_first_and_is_told_of_then(
     warned = done.stdout.partition("nothing rests in the account")[2]
     assert "may do more than cancel" in warned
     assert "modify-trades" in warned
+    looked = killer.doctor(kraken.home.data / "guest_key.toml")
+    assert looked["outcome"] == "warn"
+    assert "modify-trades" in looked["text"]
 
 
 def test_a_key_that_cannot_be_used_is_told_at_once_with_the_remedy(

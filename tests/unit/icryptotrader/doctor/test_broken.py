@@ -88,6 +88,20 @@ def test_the_keys_window_end_and_place(live: Patient) -> None:
     judged(account.key_limits, over, Outcome.WARN, "0 days")
 
 
+def test_the_key_of_bot_kill(live: Patient, home: Home) -> None:
+    judged(account.kill_key, live, Outcome.WARN, "no key")
+    path = home.path / "kill.toml"
+    with (home.path / "user.toml").open("a") as settings:
+        settings.write(f'cancel_key_file = "{path}"\n')
+    named = replace(examine(home), key=KEY, key_fault="", info=GOOD)
+    judged(account.kill_key, named, Outcome.FAIL, "kill.toml: No such file")
+    path.write_text('api_key = "public"\napi_secret = "c2VjcmV0"\n')
+    path.chmod(0o600)
+    judged(account.kill_key, named, Outcome.WARN, "the strategy's own key")
+    path.write_text('api_key = "other"\napi_secret = "c2VjcmV0"\n')
+    judged(account.kill_key, named, Outcome.FAIL, "cannot be reached")
+
+
 def test_an_exchange_that_does_not_answer(live: Patient) -> None:
     judged(account.exchange_clock, live, Outcome.FAIL, "does not answer")
     judged(account.exchange_status, live, Outcome.FAIL, "does not answer")
