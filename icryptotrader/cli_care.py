@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from icryptotrader.options import ConfigOption, HomeOption, JsonOption, home_of
-from shared.config import ROOT, load_all
+from shared.config import ROOT, ConfigError, Loaded, load_all
 from shared.config_layers import SECRET_KEYS, read_layer, secret_in
 
 app = typer.Typer()
@@ -106,10 +106,39 @@ def support_bundle(
 
 @config_app.command()
 def check(context: typer.Context, home: HomeOption = None, config: ConfigOption = None) -> None:
-    """Say every fault of the configuration at once, each with its place and remedy."""
-    for note in load_all(home_of(context, home), config).notes:
+    """Say every fault of the configuration at once, each with its place and remedy.
+
+    The files that it names are looked into as well.
+    """
+    loaded = load_all(home_of(context, home), config)
+    if faults := _faults_of_files(loaded):
+        raise ConfigError(faults)
+    for note in loaded.notes:
         typer.echo(f"note: {note}")
     typer.echo("The configuration is in order.")
+
+
+def _faults_of_files(loaded: Loaded) -> list[str]:
+    """What is wrong with the files that settings name, each with the place of the setting."""
+    from icryptotrader.startup import find_market
+    from shared.caps import caps_path, read_caps
+    from shared.secret import read_key
+
+    config = loaded.config
+    market = find_market(config.demo.market, config.pair, config.mode)[2]
+    found = [("demo.market", fault) for fault in market]
+    try:
+        read_caps(caps_path(config))
+    except ConfigError as error:
+        found += [("limits.hard_caps_file", fault) for fault in error.faults]
+    if config.mode == "live":
+        for name in ("key_file", "cancel_key_file"):
+            if path := getattr(config.kraken, name):
+                try:
+                    read_key(Path(path).expanduser())
+                except ConfigError as error:
+                    found += [(f"kraken.{name}", fault) for fault in error.faults]
+    return [f"{loaded.origins[key]}: {key}: {fault}" for key, fault in found]
 
 
 @config_app.command("show")

@@ -54,6 +54,25 @@ def test_faults_of_the_configuration_are_lines_and_no_traceback(tmp_path: Path) 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("demo", 'market = "nowhere.csv"'),
+        ("limits", 'hard_caps_file = "nowhere.toml"'),
+    ],
+)
+def test_a_file_that_is_named_and_not_there_is_a_fault(
+    tmp_path: Path, section: str, line: str
+) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text(f"[{section}]\n{line}\n")
+    done = call("config", "check", "--config", str(bad), home=tmp_path)
+    assert done.returncode == 78
+    (fault,) = done.stderr.splitlines()
+    assert fault.startswith(f"{bad}:2: {section}.{line.partition(' ')[0]}: ")
+    assert "nowhere" in fault
+
+
 def test_a_run_that_cannot_start_says_why_and_starts_nothing(tmp_path: Path) -> None:
     done = call("run", "--market", "nowhere.csv", home=tmp_path)
     assert done.returncode == 78
