@@ -160,3 +160,14 @@ def test_of_several_any_sum_explains_the_difference() -> None:
     desk.totals["BTC"] -= Decimal("0.0499")  # the second without its fee, and the third
     desk.run(120, Withdrawals("BTC", rows), Balances(dict(desk.totals)))
     assert not desk.memory.audit.held
+
+
+def test_a_row_of_another_withdrawal_and_one_larger_than_the_gap_are_not_booked() -> None:
+    desk = trading()
+    held = desk.memory.held()
+    desk.totals["BTC"] -= Decimal("0.145")
+    desk.run(2, listed(desk, left=True), page(desk, ref="FOTHER"), Balances(dict(desk.totals)))
+    assert desk.memory.held() == held, "the exchange's ledger speaks of another one"
+    desk.totals["BTC"] += Decimal("0.100")
+    desk.run(2, page(desk), Balances(dict(desk.totals)))
+    assert desk.memory.held() == held, "less is missing than it took"
