@@ -126,7 +126,7 @@ def _faults_of_files(loaded: Loaded) -> list[str]:
 
     config = loaded.config
     market = find_market(config.demo.market, config.pair, config.mode)[2]
-    found = [("demo.market", fault) for fault in market]
+    found = [("demo.market", fault.removeprefix("market: ")) for fault in market]
     try:
         read_caps(caps_path(config))
     except ConfigError as error:
