@@ -35,14 +35,18 @@ from strategy.ledger.rates import Rate, Rates
 
 BERLIN = ZoneInfo("Europe/Berlin")
 UNIT = 100  # a satoshi in Units
-ACCOUNTS = ("kraken-spot", "cold")
-DAYS = (
-    "2023-02-27", "2023-02-28", "2023-03-01", "2023-03-26", "2023-10-29", "2023-12-30",
-    "2023-12-31", "2024-01-01", "2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01",
-    "2024-03-02", "2024-03-25", "2024-03-26", "2024-03-27", "2024-10-28", "2024-10-29",
-    "2024-10-30", "2024-12-30", "2024-12-31", "2025-01-01", "2025-01-02", "2025-02-27",
-    "2025-02-28", "2025-03-01", "2025-03-02",
-)  # fmt: skip
+ACCOUNTS = ("kraken-spot", "kraken-spot", "cold")
+# Acquired, the anniversary, the day after; one such turn for a whole ledger, so that they meet.
+TURNS = (
+    ("2023-02-28", "2024-02-28", "2024-02-29"),
+    ("2023-03-01", "2024-03-01", "2024-03-02"),
+    ("2024-02-28", "2025-02-28", "2025-03-01"),
+    ("2024-02-29", "2025-02-28", "2025-03-01"),
+    ("2023-12-31", "2024-12-31", "2025-01-01"),
+    ("2024-01-01", "2025-01-01", "2025-01-02"),
+    ("2023-10-29", "2024-10-29", "2024-10-30"),
+    ("2023-03-26", "2024-03-26", "2024-03-27"),
+)
 TIMES = ("00:00:00", "00:30:00", "12:00:00", "21:59:59", "22:00:00", "22:59:59", "23:00:00",
          "23:30:00", "23:59:59")  # fmt: skip
 PUBLISHED = {
@@ -54,19 +58,29 @@ PUBLISHED = {
 }
 RATES = Rates(Rate(day, "USD", value) for day, value in PUBLISHED.items())
 
-moments = st.builds(
-    lambda day, time: Ns(int(datetime.fromisoformat(f"{day}T{time}+00:00").timestamp()) * 10**9),
-    st.sampled_from(DAYS),
-    st.sampled_from(TIMES),
-)
+Moments = st.SearchStrategy[Ns]
+
+
+def moments_of(turn: tuple[str, ...]) -> Moments:
+    return st.builds(
+        lambda day, time: Ns(
+            int(datetime.fromisoformat(f"{day}T{time}+00:00").timestamp()) * 10**9
+        ),
+        st.sampled_from(turn),
+        st.sampled_from(TIMES),
+    )
+
+
 quantities = st.integers(1, 60).map(lambda sats: Units(sats * UNIT))
 money = st.integers(1, 10**6).map(lambda thousandths: Decimal(thousandths).scaleb(-3))
 
 
 @st.composite
-def trades(draw: st.DrawFn, name: str) -> Exchanged:
+def trades(draw: st.DrawFn, name: str, moments: Moments) -> Exchanged:
     """A fill; its fees in money are as many as there may be, those in coins leave something."""
-    asset, currency = draw(st.sampled_from([("BTC", "EUR"), ("BTC", "USD"), ("USD", "EUR")]))
+    asset, currency = draw(
+        st.sampled_from([("BTC", "EUR"), ("BTC", "EUR"), ("BTC", "USD"), ("USD", "EUR")])
+    )
     side, qty = draw(st.sampled_from(list(Side))), draw(quantities)
     fees = draw(
         st.lists(st.tuples(st.sampled_from(["EUR", "USD", "KFEE"]), money), max_size=2).map(
@@ -82,7 +96,7 @@ def trades(draw: st.DrawFn, name: str) -> Exchanged:
 
 
 @st.composite
-def others(draw: st.DrawFn, name: str, earlier: list[TaxEvent]) -> TaxEvent:
+def others(draw: st.DrawFn, name: str, moments: Moments, earlier: list[TaxEvent]) -> TaxEvent:
     """A move, a departure or an arrival, which may prove a deposit or take back a departure."""
     wall, account, qty = draw(moments), draw(st.sampled_from(ACCOUNTS)), draw(quantities)
     asset = draw(st.sampled_from(["BTC", "BTC", "USD"]))
@@ -91,11 +105,14 @@ def others(draw: st.DrawFn, name: str, earlier: list[TaxEvent]) -> TaxEvent:
     deposits = [
         each.id
         for each in earlier
-        if isinstance(each, Arrived) and each.asset == "BTC" and each.origin is Origin.DEPOSIT
+        if isinstance(each, Arrived)
+        and (each.asset, each.origin, each.proves) == ("BTC", Origin.DEPOSIT, "")
     ]
-    match draw(st.sampled_from(["move", "out", "in", "reward", "known", "proof", "back"])):
+    match draw(
+        st.sampled_from(["move", "out", "out", "in", "reward", "known", "proof", "back", "back"])
+    ):
         case "move":
-            to = ACCOUNTS[account == ACCOUNTS[0]]
+            to = "cold" if account == "kraken-spot" else "kraken-spot"
             return Moved(name, wall, 0, account, to, asset, qty, lost)
         case "out":
             return Departed(name, wall, 0, account, asset, qty, lost)
@@ -117,10 +134,12 @@ def others(draw: st.DrawFn, name: str, earlier: list[TaxEvent]) -> TaxEvent:
 @st.composite
 def ledgers(draw: st.DrawFn) -> list[TaxEvent]:
     events: list[TaxEvent] = []
-    for number in range(draw(st.integers(1, 14))):
+    moments = moments_of(draw(st.sampled_from(TURNS)))
+    for number in range(draw(st.integers(2, 14))):
         name = f"e{number:02}"
-        kind = draw(st.sampled_from(["trade", "trade", "other"]))
-        events.append(draw(trades(name) if kind == "trade" else others(name, events)))
+        is_trade = draw(st.sampled_from([True, True, False]))
+        strategy = trades(name, moments) if is_trade else others(name, moments, events)
+        events.append(draw(strategy))
     return events
 
 
