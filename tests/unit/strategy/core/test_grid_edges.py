@@ -66,6 +66,25 @@ def test_a_rung_and_a_half_itself_is_left() -> None:
         assert bool(found.away_since) is leaves
 
 
+@pytest.mark.parametrize(
+    ("bounds", "mid", "center"),
+    [
+        ({"highest": "125000"}, BASE * 1.375, 1),
+        ({"highest": "124999.9"}, BASE * 1.375, 0),
+        ({"lowest": "75000"}, BASE * 0.625, -1),
+        ({"lowest": "75000.1"}, BASE * 0.625, 0),
+    ],
+)
+def test_the_price_of_a_bound_may_be_stood_on(
+    bounds: dict[str, str], mid: float, center: int
+) -> None:
+    cfg = make_config(grid={"rungs": "arithmetic"} | bounds).grid
+    hung = Hung(Anchor(BASE, 0.25, even=True))
+    for now in (START, Ns(START + AWAY_FOR)):
+        hung = hang(hung, make_view(mid), 0.125, (True, True), now, cfg)
+    assert hung.anchor.center == center
+
+
 @pytest.mark.parametrize(("after", "center"), [(AWAY_FOR - 1, 0), (AWAY_FOR, 1)])
 def test_it_follows_at_the_very_moment_five_seconds_are_over(after: int, center: int) -> None:
     gone = step_at(even(), rung(1.6), 0)
