@@ -80,8 +80,6 @@ class Queue:
         place = bisect_right(lots, _key(lot), lo=self.head, key=_key)
         lots.insert(place, lot)
         del self.ends[place:]
-        if place < self.ready:
-            self.ready = self.head
 
     def take(self, qty: int) -> Iterator[tuple[QueuedLot | None, int, int]]:
         """(lot, units, cents) of each piece; no lot for what is not there."""
