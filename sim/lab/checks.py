@@ -234,6 +234,7 @@ class Checks:
         if age > self.world.config.time.deadline_sec * SECOND + CLOCKS_APART:
             self.fail("F71", f"{order.cl_ord_id} is {event.kind} {age / SECOND:.1f} s late")
         if event.kind == "new":
+            self._letters.rejects = 0  # whatever becomes of its answer
             skew, since = self._letters.skew
             if abs(skew) > CLOCK_OFF and self.world.now - since > CLOCK_KNOWN:
                 self.fail("F42", f"{order.cl_ord_id}: our clock is {skew / SECOND:.1f} s off")

@@ -162,6 +162,8 @@ class Letters:
             self._hear_answer(item.line, text)
         elif text.startswith(b'{"channel":"executions"'):
             self._follow(item.line, text)
+            if b'"exec_type":"new"' in text:
+                self.rejects = 0
             self._settle(text)
 
     def _settle(self, text: bytes) -> None:
