@@ -38,6 +38,12 @@ from strategy.journaling import fingerprint, unpack
 TAIL: Final = Ns(2 * SECOND)
 """House time after the last frame, for what is still on its way."""
 
+HELLO: Final = frames.topic("hello")
+"""No frame: whoever else listens drops it."""
+
+JOIN_EACH_S: Final = 0.02
+LOST_S: Final = 60.0
+
 Say = Callable[[str], None]
 Dated = tuple[Ns, frames.FeedFrame]
 
@@ -107,8 +113,8 @@ async def _play_over_bus(world: World, kept: Sequence[Dated], speed: int, home: 
     with tempfile.TemporaryDirectory() as folder:
         place = home.run if home.run.exists() else Path(folder)
         publisher = Publisher(place / "feed.pub", place / "feed.lock")
-        shift = clock.now() - kept[0][0] + SECOND
-        arrived = asyncio.Event()
+        shift = Ns(0)  # from the recording's clock to ours
+        joined, arrived = asyncio.Event(), asyncio.Event()
         heard = 0
 
         def on_frame(_topic: bytes, payload: bytes) -> None:
@@ -119,10 +125,17 @@ async def _play_over_bus(world: World, kept: Sequence[Dated], speed: int, home: 
                 heard += 1
                 _play(world, received, _shifted(frame, -shift))
                 arrived.set()
+            else:
+                joined.set()
 
         loop = asyncio.get_running_loop()
         subscriber = Subscriber(loop, [place / "feed.pub"], [b""], on_frame)
         try:
+            while not joined.is_set():
+                # Until we are known as a listener, what is published is nobody's.
+                publisher.send(HELLO, b"")
+                await asyncio.sleep(JOIN_EACH_S)
+            shift = Ns(clock.now() - kept[0][0] + SECOND)
             for count, (received, frame) in enumerate(kept, 1):
                 wait = clock.real_seconds(received + shift - clock.now())
                 await asyncio.sleep(max(0.0, wait))
@@ -130,7 +143,7 @@ async def _play_over_bus(world: World, kept: Sequence[Dated], speed: int, home: 
                 while heard < count:
                     # One at a time: a frame that a full queue dropped would change the digest.
                     arrived.clear()
-                    await asyncio.wait_for(arrived.wait(), timeout=10)
+                    await asyncio.wait_for(arrived.wait(), timeout=LOST_S)
         finally:
             subscriber.close()
             publisher.close()

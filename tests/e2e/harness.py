@@ -319,6 +319,8 @@ class House:
             if self._run is not None:
                 self._run.poll()
             time.sleep(LOOK_EACH_S)
+        if self._run is not None:
+            self._run.wait()  # gone from the list of processes, but perhaps not waited for yet
         return list(left.values()) if asked else []
 
 
