@@ -34,6 +34,10 @@ ITEMS: list[In] = [
     orders.Looked(Ns(1), "g", RESTING, "open", Sats(0)),
     orders.AskFailed("why"),
     orders.Balances({"EUR": Decimal("0.00000001"), "BTC": Decimal("1E+2")}),
+    orders.Withdrawals(
+        "BTC", (orders.Leaving("F", Decimal("0.72505"), Decimal("0.0002"), Ns(6), True),)
+    ),
+    orders.LedgerPage(b'{"error":[]}\x00'),
     orders.Armed(Ns(1), 60),
     orders.System("online"),
     orders.Fees("BTC/EUR", Decimal("0.0012"), Decimal("0.0025")),
