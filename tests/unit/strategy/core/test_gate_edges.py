@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.orders import Armed
-from shared.units import SECOND, Ns, Sats, Side, Ticks
+from shared.units import MINUTE, SECOND, Ns, Sats, Side, Ticks
 from strategy.core import byrest, deadman
 from strategy.core.audit import HELD
 from strategy.core.daily import LIMIT
-from strategy.core.gate import refuse
+from strategy.core.gate import refuse, throttle
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
+from strategy.core.reference import Reference
 from strategy.core.slots import Add, Amend, State, Wish
 from tests.unit.strategy.core.build import (
     BTC_EUR,
@@ -29,6 +30,7 @@ from tests.unit.strategy.core.build import (
     old_lots,
 )
 from tests.unit.strategy.core.test_gate import NOW, QTY, add, one, put, ready, verdict
+from tests.unit.strategy.core.test_taxgate import bought
 
 ALL_COINS = {**PINNED["regime"]["range_bound"], "btc_max_pct": 1.0}
 COST = Decimal((MID - 3_000) * QTY).scaleb(-9)  # of the order that `add` wishes, in EUR
@@ -150,6 +152,71 @@ def test_the_regimes_share_binds_where_the_hard_one_would_allow_more() -> None:
     memory = ready(make_memory(make_config(limits={"btc_max_pct": 0.9})))
     memory.balances = {"EUR": Decimal(3_000), "BTC": Decimal("0.16")}
     assert verdict(memory, add()) == "coins over 80% of the account if all buys fill"
+
+
+def test_while_two_sources_disagree_nothing_leaves() -> None:
+    memory = ready()
+    one(memory).reference = Reference(MID, NOW, MID * 1.2, NOW)
+    assert "16.7% apart" in verdict(memory, add())
+
+
+def test_an_exit_meets_a_buy_where_it_may_still_stand() -> None:
+    memory = ready()
+    pending = make_slot(
+        "b1", State.AMEND_PENDING, price=Ticks(MID - 9_000), was_price=Ticks(MID - 3_000)
+    )
+    put(memory, pending)
+    intent = add(MID - 4_000, side=Side.SELL, slot=EXIT_SLOT)
+    assert verdict(memory, intent) == "would meet an order of our own"
+
+
+def test_the_other_buys_are_bound_at_the_dearer_of_their_prices() -> None:
+    memory = no_share()
+    one(memory).maker = 0.0
+    pending = make_slot(
+        "b2", State.AMEND_PENDING, price=Ticks(MID - 9_000), was_price=Ticks(MID - 3_000)
+    )
+    put(memory, pending)
+    memory.balances = {"EUR": 2 * COST, "BTC": Decimal(0)}
+    assert verdict(memory, add()) == ""
+    memory.balances = {"EUR": 2 * COST - Decimal("0.01"), "BTC": Decimal(0)}
+    assert verdict(memory, add()) == "more than the funds there are"
+
+
+def test_what_has_filled_binds_no_coins_again_and_what_is_open_does() -> None:
+    memory = ready(make_memory(lots=old_lots("0.01")))
+    slot = make_slot(
+        "s1", State.LIVE, price=Ticks(MID + 3_000), qty=Sats(900_000), filled=Sats(400_000)
+    )
+    other = make_slot(
+        "s2", State.LIVE, price=Ticks(MID + 6_000), qty=Sats(300_000), filled=Sats(200_000)
+    )
+    put(memory, slot, other)
+    smaller = Amend(slot, Wish(Side.SELL, Ticks(MID + 3_000), Sats(600_000), 1))
+    memory.balances = memory.balances | {"BTC": Decimal("0.006")}
+    assert verdict(memory, smaller) == ""
+    memory.balances = memory.balances | {"BTC": Decimal("0.00599999")}
+    assert verdict(memory, smaller) == "more than the coins that may be sold"
+
+
+def test_a_sell_on_its_way_down_may_still_fill_at_its_gain() -> None:
+    """0.16 coins bought at 85,000 gain 1,224 EUR at 9 % above: more than the year has room for."""
+    young = bought((100, 16_000_000, MID))
+    memory = ready(make_memory(make_config(tax={"annual_exemption_eur": "1000"}), lots=young))
+    slot = make_slot("s1", State.LIVE, price=Ticks(int(MID * 1.09)), qty=Sats(16_000_000))
+    put(memory, slot)
+    lower = Amend(slot, Wish(Side.SELL, Ticks(int(MID * 1.02)), Sats(2_000_000), 1))
+    assert "passes the room of the year" in verdict(memory, lower)
+    put(memory, replace(slot, price=Ticks(int(MID * 1.02))))
+    lower = Amend(one(memory).side(Side.SELL)[0], lower.wish)
+    assert verdict(memory, lower) == ""
+
+
+@pytest.mark.parametrize(("after", "halts"), [(60 * MINUTE - 1, True), (60 * MINUTE, False)])
+def test_an_hour_of_fills_ends_at_its_moment(after: int, halts: bool) -> None:
+    memory = ready(make_memory(make_config(limits={"fills_per_hour": 30})))
+    memory.fill_times.extend([NOW] * 31)
+    assert ("within an hour" in throttle(memory, Ns(NOW + after))) is halts
 
 
 # Two pairs of one coin.

@@ -163,3 +163,29 @@ def test_a_spacing_that_is_asked_for_widens_the_lattice_on_its_centre() -> None:
     pair = desk.memory.pairs["BTC/EUR"]
     assert pair.hung.anchor.step == pytest.approx(0.008)
     assert pair.floor_bps == pytest.approx(STEP * 10_000)
+
+
+@pytest.mark.parametrize(("sell_floor", "paired"), [("paired", True), ("none", False)])
+def test_sells_stand_above_the_buys_they_answer_where_they_are_paired(
+    sell_floor: str, paired: bool
+) -> None:
+    desk = quoting(Desk(make_config(grid={"sell_floor": sell_floor})))
+    desk.memory.pairs["BTC/EUR"].unmatched = ((int(rung(2)), 10**9),)
+    desk.run(1)
+    withheld = [k for _, k, why in missing_of(desk) if why == "below an unmatched buy plus fees"]
+    assert withheld == ([1, 2] if paired else [])
+
+
+def missing_of(desk: Desk) -> list[tuple[Side, int, str]]:
+    laid = desk.memory.pairs["BTC/EUR"].laid
+    assert laid is not None
+    return list(laid.missing)
+
+
+def test_each_order_is_charged_to_the_rate_counter_of_its_pair() -> None:
+    desk = Desk()
+    desk.connect()
+    while not desk.resting:
+        desk.run(0.5)
+    pair = desk.memory.pairs["BTC/EUR"]
+    assert pair.limiter.value(desk.now, desk.config.rate_limit) == len(desk.resting) == 10
