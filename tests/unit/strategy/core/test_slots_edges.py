@@ -196,3 +196,12 @@ def test_an_amend_upward_may_still_fill_below() -> None:
 def test_a_refused_amend_forgives_no_earlier_refusal() -> None:
     change = AmendOrder("g", "BTC/EUR", Ticks(1), Sats(2), Ns(3))
     assert move(amended(live("b1", -1, rejects=2), change, NOW), Input.REJECT, NOW).rejects == 2
+
+
+def test_a_wish_that_an_order_moves_to_is_not_added_as_well() -> None:
+    slots = [live("b1", -2), make_slot("b2"), make_slot("b3")]
+    assert kinds(decide(slots, [wish(-1)], NOW, RULES)) == ["Amend b1"]
+
+
+def test_the_second_of_two_orders_at_one_price_is_one_too_many() -> None:
+    assert kinds(decide([live("b1", -1), live("b2", -1)], [wish(-1)], NOW, RULES)) == ["Cancel b2"]
