@@ -178,7 +178,7 @@ class Letters:
             if (asked.line, asked.req_id) == (BY_REST, done.job):
                 del self._asked[slot]
         timeout_s, sent_at = self._rest_arms.pop(done.job, (0, Ns(0)))
-        if timeout_s and done.body.startswith(b'{"error":[],"result"'):
+        if timeout_s and done.body.startswith(b'{"error":[],"result":{"currentTime"'):
             self._covered(sent_at, timeout_s)
         self._hear_status(done.body)
         self._settle(done.body)
