@@ -15,7 +15,8 @@ from strategy.session import mail
 from strategy.trader import In, Out
 
 KEPT_WITHIN: Final = Ns(65 * SECOND)
-"""So long before a life's last step, its nonce of then is in the ledger."""
+"""So long before a life's last step but one (the last may have died before its commit), its nonce
+of then is in the ledger."""
 
 YOUNG: Final = Ns(60 * SECOND)
 """A life that does not know yet what its forerunner has used of REST's counter."""
@@ -33,7 +34,7 @@ class Paces:
         self._world = world
         self._fail = fail
         self._lives = 0
-        self._stepped_at = Ns(0)
+        self._stepped_at = self._whole_at = Ns(0)
         self._nonces: deque[tuple[Ns, int]] = deque()  # of this life
         self._least = 0  # a nonce that the ledger must remember, or a higher one
         self._refused: deque[Ns] = deque()
@@ -51,11 +52,11 @@ class Paces:
                 self._check_nonce(now, each.request.body)
             elif type(each) is mail.OpenLine:
                 self._check_lines(now)
-        self._stepped_at = now
+        self._whole_at, self._stepped_at = self._stepped_at, now
 
     def _begin_life(self) -> None:
         self._lives = self._world.lives
-        kept = [number for at, number in self._nonces if at < self._stepped_at - KEPT_WITHIN]
+        kept = [number for at, number in self._nonces if at < self._whole_at - KEPT_WITHIN]
         self._least = max([self._least, *kept])
         self._nonces.clear()
         self._refused.clear()
