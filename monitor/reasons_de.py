@@ -356,6 +356,13 @@ ALERTS: Final[dict[str, str]] = {
         "Auszahlungen unterwegs sind nicht bekannt: dem Schlüssel fehlt das Recht „Query ledger "
         "entries“, oder die Börse hat noch nicht geantwortet"
     ),
+    "{}: own orders are cancelled, then the strategy starts anew": (
+        "{}: eigene Orders werden gelöscht, dann beginnt die Strategie von neuem"
+    ),
+    "{} of {} {} are in use": "{} von {} {} sind belegt",
+    "bytes of memory": "Byte Arbeitsspeicher",
+    "bytes of address space": "Byte Adressraum",
+    "descriptors": "Dateideskriptoren",
 }
 
 REPLIES: Final[dict[str, str]] = {

@@ -64,6 +64,11 @@ def too_much(memory_limit: int) -> str:
     return ""
 
 
+def farewell(why: str) -> str:
+    """What the operator is told when a life ends for that, whole."""
+    return f"{why}: own orders are cancelled, then the strategy starts anew"
+
+
 def memory_limit() -> int:
     """Bytes: the least of the machine's memory and of the limits of this process's cgroups."""
     total = (PROC / "meminfo").read_text().partition("MemTotal:")[2].split()[0]

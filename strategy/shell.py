@@ -28,7 +28,7 @@ from shared.lines import Lines
 from shared.orders import Clock as ClockEvent
 from shared.process import crash_point, no_more_stops, on_stop
 from shared.units import SECOND, Ns
-from shared.vitals import memory_limit, too_much
+from shared.vitals import farewell, memory_limit, too_much
 from shared.watchdog import Watchdog
 from strategy.core.out import (
     Answer,
@@ -205,8 +205,7 @@ class Shell:
         self._looked_at = now
         self._outgrown = too_much(self._memory_limit)
         if self._outgrown:
-            text = f"{self._outgrown}: own orders are cancelled, then the strategy starts anew"
-            self._tell(self.clock.now(), Tell("critical", "resources", text))
+            self._tell(self.clock.now(), Tell("critical", "resources", farewell(self._outgrown)))
             self.mailbox.put(StopAsked(self._outgrown))
 
     def _lower_flag(self) -> None:

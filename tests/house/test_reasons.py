@@ -20,6 +20,7 @@ SPEAKERS: Final = (
     ROOT / "strategy" / "ledger" / "plans.py",
     ROOT / "strategy" / "ledger" / "room.py",
     ROOT / "strategy" / "ledger" / "year.py",
+    ROOT / "shared" / "vitals.py",
 )
 """Who builds sentences that a page shows."""
 
