@@ -332,6 +332,8 @@ class Checks:
                     self.fail("I15", "orders of ours rest on a feed that is long silent")
         if calm:
             self._check_held(now)
+        else:
+            self._held_since = None  # nobody looked: it may be another hold by now
         if trader is not None and (why := unkept(trader.core.memory, world.ledger.facts)):
             self.fail("I20", why)
         if self._expected:

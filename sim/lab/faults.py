@@ -85,11 +85,15 @@ class Plan(Struct, frozen=True):
 
 
 class RestPlan(Struct, frozen=True):
-    """What shall become of the next REST call whose path ends on one of `names` ("" = any)."""
+    """What shall become of the next REST call whose path ends on one of `names` ("" = any).
+
+    but: not of one whose body holds this.
+    """
 
     fault: str
     names: tuple[str, ...]
     answer: Answer
+    but: bytes = b"\0"
 
 
 class PublicPlan(Struct, frozen=True):
@@ -252,7 +256,7 @@ class Fates:
 
     def rest(self, request: Request) -> Answer:
         for place, plan in enumerate(self.rest_plans):
-            if request.path.endswith(plan.names):
+            if request.path.endswith(plan.names) and plan.but not in request.body:
                 del self.rest_plans[place]
                 self.count(plan.fault)
                 return plan.answer

@@ -50,7 +50,13 @@ CLOCK_OFF: Final = Ns(SECOND * 3 // 2)
 CLOCK_KNOWN: Final = Ns(60 * SECOND)
 """Each answer tells the skew; in this time one comes that was not held up."""
 
-COUNTED: Final = frozenset(NOT_DONE) - {"EOrder:Post only order"}
+PASSING: Final = ("EOrder:Post only order", "EService:Market in ")
+"""What is no fault of ours: the price went there first, the engine takes nothing for now. Such a
+refusal says nothing of the next order, so the house does not stop for it: the slot rests (I24)."""
+COUNTED: Final = frozenset(error for error in NOT_DONE if not error.startswith(PASSING))
+BEGUN: Final = (b'"exec_type":"new"', b'"exec_type":"pending_new"')
+"""Events that tell of an order for the first time: it was accepted."""
+
 COST_ROUNDED: Final = Decimal("0.0001")
 """EUR by which what a fill cost may be rounded on its way."""
 
@@ -77,7 +83,8 @@ class Letters:
 
     sent_at: when each add left or its last amend, by cl_ord_id. covered_until: when the switch
     runs out, as far as the strategy was told. arm_sent_at: when it was last asked for, and whether
-    that was answered. rejects: adds that were refused in a row.
+    that was answered. rejects: adds by the line that were refused in a row, each while it was
+    waited for: nothing follows from a word about an order that was lost, or heard of, before.
     """
 
     def __init__(self, world: World, fail: Callable[[str, str], None]) -> None:
@@ -162,7 +169,7 @@ class Letters:
             self._hear_answer(item.line, text)
         elif text.startswith(b'{"channel":"executions"'):
             self._follow(item.line, text)
-            if b'"exec_type":"new"' in text:
+            if any(begun in text for begun in BEGUN):
                 self.rejects = 0
             self._settle(text)
 
@@ -177,6 +184,7 @@ class Letters:
         for slot, asked in list(self._asked.items()):
             if (asked.line, asked.req_id) == (BY_REST, done.job):
                 del self._asked[slot]
+                self.rejects = 0 if b'"txid"' in done.body else self.rejects
         timeout_s, sent_at = self._rest_arms.pop(done.job, (0, Ns(0)))
         if timeout_s and done.body.startswith(b'{"error":[],"result":{"currentTime"'):
             self._covered(sent_at, timeout_s)
@@ -205,17 +213,20 @@ class Letters:
         sent_at = self._arms.pop((line, req_id), None)
         if sent_at is not None and found["success"]:
             self._covered(sent_at, self._world.config.ws.cancel_after_timeout_sec)
-        if found["method"] == "add_order":
-            error = found.get("error", "")
-            self.rejects = 0 if found["success"] else self.rejects + (error in COUNTED)
+        if found["method"] == "add_order" and found["success"]:
+            self.rejects = 0
         for slot, asked in list(self._asked.items()):
             if (asked.line, asked.req_id) == (line, req_id):
                 del self._asked[slot]
                 if not found["success"] and found["method"] == "add_order":
                     self._refused(slot)
+                    in_time = self._world.now - asked.at < self._patience()
+                    self.rejects += in_time and found["error"] in COUNTED
 
     def _covered(self, sent_at: Ns, timeout_s: int) -> None:
-        self.covered_until = max(self.covered_until, Ns(sent_at + timeout_s * SECOND))
+        until = Ns(sent_at + timeout_s * SECOND)
+        if until > self._world.now:  # an answer may be heard later than what it grants
+            self.covered_until = max(self.covered_until, until)
         self.arm_answered = self.arm_answered or sent_at >= self.arm_sent_at
 
     def _armed(self, now: Ns) -> None:
@@ -336,10 +347,14 @@ class Letters:
 
     def _check_flight(self, now: Ns, slot: str, asked: Asked, method: bytes) -> None:
         before = self._asked.get(slot)
-        patience = self._world.config.time.ack_sec * SECOND
+        patience = self._patience()
         if before is not None and before.line == asked.line and now - before.at < patience:
             self._fail("flight", f"{method.decode()} about slot {slot}, which is in flight")
         self._asked[slot] = asked
+
+    def _patience(self) -> float:
+        """How long an answer is waited for before the order counts as lost, in ns."""
+        return self._world.config.time.ack_sec * SECOND
 
     def _check_deadline(self, now: Ns, params: Mapping[str, Any]) -> None:
         """F71: what arrives late must not take effect."""
