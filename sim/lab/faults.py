@@ -152,6 +152,11 @@ class Fates:
         else:
             self.rest_plans = [*self.rest_plans, plan][-_MOST_PLANS:]
 
+    def forget(self, fault: str) -> None:
+        """Plans of this fault that met nothing."""
+        self.plans = [plan for plan in self.plans if plan.fault != fault]
+        self.rest_plans = [plan for plan in self.rest_plans if plan.fault != fault]
+
     # The fate of what travels.
 
     def outbound(self, owner: Owner, conn: int, text: str) -> Ways:
