@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from shared.units import Ns
 from sim.engine.instruments import ASSETS
@@ -11,6 +11,9 @@ from sim.engine.values import Order, Refused, Request
 from sim.lab.faults import Plan, PublicPlan, seconds
 from sim.lab.scene import Scene
 from sim.wires import Hop
+
+ASKED_WITHIN: Final = seconds(65)
+"""The exchange is asked each minute whether a withdrawal is the cause, and has to answer."""
 
 
 def fill_in_part(scene: Scene) -> None:
@@ -100,15 +103,29 @@ def owner_moves_money(scene: Scene) -> None:
     if asset != coin or not amount:
         return
 
+    scene.later(ASKED_WITHIN, lambda: _await_word(scene))
+
+
+def _await_word(scene: Scene) -> None:
+    """Expect the drift's word, once the strategy has known the drift for so long.
+
+    Counted from when this life saw it as it is now, not from when the money moved: a life that
+    began or got its line back later hears the balance later, and first asks whether a withdrawal
+    is the cause. One that never stays with a drift never settles it: that is judged at rest.
+    """
+
     def told() -> bool:
         # While the key is locked out nothing can be asked, and nothing is concluded.
         heard = scene.memory
         return heard is None or heard.audit.held or not heard.audit.drift or scene.checks.locked_out
 
-    scene.later(
-        seconds(70),
-        lambda: scene.checks.expect("F81", "the drift is told", seconds(30), told),
-    )
+    heard, now = scene.memory, scene.world.now
+    since = now if heard is None or heard.lack() is None else heard.audit.since
+    wait = since + ASKED_WITHIN - now
+    if wait > 0 and not (heard is not None and heard.audit.held):
+        scene.later(wait, lambda: _await_word(scene))
+    else:
+        scene.checks.expect("F81", "the drift is told", seconds(30), told)
 
 
 def _post(scene: Scene, asset: str, amount: int) -> None:
