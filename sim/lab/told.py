@@ -26,9 +26,6 @@ MATTERS: Final = {"halt": "critical", "hold": "warning", "drift": "error"}
 ARM_AGAIN: Final = Ns(7 * SECOND)
 """A request to arm the switch that brings nothing is made anew within this, less a tick."""
 
-SOME_MORE: Final = 3
-"""Refusals beyond the limit: some are about orders that were given up before."""
-
 
 class Told:
     """Watches the steps of one World's strategy, after `Letters` has."""
@@ -99,5 +96,6 @@ class Told:
             self._fills.popleft()
         if len(self._fills) > limits.fills_per_minute:
             self._fail("I10", f"{len(self._fills)} fills within a minute, and it goes on")
-        if self._letters.rejects > limits.rejects_in_a_row + SOME_MORE:
+        # Exact: what is heard in a step is acted on in it, and only what the house must count is.
+        if self._letters.rejects >= limits.rejects_in_a_row:
             self._fail("I10", f"{self._letters.rejects} refusals in a row, and it goes on")

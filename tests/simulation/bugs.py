@@ -661,6 +661,19 @@ def halts_in_silence(p: Patches) -> None:
     _dropped(p, lambda item: isinstance(item, Tell) and item.key == "halt")
 
 
+@bug("orders that are refused are not counted: it never halts for them")
+def refusals_never_halt(p: Patches) -> None:
+    before = hear.refused
+
+    def uncounted(mem: Any, event: Any, now: Any) -> Any:
+        kept = mem.rejects_in_a_row
+        out = before(mem, event, now)
+        mem.rejects_in_a_row = kept
+        return out
+
+    p.set(hear, "refused", uncounted)
+
+
 @bug("the switch runs out, and nobody is told")
 def switch_fires_in_silence(p: Patches) -> None:
     _dropped(p, lambda item: isinstance(item, Tell) and item.key == "switch")

@@ -60,6 +60,19 @@ def test_refused_orders_of_our_own_fault_halt() -> None:
     assert "refused in a row" in desk.memory.halt
 
 
+MODE = orders.Refused("add", "", "EService:Market in post_only mode", orders.Verdict.MARKET)
+
+
+@pytest.mark.parametrize("refusal", [POST_ONLY, MODE])
+def test_refusals_that_pass_by_themselves_halt_nothing(refusal: orders.Refused) -> None:
+    desk = Desk()
+    desk.refuses = {orders.AddOrder: refusal}
+    desk.begin()
+    desk.run(20)
+    assert desk.memory.counters["refused_add"] > desk.config.limits.rejects_in_a_row
+    assert desk.memory.halt == ""
+
+
 def test_a_refused_amend_leaves_the_order_and_is_not_repeated_in_a_tight_loop() -> None:
     desk = quoting()
     desk.run(20)
