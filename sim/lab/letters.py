@@ -62,6 +62,9 @@ COST_ROUNDED: Final = Decimal("0.0001")
 
 REFUSALS_MOST: Final = 6
 REFUSALS_WITHIN: Final = Ns(10 * SECOND)
+REST_PATIENCE: Final = Ns(10 * SECOND)
+"""After this a call is given up for lost, and its answer is not heard any more."""
+
 BY_REST: Final = -1
 """In place of a line's number."""
 
@@ -186,7 +189,8 @@ class Letters:
                 del self._asked[slot]
                 self.rejects = 0 if b'"txid"' in done.body else self.rejects
         timeout_s, sent_at = self._rest_arms.pop(done.job, (0, Ns(0)))
-        if timeout_s and done.body.startswith(b'{"error":[],"result":{"currentTime"'):
+        heard = self._world.now - sent_at < REST_PATIENCE
+        if timeout_s and heard and done.body.startswith(b'{"error":[],"result":{"currentTime"'):
             self._covered(sent_at, timeout_s)
         self._hear_status(done.body)
         self._settle(done.body)

@@ -114,12 +114,19 @@ def _await_word(scene: Scene) -> None:
     is the cause. One that never stays with a drift never settles it: that is judged at rest.
     """
 
+    heard, now = scene.memory, scene.world.now
+    seen = None if heard is None else heard.audit.since
+
     def told() -> bool:
         # While the key is locked out nothing can be asked, and nothing is concluded.
         heard = scene.memory
+        if heard is not None and heard.audit.drift and not heard.audit.held:
+            unlisted = heard.asking.listed_at <= heard.audit.since  # REST brings no list
+            if unlisted or heard.audit.since != seen:  # or it is another drift by now
+                scene.later(ASKED_WITHIN, lambda: _await_word(scene))
+                return True
         return heard is None or heard.audit.held or not heard.audit.drift or scene.checks.locked_out
 
-    heard, now = scene.memory, scene.world.now
     since = now if heard is None or heard.lack() is None else heard.audit.since
     wait = since + ASKED_WITHIN - now
     if wait > 0 and not (heard is not None and heard.audit.held):
