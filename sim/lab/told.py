@@ -36,6 +36,7 @@ class Told:
         self._fail = fail
         self._lives = 0
         self._line = "down"
+        self._believed = False
         self._fills: deque[Ns] = deque()
 
     def stepped(self, now: Ns, inbox: Sequence[In], out: Sequence[Out]) -> None:
@@ -44,7 +45,7 @@ class Told:
         assert trader is not None
         memory = trader.core.memory
         if self._world.lives != self._lives:
-            self._lives, self._line = self._world.lives, "down"
+            self._lives, self._line, self._believed = self._world.lives, "down", False
             self._fills.clear()
         tells = {each.key: each.level for each in out if type(each) is Tell}
         self._check_line(memory, tells)
@@ -64,9 +65,11 @@ class Told:
 
     def _check_switch(self, memory: Memory, tells: dict[str, str], now: Ns) -> None:
         letters = self._letters
-        if "switch" in tells:
-            letters.covered_until = Ns(0)
-        if 0 < letters.covered_until <= now:
+        # An answer that came with the end of its line was not believed; a kill lets it run out.
+        self._believed = self._believed or memory.switch.until > 0
+        if "switch" in tells or not letters.covered_until:
+            letters.covered_until, self._believed = Ns(0), False
+        if self._believed and letters.covered_until <= now and not memory.kill.stage:
             self._fail("told", "the switch has run out, and nobody is told")
         settled = memory.line == "up" and memory.phase is Phase.TRADING and not memory.kill.stage
         if not settled or not letters.arm_sent_at:
