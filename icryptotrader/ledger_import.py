@@ -7,8 +7,6 @@ Rule 3: the raw files are kept in the ledger, each under its SHA-256.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from shared.config import Home
 from shared.orders import Filled
 from shared.process import LockHeld, lock
 from shared.units import Ns, plain
+from strategy.ledger.archive import ArchiveError, csv_inside
 from strategy.ledger.book import BookError, keep
 from strategy.ledger.entries import (
     AuditEntry,
@@ -97,13 +96,12 @@ def _raw(files: Sequence[Path]) -> dict[str, bytes]:
 
 def _unpacked(file: Path, data: bytes, most: int) -> dict[str, bytes]:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            inside = [each for each in archive.infolist() if each.filename.endswith(".csv")]
-            if not inside or sum(each.file_size for each in inside) > most:
-                raise CsvError(f"{file}: the archive holds no csv file of Kraken's size")
-            return {f"{file}/{each.filename}": archive.read(each) for each in inside}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
-        raise CsvError(f"{file}: the archive cannot be unpacked: {error}") from error
+        inside = csv_inside(data, most)
+    except ArchiveError as error:
+        raise CsvError(f"{file}: {error}") from error
+    if not inside:
+        raise CsvError(f"{file}: the archive holds no csv file of Kraken's size")
+    return {f"{file}/{name}": table for name, table in inside.items()}
 
 
 def _text(name: str, data: bytes) -> str:

@@ -12,7 +12,6 @@ import csv
 import hashlib
 import io
 import re
-import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -23,6 +22,7 @@ from xml.etree import ElementTree
 from msgspec import Struct
 
 from shared.units import SECOND, Ns
+from strategy.ledger.archive import ArchiveError, csv_inside
 from strategy.ledger.tax import BERLIN
 
 EURO: Final = "EUR"
@@ -229,13 +229,12 @@ Row = tuple[date, str, Decimal | None]
 
 def _unzipped(data: bytes) -> bytes:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            inside = [each for each in archive.infolist() if each.filename.endswith(".csv")]
-            if len(inside) != 1 or inside[0].file_size > LARGEST_FILE:
-                raise RatesError("the archive must hold one csv file of rates")
-            return archive.read(inside[0])
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
-        raise RatesError(f"the archive cannot be unpacked: {error}") from error
+        inside = csv_inside(data, LARGEST_FILE)
+    except ArchiveError as error:
+        raise RatesError(str(error)) from error
+    if len(inside) != 1:
+        raise RatesError("the archive must hold one csv file of rates")
+    return next(iter(inside.values()))
 
 
 def _from_csv(text: str, wanted: tuple[str, ...]) -> Iterator[Row]:

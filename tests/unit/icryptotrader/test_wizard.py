@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import stat
-import threading
 import tomllib
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from icryptotrader.wizard.flow import setup as set_up
 from icryptotrader.wizard.questions import QUESTIONS, Language, Question, Value
 from shared.config import DEFAULTS, Home
 from shared.config_layers import value_at
+from tests.unit.icryptotrader.serving import served
 
 GIVEN: dict[str, Any] = {
     "pair": "BTC/EUR",
@@ -48,12 +48,8 @@ class Bots(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def telegram() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Bots) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with served(Bots) as address:
+        yield address
 
 
 def test_an_answers_file_writes_settings_for_the_owner_alone(tmp_path: Path, telegram: str) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from shared.secret import ApiKey
 from shared.units import DAY, SECOND
 from strategy.ledger.entries import Remember
 from strategy.ledger.store import Store
+from tests.unit.icryptotrader.serving import served
 
 GOOD = KeyInfo(tuple(rights.NEEDED), "bot", 0, 0, ("192.0.2.1",))
 KEY = ApiKey("public", "c2VjcmV0")
@@ -185,12 +185,8 @@ class Bots(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def telegram() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Bots) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with served(Bots) as address:
+        yield address
 
 
 @pytest.mark.parametrize(
