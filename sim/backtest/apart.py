@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Final
@@ -86,6 +86,7 @@ def _started(begin: Begin) -> tuple[BaseProcess, Connection]:
     context = get_context("spawn")
     ours, its = context.Pipe()
     process = context.Process(target=_walk, args=(its, begin), daemon=True)
+    resource_tracker.ensure_running()  # started within `start`, it would let SIGINT through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # what it is born with
     try:
         process.start()

@@ -12,13 +12,13 @@ import pytest
 from sim.backtest.apart import WORTH_IT
 
 PRESSES = """
-import signal
+import os, signal
 from sim.backtest.data import History
 whole = History.bars
 def bars(history):
     for number, row in enumerate(whole(history)):
         if number == {row}:
-            signal.raise_signal(signal.SIGINT)
+            os.killpg(os.getpgrp(), signal.SIGINT)  # as a terminal does
         yield row
 History.bars = bars
 from icryptotrader.cli import main
@@ -42,7 +42,7 @@ def test_ctrl_c_ends_a_run_and_the_report_says_so(row: int, tmp_path: Path) -> N
          "backtest", "--home", str(tmp_path / "home"), "--pair", "BTC/EUR",
          "--data", str(tape), "--out", str(tmp_path / "out")],
         capture_output=True, text=True, timeout=100, check=False,
-        cwd=Path(__file__).resolve().parents[4],
+        start_new_session=True, cwd=Path(__file__).resolve().parents[4],
     )  # fmt: skip
     assert done.returncode == 130, done.stderr
     assert "interrupted" in done.stdout
