@@ -10,18 +10,15 @@ usage; 130 interrupted (what was run so far is summed up all the same).
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from itertools import islice
 from typing import Final
 
 from msgspec import Struct
 from rich.console import Console
 
+from icryptotrader.pool import processes
 from icryptotrader.simtest_progress import Watch, watch
 from shared.clock import perf
 from sim.lab.catalogue import CATALOGUE
@@ -135,7 +132,7 @@ def run_all(
     if jobs <= 1:
         yield from map(run_one, work)
         return
-    with _processes(jobs) as pool:
+    with processes(jobs) as pool:
         ahead = deque(pool.submit(run_one, each) for each in islice(work, jobs * AHEAD))
         while ahead:
             yield ahead.popleft().result()
@@ -144,27 +141,6 @@ def run_all(
 
 def run_one(work: tuple[int, str, float | None]) -> Outcome:
     return Trial(*work).run()
-
-
-@contextmanager
-def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end at once where they are not waited for to their end."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown()
-
-
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal; one of them answers it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def table(total: Total) -> Iterator[str]:

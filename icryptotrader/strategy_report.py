@@ -9,10 +9,8 @@ brought; the worse of a bar's two walks is shown where both are played.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
 from html import escape
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +19,7 @@ from msgspec.structs import replace
 
 from icryptotrader.backtest.figures import Figures, figures_of
 from icryptotrader.document import section, table, write_document
+from icryptotrader.pool import processes
 from shared.charts import Figure, framed, line, over_time
 from shared.config import Config
 from shared.units import DAY, MILLISECOND, MINUTE, Ns
@@ -129,7 +128,7 @@ def _results(tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
     if jobs == 1:
         yield from map(_play, tasks)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with processes(jobs) as pool:
         yield from pool.map(_play, tasks)
 
 

@@ -6,11 +6,11 @@ Rule 1: whoever runs them, the results come back in the order of the jobs, so no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
 
+from icryptotrader.pool import processes
 from sim.backtest.tables import DataError
 
 CONNECT_S: Final = 20
@@ -21,7 +21,7 @@ Run = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 
 @contextmanager
 def on_this_machine(jobs: int) -> Iterator[Run]:
-    with ProcessPoolExecutor(max_workers=jobs) as pool:
+    with processes(jobs) as pool:
         yield lambda work, given: list(pool.map(work, given))
 
 

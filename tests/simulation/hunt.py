@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Final
 
+from icryptotrader.pool import processes
 from sim.lab.trial import Trial
 from tests.simulation.bugs import BUGS, put
 
@@ -47,8 +48,7 @@ def main(names: list[str]) -> int:
     chosen = names or list(BUGS)
     known = {line.split()[0]: line for line in _lines()}
     missed = 0
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(mp_context=context) as pool:
+    with processes(multiprocessing.cpu_count()) as pool:
         for done in as_completed([pool.submit(hunt, name) for name in chosen]):
             name, seed, check = done.result()
             print(f"{name:28}{seed or 'NOT CAUGHT':>10}  {check:14} {BUGS[name].what}", flush=True)
