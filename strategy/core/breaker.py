@@ -30,13 +30,13 @@ def guard(breaker: Breaker, view: View, now: Ns, cfg: Risk) -> Breaker:
     """The breaker after this tick; a view that is not fresh neither freezes nor frees."""
     if not view.fresh:
         # A calm that nobody saw is none.
-        return msgspec.structs.replace(breaker, calm_since=Ns(0)) if breaker.calm_since else breaker
+        return msgspec.structs.replace(breaker, calm_since=Ns(0))
     if not breaker.frozen:
         if view.move_60s >= cfg.price_velocity_freeze_pct:
             return Breaker(now, Ns(0), breaker.trips + 1)
         return breaker
     if view.move_60s >= cfg.price_velocity_freeze_pct * RECOVERY_SHARE:
-        return msgspec.structs.replace(breaker, calm_since=Ns(0)) if breaker.calm_since else breaker
+        return msgspec.structs.replace(breaker, calm_since=Ns(0))
     if not breaker.calm_since:
         return msgspec.structs.replace(breaker, calm_since=now)
     if now - breaker.calm_since >= cfg.price_velocity_cooldown_sec * SECOND:

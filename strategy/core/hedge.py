@@ -12,10 +12,10 @@ from strategy.core.plan import Plan
 
 
 def hedge(plan: Plan, drawdown: float, pause_at: float, cfg: Hedge) -> Plan:
-    """The plan with smaller buys. drawdown and pause_at are ratios of the peak."""
+    """The plan with smaller buys. Ratios of the peak: drawdown; pause_at, above the trigger."""
     if not cfg.enabled or drawdown < cfg.trigger_drawdown_pct:
         return plan
-    width = max(pause_at - cfg.trigger_drawdown_pct, 1e-9)
+    width = pause_at - cfg.trigger_drawdown_pct
     part = min(1.0, (drawdown - cfg.trigger_drawdown_pct) / width)
     # In quarters upward, so that a wandering drawdown does not amend every order.
     keep = max(0.25, -(-(1.0 - cfg.max_reduction_pct * part) * 4 // 1) / 4)

@@ -25,10 +25,6 @@ def test_it_is_off_by_default_and_says_why_when_it_acts() -> None:
     assert "hedge" in hedge(make_plan(), 0.15, 0.15, ON).why[-1]
 
 
-def test_a_trigger_at_the_pause_itself_divides_by_nothing() -> None:
-    assert hedge(make_plan(), 0.2, 0.10, ON).buy_scale == 0.5
-
-
 INVERSE = make_config(hedge={"enabled": True, "strategy": "inverse_grid"}).hedge
 
 
