@@ -5,13 +5,14 @@ with its line; so are gaps, rows that overlap another file's, and times without 
 Rule 2: no more than one row is held at a time, however long the files are.
 
 Understood: Kraken's OHLCVT and trades, Binance's klines, trades and aggTrades, Bitvavo's candles,
-any table whose header names its columns, and one price for each line; as text, plain or packed, as
-Parquet, or as a recording of our own feed (tables.py).
+any table whose header names its columns, times with prices, and one price for each line; as text,
+plain or packed, as Parquet, or as a recording of our own feed (tables.py).
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
@@ -19,7 +20,7 @@ from typing import IO, Final
 from msgspec import Struct
 
 from shared.units import DAY, MINUTE, SECOND, Pair
-from sim.backtest.columns import Layout, LayoutError, find_layout, read_wall
+from sim.backtest.columns import NAIVE, Layout, LayoutError, find_layout, read_wall, shown, why_not
 from sim.backtest.tables import DataError, cells_of
 
 MOST_NAMED: Final = 20
@@ -30,6 +31,9 @@ _BACK_NS: Final = SECOND  # so much disorder among trades is smoothed over
 _PRICES_BEGIN: Final = 1_767_225_600 * SECOND  # 2026-01-01, for prices that bear no time
 _REMEMBERED: Final = 4_096
 _OTHER_MARKET: Final = 0.005
+_TITLES: Final = 5  # lines that a file may bear before its header
+_A_FAULT: Final = 3  # a price that moves by this factor from one row to the next
+_CURRENCY: Final = re.compile(r"(?:XBT|BTC)[-_/]?(USD|EUR|GBP|CHF|JPY|CAD|AUD)")
 
 Bar = tuple[int, int, int, int, int, int]
 """wall (ns) at which it begins, open, high, low, close (Ticks), volume (Sats)."""
@@ -50,18 +54,25 @@ class Findings(Struct):
     overlap_rows: int = 0
     notes: list[str] = []
 
+    def note_once(self, name: str, text: str) -> None:
+        """The first of its kind for each file: all of them say the same."""
+        told = f"{name}: {text}"
+        if not any(note.startswith(told.split(" line ")[0]) for note in self.notes):
+            self.note(told)
+
     def note(self, text: str) -> None:
         if text not in self.notes and len(self.notes) < MOST_NAMED:
             self.notes.append(text)
 
 
 class Part(Struct, frozen=True):
-    """One file as it will be read. begins: wall of its first good row."""
+    """One file as it will be read. begins: wall of its first good row; skips: lines before it."""
 
     path: Path
     layout: Layout
     begins: int
     interval: int  # ns; 0 for trades
+    skips: int = 0
 
 
 class History:
@@ -90,6 +101,7 @@ class History:
             told = ", ".join(f"{p.path.name}: {p.interval // SECOND} s" for p in self.parts)
             raise DataError(f"the files hold bars of different lengths ({told})")
         self.begins = self.parts[0].begins
+        self._closes: dict[int, int] = {}  # of moments that a later file has too
         self._size = sum(max(1, part.path.stat().st_size) for part in parts)
         self._read = 0
         self._now_at: IO[bytes] | None = None
@@ -101,31 +113,29 @@ class History:
         return min(1.0, (self._read + here) / self._size)
 
     def bars(self) -> Iterator[Bar]:
-        """Every bar once; only where `is_bars`."""
-        last = 0
-        closes: dict[int, int] = {}
+        """Every bar once; only where `is_bars`. DataError where not one can be used."""
+        last = price = 0
         for number, part in enumerate(self.parts):
-            before = last
+            before, joins = last, self._joins(number)
             for line, cells in self._lines(part):
                 bar = self._bar(part, line, cells)
                 if bar is None or (bar[0] <= last and self._is_late(part, line, bar, before)):
-                    if bar is not None:
-                        self._compare(part, line, bar, closes)
                     continue
                 self._see_gap(part, line, last, bar[0])
-                last = bar[0]
+                if price and not (price < _A_FAULT * bar[3] and bar[2] < _A_FAULT * price):
+                    self._see_leap(part, line)
+                last, price = bar[0], bar[4]
                 self.found.rows += 1
-                if number + 1 < len(self.parts) and last >= self.parts[number + 1].begins:
-                    closes[last] = bar[4]
-                    if len(closes) > _REMEMBERED:
-                        del closes[next(iter(closes))]
+                if last >= joins:
+                    self._remember(last, price)
                 yield bar
+        self._refuse_none()
 
     def deals(self) -> Iterator[Deal]:
-        """Every trade once; only where not `is_bars`."""
+        """Every trade once; only where not `is_bars`. DataError where not one can be used."""
         last, price_before, bought = 0, 0, True
-        for part in self.parts:
-            before = last
+        for number, part in enumerate(self.parts):
+            before, joins = last, self._joins(number)
             for line, cells in self._lines(part):
                 deal = self._deal(part, line, cells, (price_before, bought))
                 if deal is None:
@@ -134,14 +144,20 @@ class History:
                 if wall < last:
                     if wall <= before:
                         self.found.overlap_rows += 1
+                        self._compare(part, line, wall, price)
                         continue
                     if last - wall > _BACK_NS:
                         self._bad(part, line, "time goes back")
                         continue
                     wall = last
+                if price_before and not price_before < _A_FAULT * price < 9 * price_before:
+                    self._see_leap(part, line)
                 last, price_before = wall, price
                 self.found.rows += 1
+                if last >= joins:
+                    self._remember(last, price)
                 yield wall, price, qty, bought
+        self._refuse_none()
 
     # One row.
 
@@ -149,10 +165,8 @@ class History:
         """None for a row that cannot be used, after it was counted."""
         try:
             return self._read_bar(part.layout, cells)
-        except IndexError:
-            self._bad(part, line, f"has only {len(cells)} columns")
-        except (ValueError, OverflowError) as error:
-            self._bad(part, line, str(error))
+        except (IndexError, ValueError, OverflowError) as error:
+            self._bad(part, line, why_not(part.layout, cells, error))
         return None
 
     def _read_bar(self, at: Layout, cells: list[str]) -> Bar:
@@ -181,10 +195,8 @@ class History:
         """before: price and side of the trade before, for data that names no side."""
         try:
             return self._read_deal(part.layout, cells, before)
-        except IndexError:
-            self._bad(part, line, f"has only {len(cells)} columns")
-        except (ValueError, OverflowError) as error:
-            self._bad(part, line, str(error))
+        except (IndexError, ValueError, OverflowError) as error:
+            self._bad(part, line, why_not(part.layout, cells, error))
         return None
 
     def _read_deal(self, at: Layout, cells: list[str], before: tuple[int, bool]) -> Deal:
@@ -198,7 +210,7 @@ class History:
         if at.side >= 0:
             word = cells[at.side].lower()
             if word not in ("buy", "sell", "b", "s"):
-                raise ValueError(f'side "{word[:20]}" is neither buy nor sell')
+                raise ValueError(f"side {shown(word)} is neither buy nor sell")
             return wall, price, qty, word[0] == "b"
         # Without a side: a rise is a buyer's, a fall a seller's, else as before.
         return wall, price, qty, before[1] if price == before[0] else price > before[0]
@@ -209,21 +221,49 @@ class History:
         """Say why a bar that does not come later than the last one is left out."""
         if bar[0] <= before:
             self.found.overlap_rows += 1
+            self._compare(part, line, bar[0], bar[4])
         else:
             self._bad(part, line, "time repeats or goes back")
             if part.layout.is_naive:
-                self.found.note(
-                    f"{part.path.name}, line {line}: the clock goes back: local time with a "
-                    "daylight saving change? Times without a zone are taken as UTC"
+                self.found.note_once(
+                    part.path.name,
+                    f"before line {line} the clock goes back: local time with a daylight saving "
+                    "change? Times without a zone are taken as UTC",
                 )
         return True
 
-    def _compare(self, part: Part, line: int, bar: Bar, closes: dict[int, int]) -> None:
-        known = closes.get(bar[0])
-        if known and abs(bar[4] / known - 1.0) > _OTHER_MARKET:
-            self.found.note(
-                f"{part.path.name}, line {line}: where the files overlap they disagree by more "
-                "than 0.5 %: another market, or another time zone?"
+    def _joins(self, number: int) -> int:
+        """From which moment on a part's prices are kept to be compared with the next one's."""
+        return self.parts[number + 1].begins if number + 1 < len(self.parts) else 1 << 62
+
+    def _remember(self, wall: int, price: int) -> None:
+        self._closes[wall if self.is_bars else wall // MINUTE] = price
+        if len(self._closes) > _REMEMBERED:
+            del self._closes[next(iter(self._closes))]
+
+    def _compare(self, part: Part, line: int, wall: int, price: int) -> None:
+        known = self._closes.get(wall if self.is_bars else wall // MINUTE)
+        if known and abs(price / known - 1.0) > _OTHER_MARKET:
+            self.found.note_once(
+                part.path.name,
+                f"from line {line} on, where the files overlap, they disagree by more than 0.5 %: "
+                "another market, or another time zone?",
+            )
+
+    def _see_leap(self, part: Part, line: int) -> None:
+        self.found.note_once(
+            part.path.name,
+            f"at line {line} the price is more than three times, or less than a third of, what it "
+            "was: a fault of the data? It is played as it stands",
+        )
+
+    def _refuse_none(self) -> None:
+        """DataError where no row was of use; which, and what may help."""
+        if not self.found.rows and self.found.bad_rows:
+            told = "; ".join(self.found.bad[:3])
+            raise DataError(
+                f"not one of {self.found.bad_rows} rows can be used ({told}): if the columns are "
+                "not what they seem, name them in a header line"
             )
 
     def _see_gap(self, part: Part, line: int, last: int, wall: int) -> None:
@@ -247,34 +287,85 @@ class History:
         """Find the layout, the first moment and the length of the bars from the first lines."""
         layout: Layout | None = None
         walls: list[int] = []
-        naive_notes: list[str] = []
-        for _, cells in cells_of(path, None, self.pair, naive_notes):
-            try:
-                layout = layout or find_layout(cells, prices=prices)
-            except LayoutError as error:
-                raise DataError(f"{path.name}, line 1: {error}") from None
+        notes: list[str] = []
+        skips, unread = 0, ""
+        for line, cells in self._first_lines(path, notes):
+            if layout is None:
+                layout, skips = self._layout_of(path, line, cells, prices), line - 1
+                if layout is None:
+                    continue  # a title
+                skips += layout.has_header
             if layout.time < 0:
-                return Part(path, layout, _PRICES_BEGIN, MINUTE)
+                return self._named(Part(path, layout, _PRICES_BEGIN, MINUTE, skips))
             try:
-                walls.append(read_wall(cells[layout.time], naive_notes))
-            except (ValueError, IndexError, OverflowError):
-                continue  # a header, or a row that will be named when it is read
+                walls.append(read_wall(cells[layout.time], notes))
+            except (ValueError, IndexError, OverflowError) as error:
+                if line > skips:
+                    unread = unread or f": line {line}: {why_not(layout, cells, error)}"
+                continue  # a row that will be named when it is read
             if len(walls) >= _LOOK_AHEAD:
                 break
         if layout is None:
             raise DataError(f"{path}: the file is empty")
         if not walls:
-            raise DataError(f"{path}: no row with a time that can be read")
-        steps = sorted(b - a for a, b in itertools.pairwise(walls) if b > a)
-        interval = (steps[len(steps) // 4] if steps else MINUTE) if layout.high >= 0 else 0
-        return Part(path, layout.with_zone(bool(naive_notes)), min(walls), min(interval, 31 * DAY))
+            raise DataError(f"{path}: no row with a time that can be read{unread}")
+        steps = sorted(b - a for a, b in itertools.pairwise(walls) if b != a)
+        if steps and steps[len(steps) * 3 // 4] < 0:
+            raise DataError(
+                f"{path}: its rows run backwards in time: sort them first, the oldest on top"
+            )
+        ahead = [step for step in steps if step > 0]
+        interval = (ahead[len(ahead) // 4] if ahead else MINUTE) if layout.is_bars else 0
+        layout = layout.with_zone(NAIVE in notes)
+        return self._named(Part(path, layout, min(walls), min(interval, 31 * DAY), skips))
+
+    def _first_lines(self, path: Path, notes: list[str]) -> Iterator[tuple[int, list[str]]]:
+        """The lines to look at; those before a tear, where there is one."""
+        seen = 0
+        try:
+            for seen, cells in cells_of(path, None, self.pair, notes):
+                yield seen, cells
+        except DataError:
+            if not seen:
+                raise
+
+    def _layout_of(self, path: Path, line: int, cells: list[str], prices: bool) -> Layout | None:
+        """None for a line that may be a title; DataError where there is no layout."""
+        try:
+            return find_layout(cells, prices=prices)
+        except LayoutError as error:
+            if len(cells) == 1 and line < _TITLES and not prices and self._goes_on(path, line):
+                return None
+            raise DataError(f"{path.name}, line {line}: {error}") from None
+
+    def _goes_on(self, path: Path, line: int) -> bool:
+        """Whether a line of several columns follows."""
+        lines = itertools.islice(self._first_lines(path, []), line, line + _TITLES)
+        return any(len(cells) > 1 for _, cells in lines)
+
+    def _named(self, part: Part) -> Part:
+        """The same; a file whose name says another currency is doubted."""
+        said = _CURRENCY.search(part.path.name.upper())
+        if said and said[1] != self.pair.quote:
+            self.found.note(
+                f"{part.path.name}: its name says {said[1]}, it is played as {self.pair.symbol} "
+                "(--pair)"
+            )
+        return part
 
     def _lines(self, part: Part) -> Iterator[tuple[int, list[str]]]:
+        line = 0
         with part.path.open("rb") as raw:
             self._now_at = raw
-            for line, cells in cells_of(part.path, raw, self.pair, self.found.notes):
-                if line == 1 and part.layout.has_header:
-                    continue
-                yield line, cells
+            try:
+                for line, cells in cells_of(part.path, raw, self.pair, self.found.notes):
+                    if line > part.skips:
+                        yield line, cells
+            except DataError as error:
+                if not line:
+                    raise
+                # What was read before the tear is played, and the report says so.
+                told = str(error).removeprefix(f"{part.path}: ")
+                self.found.note(f"{part.path.name}: nothing can be read behind line {line}: {told}")
             self._now_at = None
             self._read += part.path.stat().st_size

@@ -5,13 +5,18 @@ Rule 1: a few rows are held at a time, however long the file is.
 
 from __future__ import annotations
 
+import bz2
+import csv
 import gzip
 import io
+import lzma
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 from shared import frames
 from shared.chunks import BadFileError
@@ -21,6 +26,16 @@ from sim.backtest.columns import NAIVE
 
 _LONGEST_LINE: Final = 4_096
 _AT_ONCE: Final = 4_096  # rows of a Parquet file
+_NUMERIC: Final = frozenset("0123456789.,+-eE ")
+_PACKED: Final[tuple[tuple[bytes, Callable[..., Any]], ...]] = (
+    (b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zX", lzma.open),
+)  # fmt: skip
+DECIMAL_COMMA: Final = "numbers bear commas: 1.234,5 and 1,234.5 are read as 1234.5, 1,5 as 1.5"
+
+_TORN: Final = (
+    *(EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, ValueError),
+    *(RuntimeError, NotImplementedError, csv.Error),  # a zip's password, or its rare packing
+)
 
 
 class DataError(Exception):
@@ -46,43 +61,96 @@ def cells_of(
                 yield from enumerate(_recording(path, opened, pair), start=1)
                 return
             opened.seek(0)
-            separator = ""
-            for line, text in enumerate(_texts(opened, magic), start=1):
-                if len(text) > _LONGEST_LINE:
-                    raise DataError(f"{path}, line {line}: longer than {_LONGEST_LINE} characters")
-                text = text.strip()
-                if not text:
-                    continue
-                separator = separator or next((s for s in ",;\t" if s in text), ",")
-                if '"' in text:
-                    text = text.replace('"', "")
-                yield line, text.split(separator)
+            with closing(_texts(opened, magic)) as texts:
+                yield from _rows(path, texts, notes)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
     except BadFileError as error:
         raise DataError(str(error)) from None
-    except (EOFError, zipfile.BadZipFile, UnicodeDecodeError, ValueError) as error:
-        raise DataError(f"{path}: not a readable .csv, .gz or .zip: {error}") from None
+    except _TORN as error:
+        raise DataError(f"{path}: not a readable .csv, .gz, .bz2, .xz or .zip: {error}") from None
 
 
-def _texts(raw: IO[bytes], magic: bytes) -> Iterator[str]:
-    if magic[:2] == b"\x1f\x8b":
-        with gzip.open(raw, "rt", encoding="utf-8-sig") as lines:
-            yield from iter(lambda: lines.readline(_LONGEST_LINE + 2), "")
-    elif magic == b"PK\x03\x04":
+def _rows(path: Path, texts: Iterator[str], notes: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each line that says something; a line without end is one cell that says so."""
+    separator, begun = "", False
+    for line, text in enumerate(texts, start=1):
+        text = text.strip()
+        if not begun:
+            _refuse_other_kinds(path, line, text)
+        if len(text) > _LONGEST_LINE:
+            yield line, [f"a line longer than {_LONGEST_LINE} characters"]
+            continue
+        if not text or text[0] == "#":
+            continue
+        begun = True
+        separator = separator or next((s for s in ",;\t|" if s in text), "")
+        cut = separator or ","
+        cells = next(csv.reader([text], delimiter=cut)) if '"' in text else text.split(cut)
+        if "," in text and (cut != "," or '"' in text):
+            cells = [_plain(cell, cut, notes) for cell in cells]
+        yield line, cells
+
+
+def _refuse_other_kinds(path: Path, line: int, text: str) -> None:
+    """DataError for what is no table, seen in its first line that is not empty."""
+    if text[:1] in ("{", "["):
+        raise DataError(
+            f"{path}: JSON is not read here: write a CSV whose header names the columns"
+        )
+    if "\0" in text or text.count("\ufffd") * 10 > len(text):  # so many bytes are no letters
+        raise DataError(f"{path}, line {line}: not a readable table, but binary data")
+    if len(text) > _LONGEST_LINE:
+        raise DataError(f"{path}, line {line}: longer than {_LONGEST_LINE} characters")
+
+
+def _plain(cell: str, separator: str, notes: list[str]) -> str:
+    """A number whose decimal point or whose thousands are a comma, as 1234.5."""
+    comma, point = cell.rfind(","), cell.rfind(".")
+    if comma < 0 or not _NUMERIC.issuperset(cell):
+        return cell
+    if DECIMAL_COMMA not in notes:
+        notes.append(DECIMAL_COMMA)
+    # Between commas, 12,345 is in English; between semicolons a comma is for decimals.
+    thousands = cell.count(",") > 1 or (separator == "," and len(cell) - comma == 4)
+    if point > comma or (point < 0 and thousands):
+        return cell.replace(",", "")
+    return cell.replace(".", "").replace(",", ".")
+
+
+def _texts(raw: IO[bytes], magic: bytes) -> Generator[str, None, None]:
+    if magic[:2] == b"PK":
         with zipfile.ZipFile(raw) as archive:
-            names = [name for name in archive.namelist() if not name.endswith("/")]
+            names = [
+                name for name in archive.namelist()
+                if not name.endswith("/") and not name.startswith("__MACOSX/")
+            ]  # fmt: skip
             if len(names) != 1:
-                raise ValueError(f"holds {len(names)} files, expected one")
+                told = ", ".join(names)[:200]
+                raise ValueError(f"holds {len(names)} files, expected one: unpack it ({told})")
             with archive.open(names[0]) as member:
-                text = io.TextIOWrapper(member, encoding="utf-8-sig")
-                yield from iter(lambda: text.readline(_LONGEST_LINE + 2), "")
-    else:
-        text = io.TextIOWrapper(raw, encoding="utf-8-sig")
-        try:
-            yield from iter(lambda: text.readline(_LONGEST_LINE + 2), "")
-        finally:
-            text.detach()  # the file is its opener's to close
+                yield from _lines(io.TextIOWrapper(member, "utf-8-sig", "replace"))
+        return
+    opener = next((opener for begin, opener in _PACKED if magic.startswith(begin)), None)
+    if opener is not None:
+        with opener(raw, "rt", encoding="utf-8-sig", errors="replace") as lines:
+            yield from _lines(cast(IO[str], lines))
+        return
+    encoding = "utf-16" if magic[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    text = io.TextIOWrapper(raw, encoding, "replace")
+    try:
+        yield from _lines(text)
+    finally:
+        text.detach()  # the file is its opener's to close
+
+
+def _lines(stream: IO[str]) -> Iterator[str]:
+    """Line by line; of one without end only the beginning is kept."""
+    while text := stream.readline(_LONGEST_LINE + 2):
+        rest = text
+        while len(rest) > _LONGEST_LINE and not rest.endswith("\n"):
+            rest = stream.readline(_LONGEST_LINE + 2)
+        yield text
 
 
 def _parquet(path: Path, raw: IO[bytes], notes: list[str]) -> Iterator[list[str]]:

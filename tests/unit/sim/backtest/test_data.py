@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +65,54 @@ def test_bars_of_every_form_are_read_alike(form: str, tmp_path: Path) -> None:
     assert found.found.bad_rows == 0
 
 
+MORE_BAR_FORMS = {
+    "names of one letter, between strokes": f"t|o|h|l|c|v\n{T0}|100|110|90|105|2.5\n"
+    f"{T0 + 60}|105|105|105|105|0",
+    "decimal commas and German dates": "Datum;Open;High;Low;Close;Volume\n"
+    "14.11.2023 22:14;100,0;110,0;90,0;105,0;2,5\n14.11.2023 22:15:00;105;105;105;105;0",
+    "English thousands in quotes": "time,open,high,low,close,volume\n"
+    f'{T0},"0,100.0","0,110","90","105.00",2.5\n{T0 + 60},105,105,105,105,0',
+    "a title, comments and empty lines": "www.example.org\n# by me\n\n"
+    f"time,open,high,low,close,volume\n# from here on\n{T0},100,110,90,105,2.5\n\n"
+    f"{T0 + 60},105,105,105,105,0",
+    "UTC as a word, floats as times": "time,open,high,low,close,volume\n"
+    f"2023-11-14 22:14:00 UTC,100,110,90,105,2.5\n{T0 + 60}000.0,105,105,105,105,0",
+}
+
+
+@pytest.mark.parametrize("form", MORE_BAR_FORMS)
+def test_bars_of_rarer_forms_are_read_alike(form: str, tmp_path: Path) -> None:
+    found = history(tmp_path, MORE_BAR_FORMS[form])
+    assert found.interval == MINUTE
+    assert list(found.bars()) == [
+        (T0 * SECOND, 1000, 1100, 900, 1050, 250_000_000),
+        ((T0 + 60) * SECOND, 1050, 1050, 1050, 1050, 0),
+    ]
+    assert found.found.bad_rows == 0
+    told = [note for note in found.found.notes if "commas" in note]
+    assert bool(told) == ("comma" in form or "thousands" in form)
+
+
+@pytest.mark.parametrize(
+    "text", [f"{T0},100\n{T0 + 60},101.5", f"time,close\n{T0},100\n{T0 + 60},101.5"]
+)
+def test_times_with_prices_are_bars_of_one_price(text: str, tmp_path: Path) -> None:
+    found = history(tmp_path, text)
+    assert (found.is_bars, found.interval) == (True, MINUTE)
+    assert [bar[1:] for bar in found.bars()] == [(1000,) * 4 + (0,), (1015,) * 4 + (0,)]
+
+
 DEAL_FORMS = {
     "Kraken": f"{T0}.5,100,1\n{T0 + 1},101,2\n{T0 + 2},99,1",
     "aggTrades": f"7,100,1,1,1,{T0}500,false,true\n8,101,2,2,2,{T0 + 1}000,false,true\n"
     f"9,99,1,3,3,{T0 + 2}000,true,true",
+    "aggTrades of futures": f"7,100,1,1,1,{T0}500,False\n8,101,2,2,2,{T0 + 1}000,False\n"
+    f"9,99,1,3,3,{T0 + 2}000,True",
+    "aggTrades with their header": "agg_trade_id,price,quantity,first_trade_id,last_trade_id,"
+    f"transact_time,is_buyer_maker\n7,100,1,1,1,{T0}500,false\n8,101,2,2,2,{T0 + 1}000,false\n"
+    f"9,99,1,3,3,{T0 + 2}000,true",
+    "trades of futures": f"7,100,1,100,{T0}500,false\n8,101,2,202,{T0 + 1}000,false\n"
+    f"9,99,1,99,{T0 + 2}000,true",
     "Binance trades": f"7,100,1,100,{T0}500,false,true\n8,101,2,202,{T0 + 1}000,false,true\n"
     f"9,99,1,99,{T0 + 2}000,true,true",
     "named": f"time,side,price,amount\n{T0}.500,b,100,1\n{T0 + 1},buy,101,2\n{T0 + 2},sell,99,1",
@@ -91,11 +138,89 @@ def test_one_price_for_each_line_is_a_minute_each(tmp_path: Path) -> None:
 
 
 def test_packed_files_are_read_like_plain_ones(tmp_path: Path) -> None:
-    packed, archive = tmp_path / "a.gz", tmp_path / "a.zip"
-    packed.write_bytes(gzip.compress(bars(3).encode()))
+    plain = list(history(tmp_path, bars(3)).bars())
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        "gz": gzip.compress,
+        "bz2": bz2.compress,
+        "xz": lzma.compress,
+    }
+    archive, wide = tmp_path / "a.zip", tmp_path / "wide.csv"
+    for name, pack in packers.items():
+        (tmp_path / f"a.{name}").write_bytes(pack(bars(3).encode()))
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("a.csv", bars(3))
-    assert list(History([packed], PAIR).bars()) == list(History([archive], PAIR).bars())
+        file.writestr("__MACOSX/._a.csv", b"\0\5\26\7")  # what a Mac puts beside it
+    wide.write_text(bars(3), encoding="utf-16")
+    for path in (*(tmp_path / f"a.{name}" for name in packers), archive, wide):
+        assert list(History([path], PAIR).bars()) == plain, path
+
+
+def test_what_a_torn_file_holds_before_the_tear_is_played_and_told(tmp_path: Path) -> None:
+    packed, torn = gzip.compress(bars(20_000).encode()), tmp_path / "torn.gz"
+    torn.write_bytes(packed[: len(packed) // 2])
+    found = History([torn], PAIR)
+    count = len(list(found.bars()))
+    assert 1_000 < count < 20_000
+    assert f"torn.gz: nothing can be read behind line {count}" in found.found.notes[0]
+    spoiled = bytearray(packed)
+    spoiled[len(packed) // 2 :] = b"\xff" * 64  # no tear, but bits that mean nothing
+    torn.write_bytes(spoiled)
+    found = History([torn], PAIR)
+    list(found.bars())
+    assert "nothing can be read behind line" in found.found.notes[-1]
+
+
+def test_a_line_without_end_and_bytes_that_are_no_text_are_one_bad_row_each(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    first, second, third = (f"{row}\n".encode() for row in bars(3).splitlines())
+    path.write_bytes(first + b"9" * 50_000 + b"\n" + second + b"1700000140,\xff,1,1,1,1\n" + third)
+    found = History([path], PAIR)
+    assert len(list(found.bars())) == 3
+    assert [text.partition(":")[0] for text in found.found.bad] == [
+        "a.csv, line 2",
+        "a.csv, line 4",
+    ]
+
+
+def test_a_time_that_cannot_be_is_one_bad_row_and_hides_none_behind_it(tmp_path: Path) -> None:
+    rows = bars(5).splitlines()
+    rows.insert(2, rows[2].replace(str(T0 + 120), "1" + "0" * 30))
+    rows.insert(4, rows[4].replace(str(T0 + 180), "-5"))
+    found = history(tmp_path, "\n".join(rows))
+    assert len(list(found.bars())) == 5
+    assert (found.found.bad_rows, found.found.overlap_rows, found.found.gap_count) == (2, 0, 0)
+    assert "outside 2009 to 2100" in found.found.bad[0]
+
+
+def test_where_no_row_is_of_use_the_first_ones_say_why(tmp_path: Path) -> None:
+    swapped = "\n".join(f"{T0 + n * 60},100,105,110,90,1" for n in range(9))
+    found = history(tmp_path, swapped)
+    with pytest.raises(DataError, match=r"not one of 9 rows.*line 1: open and close.*header"):
+        list(found.bars())
+
+
+def test_a_price_that_leaps_is_doubted_and_so_is_a_name_of_another_currency(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "XBTUSD_1.csv"
+    path.write_text(bars(2) + "\n" + bars(1, T0 + 120, price=1_000) + "\n" + bars(1, T0 + 180))
+    found = History([path], PAIR)
+    assert len(list(found.bars())) == 4
+    name, leap = found.found.notes
+    assert "its name says USD" in name
+    assert "at line 3" in leap
+    deals = history(tmp_path, "\n".join(f"{T0 + n},{100 + 400 * (n == 3)},1" for n in range(6)))
+    assert len(list(deals.deals())) == 6
+    assert "at line 4" in deals.found.notes[0]
+
+
+def test_trades_that_disagree_where_they_overlap_are_doubted_once_a_file(tmp_path: Path) -> None:
+    first = "\n".join(f"{T0 + n},100,1" for n in range(60))
+    other = "\n".join(f"{T0 + n},102,1" for n in range(30, 90))
+    found = history(tmp_path, first, other)
+    list(found.deals())
+    assert [note for note in found.found.notes if "another market" in note] == found.found.notes
+    assert len(found.found.notes) == 1
 
 
 def test_bad_rows_are_left_out_and_named_by_their_line(tmp_path: Path) -> None:
@@ -164,9 +289,16 @@ def test_local_time_gives_itself_away_when_the_clock_goes_back(tmp_path: Path) -
         (b"a,b\n1,2\n", "neither trades"),
         (b"1,2\n", "2 columns without a header"),
         (b"time,open,high,low,close,volume\n", "no row with a time"),
-        (b"\xff\xfe\x00,1\n", "not a readable"),
+        (b"\xff\xfe\x00,1\n", "is not a price"),
         (b"hello\n", "not a price"),
         (b"1" * 10_000, "longer than"),
+        (b"\0" * 10, "binary data"),
+        (bytes(range(128, 250)), "binary data"),
+        (b'[[1700000040000,"1","1"]]', "JSON is not read"),
+        (b"PK\x05\x06" + b"\0" * 18, "holds 0 files"),
+        (b"06/01/2024,1,1,1,1,1\n", "neither seconds since 1970"),
+        (bars(3)[::-1].encode(), "no row with a time"),
+        ("\n".join(bars(9).splitlines()[::-1]).encode(), "run backwards"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_a_reason(
@@ -221,7 +353,7 @@ def test_parquet_is_read_like_the_table_it_is(tmp_path: Path) -> None:
     rows = list(found.bars())
     assert (found.interval, len(rows)) == (MINUTE, 4_999)
     assert rows[0] == (T0 * SECOND, 1005, 1005, 1005, 1005, 10_050_000_000)
-    assert found.found.bad == ["bars.parquet, line 9: could not convert string to float: ''"]
+    assert found.found.bad == ['bars.parquet, line 9: "" is not a number']
     assert any("no zone" in note for note in found.found.notes)
     assert found.done == 1.0
 
