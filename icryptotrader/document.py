@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from icryptotrader.files import appearing
 from shared.charts import Figure, script_file
 from shared.chartscript import CHARTS, PLOTS, THEME
 
@@ -40,12 +41,12 @@ summary{cursor:pointer}code{font-size:.9em;overflow-wrap:anywhere}
 def write_document(path: Path, title: str, body: str, figures: Mapping[str, Figure]) -> None:
     """Write the page. body: HTML, with a place for each figure (shared.charts.framed).
 
-    ChartsError where the chart library is missing.
+    ChartsError where the chart library is missing; OSError leaves nothing behind.
     """
     library = script_file()
     # "<" could end the script that the data stands in.
     data = msgspec.json.encode(figures).replace(b"<", b"\\u003c").decode()
-    with path.open("w", encoding="utf-8") as page:
+    with appearing(path) as page:
         page.write(
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width,initial-scale=1">'

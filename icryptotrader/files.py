@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
 def write_whole(target: Path, data: bytes) -> None:
@@ -15,3 +18,16 @@ def write_whole(target: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(target)
+
+
+@contextmanager
+def appearing(target: Path) -> Iterator[TextIO]:
+    """A text that gets its name when it is complete; where it is not, nothing is left of it."""
+    part = target.with_name(target.name + ".part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            yield file
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -83,12 +83,19 @@ AgainstOption = Annotated[
 ]
 
 
+MoreArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[FILE]...", help="More files, as a shell writes out a pattern."),
+]
+
+
 @app.command()
 def backtest(
     context: typer.Context,
+    more: MoreArgument = None,
     data: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Trades or bars, also .gz and .zip; may be repeated."),
+        typer.Option(metavar="FILE", help="Trades or bars, also packed; one or several."),
     ] = None,
     prices: Annotated[
         Path | None, typer.Option(metavar="FILE", help="One price for each line, a minute apart.")
@@ -124,16 +131,17 @@ def backtest(
 ) -> None:
     """Would it have worked? History through the bot that trades, after fees and tax.
 
-    Ctrl-C ends it and tells what was played so far. Exit code 0, 2 for data that cannot be used,
-    130 after Ctrl-C. What is assumed, and which way it errs, stands in docs/backtest.md.
+    Ctrl-C ends it and tells what was played so far. Exit code 0, 1 where the report cannot be
+    written, 2 for data that cannot be used, 130 after Ctrl-C. What is assumed, and which way it
+    errs, stands in docs/backtest.md.
     """
     from icryptotrader.backtest.command import Options
     from icryptotrader.backtest.command import backtest as run_it
 
-    if bool(data) == (prices is not None):
+    if bool(data) == (prices is not None) or (more and not data):
         refuse(["--data FILE, or --prices FILE: one of the two"], 2)
     options = Options(
-        tuple(data or [prices or Path()]),
+        (*(data or [prices or Path()]), *(more or [])),
         prices is not None,
         config,
         *(pair, begin, end, fill, latency, fees, ahead, tax_rate, rates, out),

@@ -1,7 +1,7 @@
 """`icryptotrader backtest`: history through the house that trades live, and what came of it.
 
-Exit codes: 0 done; 2 for data that cannot be used; 130 where it was interrupted (what was played
-so far is reported all the same).
+Exit codes: 0 done; 1 where the report could not be written; 2 for data that cannot be used; 130
+where it was interrupted (what was played so far is reported all the same).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import FrameType
 from typing import Final, NamedTuple, cast
 
@@ -25,6 +26,7 @@ from icryptotrader.backtest.figures import Figures, figures_of, with_pairs
 from icryptotrader.backtest.page import write_page
 from icryptotrader.backtest.pairs import PairResult
 from icryptotrader.backtest.summary import as_json, summary
+from icryptotrader.files import appearing
 from shared.charts import ChartsError, script_file
 from shared.clock import perf
 from shared.config import Config, ConfigError, Home, load
@@ -38,6 +40,7 @@ from sim.engine.instruments import LISTINGS
 from strategy.ledger.book import BookError
 from strategy.ledger.rates import Rates, RatesError, parse
 
+EXIT_UNWRITTEN: Final = 1
 EXIT_DATA: Final = 2
 BY_RATES: Final = Path("rates")
 """--against: no file, but this pair's own rows in the other currency."""
@@ -73,11 +76,13 @@ def backtest(options: Options, home: Home, say: Say) -> int:
     try:
         if options.out is not None:
             script_file()  # What the report needs is missed before the run, not after it.
+            if not writable(options.out, say):
+                return EXIT_UNWRITTEN
         config = config_of(options, home)
         terms = terms_of(options, config)
         history = History(options.data, LISTINGS[config.pair].pair, prices=options.prices)
         terms = replace(terms, fill=cast(Fill, options.fill or default_fill(history)))
-        span = (moment_of(options.begin, 0), moment_of(options.end, _FOREVER))
+        span = span_of(options)
         rates = rates_of(options.rates)
         other = other_of(options, config, rates)
         played, seconds = _play(history, config, terms, span)
@@ -98,8 +103,12 @@ def backtest(options: Options, home: Home, say: Say) -> int:
         f"{played.rows:,} rows in {seconds:.1f} s: {played.rows / max(seconds, 1e-9):,.0f} a second"
     )
     if options.out is not None:
-        for path in write_out(figures, options.out):
-            say(f"wrote {path}")
+        try:
+            for path in write_out(figures, options.out):
+                say(f"wrote {path}")
+        except OSError as error:
+            say(f"the report is not written: {error.filename or options.out}: {error.strerror}")
+            return EXIT_UNWRITTEN
     return code if played.whole else EXIT_INTERRUPTED
 
 
@@ -167,12 +176,23 @@ def _names(history: History) -> str:
 
 
 def write_out(figures: Figures, folder: Path) -> Sequence[Path]:
-    """report.json and report.html in a folder that is made where it is missing."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """report.json and report.html, each whole or not at all; OSError."""
     data, page = folder / "report.json", folder / "report.html"
-    data.write_bytes(as_json(figures))
+    with appearing(data) as file:
+        file.write(as_json(figures).decode())
     write_page(figures, page)
     return data, page
+
+
+def writable(folder: Path, say: Say) -> bool:
+    """Whether files can be made in a folder, which is made where it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return True
+    except OSError as error:
+        say(f"--out {folder}: {error.strerror}: name a folder that can be written to")
+        return False
 
 
 def terms_of(options: Options, config: Config) -> Terms:
@@ -186,7 +206,7 @@ def terms_of(options: Options, config: Config) -> Terms:
             maker, taker = Decimal(low), Decimal(high or low)
         except InvalidOperation:
             faults.append(f'--fees "{options.fees}": "tier", or percent such as 0.25 or 0.25/0.4')
-    if not (0 <= maker <= 10 and 0 <= taker <= 10):
+    if not (maker.is_finite() and taker.is_finite() and 0 <= maker <= 10 and 0 <= taker <= 10):
         faults.append(f"--fees {options.fees}: 0 to 10 percent")
     try:
         ahead = int(Decimal(options.ahead).scaleb(8))
@@ -229,6 +249,14 @@ def moment_of(text: str | None, default: int) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp()) * SECOND
+
+
+def span_of(options: Options) -> tuple[int, int]:
+    """--from and --to, the second not included; ConfigError."""
+    span = (moment_of(options.begin, 0), moment_of(options.end, _FOREVER))
+    if span[0] >= span[1]:
+        raise ConfigError([f"--from {options.begin}: not before --to {options.end}"])
+    return span
 
 
 def config_of(options: Options, home: Home) -> Config:

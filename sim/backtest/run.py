@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import dropwhile, islice, takewhile
 from typing import Final, Protocol
 
 from msgspec import Struct
 
 from shared.config import Config
-from shared.units import Ns
+from shared.units import SECOND, Ns
 from sim.backtest.apart import Apart
 from sim.backtest.data import Bar, Deal
 from sim.backtest.parts import PATHS, Path, Terms
@@ -86,13 +87,28 @@ def play(
                 whole = False
                 break
         if not walkers:
-            raise DataError("no row lies within --from and --to")
+            raise _outside(history)
         runs = [walker.end() for walker in [walkers[-1], *walkers[:-1]]]
     finally:
         for walker in walkers:
             walker.close()
     go_on(rows, Ns(last))
     return Played(tuple(runs), rows, whole, Ns(first), Ns(last))
+
+
+def _outside(history: Rows) -> DataError:
+    """Why nothing was played, with the span that could be."""
+    first = last = 0
+    for row in history.bars() if history.is_bars else history.deals():
+        last = row[0]
+        first = first or last
+    if not first:
+        return DataError("the files hold no row")
+    told = " to ".join(
+        datetime.fromtimestamp(wall // SECOND, UTC).strftime("%Y-%m-%dT%H:%M")
+        for wall in (first, last)
+    )
+    return DataError(f"no row lies within --from and --to: the data go from {told} (UTC)")
 
 
 def cores() -> int:

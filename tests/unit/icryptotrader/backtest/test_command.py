@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,13 +135,18 @@ def test_a_touch_fills_more_than_a_trade_through(tape: Path, tmp_path: Path) -> 
         (["--data", "{tape}", "--fill", "queue"], 2, "bars do not say"),
         (["--data", "{tape}", "--fill", "luck"], 78, "touch, through or queue"),
         (["--data", "{tape}", "--fees", "cheap"], 78, "tier"),
+        (["--data", "{tape}", "--fees", "nan"], 78, "0 to 10 percent"),
         (["--data", "{tape}", "--tax-rate", "42"], 78, "ratio from 0 to 1"),
         (["--data", "{tape}", "--latency", "-1"], 78, "milliseconds"),
         (["--data", "{tape}", "--ahead", "many"], 78, "coins that stand before us"),
         (["--data", "{tape}", "--from", "soon"], 78, "is no date"),
+        (["--data", "{tape}", "--from", "2030-01-01", "--to", "2029-01-01"], 78, "not before --to"),
+        (["--data", "{tape}", "--from", "2030-01-01"], 2, "2023-11-14T22:14 to 2023-11-15T00:43"),
         (["--data", "{tape}", "--pair", "DOGE/EUR"], 78, "one of"),
         (["--data", "/nowhere/at/all.csv"], 2, "No such file"),
         ([], 2, "one of the two"),
+        (["{tape}"], 2, "one of the two"),
+        (["--data", "{tape}", "--out", "{tape}"], 1, "name a folder that can be written to"),
         (["--data", "{tape}", "--prices", "{tape}"], 2, "one of the two"),
         (["--data", "{tape}", "--rates", "{tape}"], 2, ""),
     ],
@@ -156,6 +163,40 @@ def test_what_cannot_be_done_is_said_in_a_line(
     assert found.exit_code == code, found.output
     assert told in found.output
     assert "Traceback" not in found.output
+
+
+def test_several_files_may_stand_behind_one_data(tape: Path, tmp_path: Path) -> None:
+    lines = tape.read_text().splitlines()
+    early, late = tmp_path / "early.csv", tmp_path / "late.csv"
+    early.write_text("\n".join(lines[:80]))
+    late.write_text("\n".join(lines[80:]))
+    whole, parts = (
+        re.findall("digest .*", run(tmp_path, "--data", *map(str, files))[1])
+        for files in ([tape], [late, early])
+    )
+    assert parts == whole != []
+
+
+def test_a_report_that_cannot_be_written_leaves_nothing_half_and_the_figures_on_the_screen(
+    tape: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    # Whoever may write at most a megabyte stands for a disk that is full.
+    limited = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)); "
+        "from icryptotrader.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "backtest", "--home", str(tmp_path / "home"),
+         "--pair", "BTC/EUR", "--data", str(tape), "--out", str(out)],
+        capture_output=True, text=True, timeout=100, check=False,
+        cwd=Path(__file__).resolve().parents[4],
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.strip()) == (1, "")
+    assert "digest" in done.stdout
+    assert "the report is not written" in done.stdout
+    assert [path.name for path in out.iterdir()] == ["report.json"]
 
 
 def test_terms_follow_the_options(tmp_path: Path) -> None:
