@@ -34,5 +34,5 @@ def weigh(last: Imbalance, book: Book | None, now: Ns, cfg: Settings) -> Imbalan
     seen = raw(book.bid_qtys, book.ask_qtys, cfg) if book is not None and book.valid else 0.0
     if not last.at:
         return Imbalance(0.0, now)
-    keep = 0.5 ** (max(0, now - last.at) / SECOND / cfg.half_life_sec)
+    keep = 0.5 ** ((now - last.at) / SECOND / cfg.half_life_sec)
     return Imbalance(keep * last.value + (1.0 - keep) * seen, now)

@@ -14,7 +14,8 @@ from msgspec import Struct
 from shared.units import SECOND, Ns
 from strategy.core.market import View
 
-KEPT: Final = 240
+KEPT: Final = 241
+"""The longest window that the settings allow, and the close before it (atr.py)."""
 
 
 class Sample(Struct, frozen=True, gc=False):

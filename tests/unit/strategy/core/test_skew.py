@@ -140,6 +140,21 @@ def test_a_deeper_level_weighs_less() -> None:
     assert near > deep > 0
 
 
+def test_a_book_of_one_coin_on_one_side_is_as_heavy_as_can_be() -> None:
+    assert raw((1,), (0,), CONFIG.imbalance) == 1.0
+    assert raw((0,), (1,), CONFIG.imbalance) == -1.0
+    assert raw((0,), (0,), CONFIG.imbalance) == 0.0
+
+
+def test_a_book_that_fails_its_checksum_weighs_as_an_even_one() -> None:
+    now = Ns(10**12)
+    later = Ns(now + int(HALF_LIFE * 1e9))
+    heavy = replace(make_book(later), bid_qtys=(10**9,))
+    broken = replace(heavy, valid=False)
+    assert weigh(Imbalance(0.8, now), heavy, later, CONFIG.imbalance).value > 0.8
+    assert weigh(Imbalance(0.8, now), broken, later, CONFIG.imbalance).value == pytest.approx(0.4)
+
+
 def test_what_was_heard_fades_by_half_in_a_half_life_without_a_valid_book() -> None:
     now = Ns(10**12)
     later = Ns(now + int(HALF_LIFE * 1e9))

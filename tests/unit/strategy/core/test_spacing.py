@@ -58,6 +58,19 @@ def test_samples_are_bounded() -> None:
     assert len(watch([(60 * n, MID) for n in range(KEPT + 50)]).done) == KEPT
 
 
+def test_the_longest_windows_that_the_settings_allow_are_filled_in_time() -> None:
+    seen = watch([(60 * n, MID) for n in range(300)])
+    assert bollinger(seen, make_config(bollinger={"window": 240}).bollinger) is not None
+    assert atr(seen, make_config(atr={"enabled": True, "window": 240}).atr) is not None
+
+
+def test_a_clock_that_has_just_begun_closes_no_sample_that_nobody_saw() -> None:
+    begun = sample(NOTHING, make_view(MID), Ns(SECOND), 60)
+    assert (begun.done, begun.ends_at, begun.close) == ((), 61 * SECOND, MID)
+    closed = sample(begun, make_view(MID), begun.ends_at, 60)
+    assert closed.done == (Sample(MID, MID, MID),)
+
+
 def test_bollinger_is_a_part_of_the_width_of_the_bands() -> None:
     seen = closes(*[MID * (1 + (0.002 if n % 2 else -0.002)) for n in range(20)])
     # Standard deviation 20 bps: two on each side are 80 bps from band to band, half of it 40.
