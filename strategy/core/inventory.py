@@ -37,26 +37,20 @@ def confine(
     cap_pct: what all resting orders of one side together may move, of the equity.
     """
     base, quote = account
-    held = base * view.mid
-    equity = held + quote
-    if equity <= 0:
+    if base * view.mid + quote <= 0:
         return plan.budgeted("nothing in the account", buy_units=0, sell_sats=0)
     room = rooms(view.mid, account, cap_pct, values)
-    if room.buy < plan.buy_units:
-        plan = plan.budgeted(
-            lambda: f"coins at most {values.btc_max_pct:.0%} of the account", buy_units=room.buy
-        )
-    if room.sell < plan.sell_sats:
-        plan = plan.budgeted(
-            lambda: f"coins at least {values.btc_min_pct:.0%} of the account", sell_sats=room.sell
-        )
-    if room.buy_cap < plan.buy_units or room.sell_cap < plan.sell_sats:
-        plan = plan.budgeted(
-            lambda: f"at most {cap_pct:.0%} of the account at a time",
-            buy_units=room.buy_cap,
-            sell_sats=room.sell_cap,
-        )
-    return plan
+    plan = plan.budgeted(
+        lambda: f"coins at most {values.btc_max_pct:.0%} of the account", buy_units=room.buy
+    )
+    plan = plan.budgeted(
+        lambda: f"coins at least {values.btc_min_pct:.0%} of the account", sell_sats=room.sell
+    )
+    return plan.budgeted(
+        lambda: f"at most {cap_pct:.0%} of the account at a time",
+        buy_units=room.buy_cap,
+        sell_sats=room.sell_cap,
+    )
 
 
 def rooms(mid: float, account: tuple[int, int], cap_pct: float, values: RegimeValues) -> Rooms:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategy.core.inventory import confine, share
+from strategy.core.inventory import Rooms, confine, rooms, share
 from tests.unit.strategy.core.build import CONFIG, MID, make_plan, make_view
 
 UNIT = 10**9  # units in one EUR
@@ -36,7 +36,14 @@ def test_chaos_buys_nothing_beyond_its_small_share() -> None:
     assert plan.buy_units == 0
 
 
+def test_budgets_are_rounded_down_to_whole_units_and_sats() -> None:
+    """One Sat at 3 and 4 units: 60 % of 7 less 3 is 1.2 units, a cap of a quarter 1.75."""
+    found = rooms(3.0, (1, 4), 0.25, RANGE)
+    assert found == Rooms(buy=1, sell=0, buy_cap=1, sell_cap=0)
+
+
 def test_share_of_the_coins() -> None:
+    assert share(1, 0, 1.0) == 1.0
     assert share(16_000_000, 13_600 * UNIT, MID) == pytest.approx(0.5)
     assert share(0, 0, MID) == 0.0
 
