@@ -44,14 +44,13 @@ class Taxes(Struct, frozen=True):
 def settings_of(config: Config) -> DeskSettings:
     """What the person says of the year, as the desk takes it."""
     tax = config.tax
-    years = {each.year: tax.of_year(each.year).external_s23_net_eur for each in tax.years}
     foreign = any(not symbol.endswith(f"/{EURO}") for symbol in config.symbols)
     return DeskSettings(
         coin=config.pair.partition("/")[0],
         safety_days=tax.holding_safety_days,
         own_limit=tax.annual_exemption_eur,
         each_year=tax.external_s23_net_eur,
-        external={year: told for year, told in years.items() if told is not None},
+        external={each.year: tax.of_year(each.year).external_s23_net_eur for each in tax.years},
         buffer=tax.fx_buffer_eur if foreign else ZERO,
         usd_leg=tax.usd_leg,
         reform_enacted=tax.reform_enacted,
