@@ -52,7 +52,7 @@ def weigh_advice(said: Advise, now: Ns, cfg: AiSignal, regimes: Regime) -> Advic
     cap = float(cfg.max_bias_bps)
     strength = STRENGTH[said.verdict]
     wanted = said.bias_bps if said.bias_bps else strength * cap
-    if wanted * strength < 0.0 or (strength == 0.0 and wanted):
+    if wanted * strength <= 0.0:
         wanted = 0.0
     if not heeds(said.regime_hint, regimes):
         wanted = 0.0

@@ -44,6 +44,10 @@ def test_an_opinion_stands_until_its_time_is_over() -> None:
     assert standing_bps(NEUTRAL, True, NOW) == 0.0
 
 
+def test_before_anybody_was_asked_there_is_no_opinion_at_all() -> None:
+    assert Advice(0.0, Ns(0), Ns(0), "", 0.0, "", "") == NEUTRAL
+
+
 @given(
     st.sampled_from(list(STRENGTH)),
     st.floats(allow_nan=False),
@@ -70,9 +74,16 @@ def test_fading_never_adds_not_even_the_last_bit_of_a_float() -> None:
     [
         ("STRONG_BUY", 0.0, 6.0),
         ("BUY", 0.0, 3.0),
+        ("NEUTRAL", 0.0, 0.0),
+        ("SELL", 0.0, -3.0),
+        ("STRONG_SELL", 0.0, -6.0),
         ("BUY", 10.0, 3.0),
+        ("BUY", 1.0, 0.3),
+        ("SELL", -1.0, -0.3),
         ("BUY", -10.0, 0.0),  # it contradicts itself
+        ("SELL", 10.0, 0.0),
         ("NEUTRAL", 10.0, 0.0),
+        ("BUY", 99.0, 6.0),
         ("STRONG_SELL", -99.0, -6.0),
     ],
 )
