@@ -32,6 +32,18 @@ def spread_bps(variance: float, cfg: AvellanedaStoikov) -> float:
     return min((cfg.gamma * variance + reward) * PERCENT_BPS, float(cfg.max_spread_bps))
 
 
+def half_spread_bps(variance_per_s: float, cfg: AvellanedaStoikov) -> float | None:
+    """The wanted spacing, from the anchor to the first rung, in bps.
+
+    None while the volatility is not known, 0.0 while switched off.
+    """
+    if not cfg.enabled:
+        return 0.0
+    if variance_per_s <= 0.0:
+        return None
+    return spread_bps(variance_pct2(variance_per_s, cfg.horizon_sec), cfg) / 2.0
+
+
 def lean_bps(inventory: float, variance: float, cfg: AvellanedaStoikov) -> float:
     """How far the reservation price lies above the mid; negative with too many coins.
 

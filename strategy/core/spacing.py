@@ -20,7 +20,7 @@ from msgspec import Struct
 from shared.config import Config, Grid
 from shared.units import SECOND, Ns
 from strategy.core.atr import atr
-from strategy.core.avellaneda import spread_bps, variance_pct2
+from strategy.core.avellaneda import half_spread_bps
 from strategy.core.bollinger import bollinger
 from strategy.core.samples import Samples
 
@@ -39,7 +39,9 @@ MODELS: Final[dict[str, Model]] = {
         0.0 if cfg.avellaneda_stoikov.enabled else bollinger(samples, cfg.bollinger)
     ),
     "ATR": lambda samples, _, cfg: atr(samples, cfg.atr),
-    "Avellaneda-Stoikov": lambda _, variance, cfg: _half_spread(variance, cfg),
+    "Avellaneda-Stoikov": lambda _, variance, cfg: half_spread_bps(
+        variance, cfg.avellaneda_stoikov
+    ),
 }
 
 
@@ -85,28 +87,15 @@ def space(held: Spacing, wanted: Asked, floor: float, now: Ns, cfg: Grid) -> Spa
         bps, who = held.bps, f"kept until {wanted.cold} has seen enough"
     moved = spaced(held.bps, bps, floor, float(cfg.spacing_quantum_bps))
     who = "the fees' floor" if moved <= floor else who
-    if moved > held.bps:
+    if moved >= held.bps:
         return Spacing(moved, who)
-    if moved == held.bps:
-        still = not held.less_since and who == held.who
-        return held if still else Spacing(moved, who)
     if not held.less_since:
         return Spacing(held.bps, held.who, now, moved)
     toward = max(held.toward, moved)
     if now - held.less_since >= cfg.narrow_after_sec * SECOND:
         # Less still may be asked for now: that wait begins here.
         return space(Spacing(toward, held.who), wanted, floor, now, cfg)
-    return held if toward == held.toward else msgspec.structs.replace(held, toward=toward)
-
-
-def _half_spread(variance: float, cfg: Config) -> float | None:
-    """From the anchor to the first rung."""
-    stoikov = cfg.avellaneda_stoikov
-    if not stoikov.enabled:
-        return 0.0
-    if variance <= 0.0:
-        return None
-    return spread_bps(variance_pct2(variance, stoikov.horizon_sec), stoikov) / 2.0
+    return msgspec.structs.replace(held, toward=toward)
 
 
 def settle(held: float, wanted: float, quantum: float, origin: float = 0.0) -> float:

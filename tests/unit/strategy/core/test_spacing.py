@@ -15,7 +15,7 @@ from strategy.core.avellaneda import lean_bps, spread_bps, variance_pct2
 from strategy.core.bollinger import bollinger
 from strategy.core.market import Freshness
 from strategy.core.samples import KEPT, Sample, Samples, sample
-from strategy.core.spacing import MODELS, Asked, Spacing, asked, settle, space, spaced
+from strategy.core.spacing import Asked, Spacing, asked, settle, space, spaced
 from tests.unit.strategy.core.build import CONFIG, MID, make_config, make_view
 
 START = Ns(1_000 * SECOND)
@@ -203,7 +203,6 @@ def test_avellaneda_stoikov_replaces_bollinger() -> None:
     found = asked(wild, 1e-9, cfg)
     assert (found.who, found.cold) == ("Avellaneda-Stoikov", "")
     assert found.bps == pytest.approx(spread_bps(variance_pct2(1e-9, 3600), STOIKOV) / 2)
-    assert len(MODELS) == 3
 
 
 @pytest.mark.parametrize(
@@ -243,6 +242,16 @@ def test_the_first_of_two_cold_models_is_named_and_an_equal_wish_takes_no_place(
     assert asked(calm, 0.0, wide) == Asked(33.0, "ATR")
 
 
+def test_where_every_model_is_switched_off_the_settings_alone_ask() -> None:
+    silent = make_config(bollinger={"enabled": False}, grid={"min_spacing_bps": "0"})
+    assert asked(NOTHING, 1e-9, silent) == Asked(0.0, "grid.min_spacing_bps")
+
+
+def test_as_much_as_before_is_not_kept_for_the_sake_of_a_cold_model() -> None:
+    held = Spacing(80.0, "ATR")
+    assert step_to(held, Asked(80.0, "ATR", "Bollinger")) == held
+
+
 def test_a_cold_model_lets_it_widen_and_a_warm_one_ends_the_waiting() -> None:
     held = Spacing(80.0, "ATR")
     assert step_to(held, Asked(200.0, "ATR", "Bollinger")).bps > 80.0
@@ -280,3 +289,10 @@ def test_the_quantum_is_a_quarter_of_what_is_wanted_or_the_settings() -> None:
     assert spaced(39.0, 200.0, 39.0, 5.0) == pytest.approx(39.0 + 3 * 50.0)
     assert spaced(39.0, 45.0, 39.0, 20.0) == 39.0
     assert spaced(39.0, 55.0, 39.0, 20.0) == pytest.approx(59.0)
+
+
+def test_a_little_above_the_floor_it_stays_however_little_is_asked_for() -> None:
+    """A cheaper tier lowers the floor by 2 bps: the rungs are not moved for that."""
+    assert spaced(41.0, 20.0, 39.0, 5.0) == 41.0
+    assert spaced(41.0, 39.0, 39.0, 5.0) == 41.0
+    assert spaced(55.0, 20.0, 39.0, 5.0) == 39.0
