@@ -66,6 +66,9 @@ GATE: Final[dict[str, str]] = {
     "no fresh book": "kein frisches Orderbuch",
     "the pair is {}": "das Paar ist {}",
     "the dead man's switch does not cover it": "der Totmannschalter deckt ihn nicht",
+    "fills that the exchange tells of are not booked yet": (
+        "Ausführungen, die die Börse meldet, sind noch nicht gebucht"
+    ),
     "limits.open_orders is reached": "limits.open_orders ist erreicht",
     "not on the pair's price or quantity steps": "nicht auf den Preis- oder Mengenschritten",
     "larger than limits.order_quote": "größer als limits.order_quote",
@@ -262,6 +265,9 @@ EXITS: Final[dict[str, str]] = {
 
 ALERTS: Final[dict[str, str]] = {
     "{} refused: {}": "{} abgelehnt: {}",
+    "{} filled {} sats more than any history tells of": (
+        "{} wurde um {} Sats mehr ausgeführt, als irgendeine Historie meldet"
+    ),
     "fill {} of {} not booked: {}": "Ausführung {} von {} nicht gebucht: {}",
     "{} sold {} sats of which no purchase is known": (
         "{} verkaufte {} Sats, von denen keine Anschaffung bekannt ist"

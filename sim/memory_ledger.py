@@ -5,7 +5,7 @@ Rule 1: it holds what the real ledger's tables enforce: a fill is booked once, a
 
 from __future__ import annotations
 
-from shared.units import Side
+from shared.units import Sats, Side
 from strategy.ledger.entries import (
     Entry,
     FillEntry,
@@ -52,6 +52,15 @@ class MemoryLedger:
                     self.facts[key] = value
                 case _:
                     continue
+
+    def booked(self) -> dict[str, Sats]:
+        """What the orders of the open intents have filled, where they have."""
+        found: dict[str, Sats] = {}
+        for entry in self.fills.values():
+            name = entry.fill.cl_ord_id
+            if name in self.intents:
+                found[name] = Sats(found.get(name, 0) + entry.fill.qty)
+        return found
 
     def lots(self, coin: str) -> Lots:
         """The lots that follow from all fills of a coin."""

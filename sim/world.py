@@ -135,7 +135,10 @@ class World:
         facts["stamp"] = stamp
         intents = tuple(self.ledger.intents.values())
         coin = self.config.pair.partition("/")[0]
-        start = Start(self.now, wall, stamp, intents, dict(facts), len(self.ledger.fills))
+        start = Start(
+            self.now, wall, stamp, intents, dict(facts), len(self.ledger.fills),
+            booked=self.ledger.booked(),
+        )  # fmt: skip
         core = Core(Memory(self.config, start, self.ledger.lots(coin)), watched=self._watched)
         signer = make_signer(self._key.key, self._key.secret)
         nonce = int(facts.get(NONCE_FACT, "0"))

@@ -177,7 +177,7 @@ def _assemble(config: Config, store: Store, signer: Signer, watchdog: Watchdog) 
     halted = f"{crashes} crashes within 10 minutes" if crashes >= CRASHES_MOST else ""
     start = Start(
         boot, wall, stamp, loaded.intents, loaded.facts, loaded.fills, halted, store.published(),
-        build=build(),
+        build=build(), booked=loaded.booked,
     )  # fmt: skip
     start = _taxed(start, config, store, loaded.lots)
     core = Core(Memory(config, start, loaded.lots))

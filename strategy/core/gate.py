@@ -15,6 +15,7 @@ from strategy.core.audit import HELD
 from strategy.core.daily import overspent, spares_exits
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
+from strategy.core.owed import WAITS
 from strategy.core.reference import doubt, slower
 from strategy.core.regime import values_of
 from strategy.core.slots import Add, Amend, Slot, Wish
@@ -49,6 +50,8 @@ def _refuse_state(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns
         return f"the pair is {view.pair.status}"
     if not memory.switch.covers(now, memory.config.ws):
         return "the dead man's switch does not cover it"
+    if memory.owed:
+        return WAITS
     if isinstance(intent, Add) and memory.busy() >= memory.config.limits.open_orders:
         return "limits.open_orders is reached"
     return byrest.refuse(memory, now)

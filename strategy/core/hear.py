@@ -30,6 +30,7 @@ from strategy.core.grid import bought, moved_to, sold
 from strategy.core.lifecycle import Turn, turn
 from strategy.core.memory import EXIT_SLOT, Asking, Memory, PairMemory, is_ours
 from strategy.core.out import Booked, Out, Tell
+from strategy.core.owed import bring, owe
 from strategy.core.slots import Input, Slot, State, filled, move
 from strategy.core.view import fill_view
 from strategy.ledger.entries import FillEntry, IntentDone, Remember
@@ -169,7 +170,7 @@ def gone(memory: Memory, event: Gone, now: Ns) -> list[Out]:
     before = pair.slots[place]
     if event.filled > before.filled:
         # Its fills are still on their way, or were lost with a line: the history has them.
-        memory.asking = replace(memory.asking, wanted=True)
+        owe(memory, event.cl_ord_id, event.filled - before.heard, now)
     slot = move(before, Input.GONE, now)
     if "post only" in event.reason.lower():
         slot = cooled(slot, now)
@@ -202,6 +203,7 @@ def booked(memory: Memory, event: Filled, now: Ns) -> list[Out]:
     trade = trade_of(event)
     assert trade is not None, event.exec_id
     memory.desk.hear(of_trade(trade, event.order_id))
+    bring(memory, event.cl_ord_id, event.qty)
     name = ""
     out: list[Out] = []
     found = memory.slot_of(event.cl_ord_id) if event.cl_ord_id else None
@@ -211,6 +213,8 @@ def booked(memory: Memory, event: Filled, now: Ns) -> list[Out]:
     elif found is not None:
         pair, place = found
         slot = pair.slots[place]
+        # Of an order of an earlier life its first fill may be what tells the exchange's id.
+        slot = replace(slot, order_id=slot.order_id or event.order_id)
         name = slot.name
         pair.slots[place] = move(filled(slot, event.price, event.qty), Input.PART, now)
     out.append(FillEntry(event, name))

@@ -33,6 +33,7 @@ from strategy.core.limiter import Limiter
 from strategy.core.market import Tape, View
 from strategy.core.openorders import OpenOrders, look_through
 from strategy.core.outgoing import Outgoing
+from strategy.core.owed import Owed
 from strategy.core.plan import Anchor, Laid, Plan
 from strategy.core.reference import Reference
 from strategy.core.regime import Regime
@@ -92,6 +93,7 @@ class Start(Struct, frozen=True):
     others: tuple[TaxEvent, ...] = ()  # what the tax book knows besides the coin's fills
     ecb: tuple[Rate, ...] = ()
     build: str = ""  # which program it is, for people
+    booked: dict[str, Sats] = {}  # cl_ord_id -> what the ledger has of the order of an intent
 
 
 class PairMemory:
@@ -261,12 +263,13 @@ class Memory:
         self.counters: dict[str, int] = {}
         self.alerts: dict[str, tuple[str, str]] = {}  # key -> level, text
         self.feed_system = ""
+        self.owed: dict[str, Owed] = {}  # cl_ord_id -> what has filled and is not booked
         for intent in start.intents:
-            self._remember_intent(intent)
+            self._remember_intent(intent, start.booked.get(intent.cl_ord_id, Sats(0)))
         for pair in self.pairs.values():
             self._remember_pair(pair, start.facts)
 
-    def _remember_intent(self, intent: IntentEntry) -> None:
+    def _remember_intent(self, intent: IntentEntry, booked: Sats) -> None:
         """An order of an earlier life: lost until the exchange speaks about it."""
         pair = self.pairs.get(intent.pair)
         if pair is None:
@@ -281,6 +284,8 @@ class Memory:
             cl_ord_id=intent.cl_ord_id,
             price=intent.price,
             qty=intent.qty,
+            filled=booked,
+            heard=booked,
             since=self.now,
             deadline=intent.deadline,
             exit_order=slot.name == EXIT_SLOT,
@@ -379,7 +384,7 @@ class Memory:
             self.phase, self.hold, self.halt, self.kill, self.audit, self.unwritten, self.flatten,
             self.line, self.system, self.day, self.switch, self.asking, self.cursor, self.ids,
             self.deaf, self.risk, self.fills, self.books, self.rates,
-            self.published, self.outgoing,
+            self.published, self.outgoing, self.owed,
             self.lots.digest(), sorted(self.balances.items()), self.rejects_in_a_row, self.taxes,
         ]  # fmt: skip
         for pair in self.pairs.values():

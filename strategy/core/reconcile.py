@@ -25,7 +25,7 @@ from shared.orders import (
     RestingOrder,
 )
 from shared.units import MINUTE, SECOND, Ns
-from strategy.core import byrest, hear
+from strategy.core import byrest, hear, owed
 from strategy.core.memory import CURSOR_OVERLAP, Asking, Memory, PairMemory, is_ours
 from strategy.core.out import Out, Tell
 from strategy.core.slots import IN_FLIGHT, Input, Slot, State, move
@@ -38,6 +38,7 @@ LONGEST_DEADLINE: Final = MINUTE
 """Kraken v2, add_order: a deadline that lies further ahead is refused."""
 SKEW_ALLOWANCE: Final = Ns(SECOND)
 ASK_WHILE_LOST: Final = Ns(3 * SECOND)
+ASK_WHILE_OWED: Final = Ns(10 * SECOND)
 ANSWER_WITHIN: Final = Ns(60 * SECOND)
 LONGEST_PAUSE_S: Final = 30
 ORPHAN_AGAIN: Final = Ns(10 * SECOND)
@@ -79,7 +80,7 @@ def listed(memory: Memory, event: Listed, now: Ns) -> list[Out]:
         for cl_ord_id, sent_at in memory.orphans.items()
         if cl_ord_id in seen or not 0 < sent_at < event.asked_at
     }
-    return out
+    return out + owed.give_up(memory, event.asked_at)
 
 
 def _found(memory: Memory, order: RestingOrder, asked_at: Ns, now: Ns) -> None:
@@ -105,6 +106,8 @@ def adopt(memory: Memory, slot: Slot, order: RestingOrder, asked_at: Ns) -> Slot
     slot = move(slot, Input.FOUND, now)
     if slot.state is not State.LIVE:
         return slot
+    if order.filled > slot.filled:
+        owed.owe(memory, slot.cl_ord_id, order.filled - slot.heard, asked_at)
     return replace(
         slot,
         price=order.price,
@@ -210,6 +213,8 @@ def ask(memory: Memory, now: Ns) -> list[Out]:
 def _due(memory: Memory, asking: Asking, now: Ns) -> bool:
     since = now - asking.listed_at
     if asking.wanted or since >= byrest.list_each(memory):
+        return True
+    if memory.owed and since >= ASK_WHILE_OWED:
         return True
     # What two lists have missed waits for a question of its own: a third would only use up REST.
     unsure = any(slot.misses < MISSES for slot in _lost(memory))

@@ -27,6 +27,7 @@ from strategy.core.limiter import Limiter
 from strategy.core.market import TapeState
 from strategy.core.memory import Asking, Audit, Day, Kill, Memory, PairMemory, Start
 from strategy.core.outgoing import Outgoing
+from strategy.core.owed import Owed
 from strategy.core.reference import Reference
 from strategy.core.regime import Regime
 from strategy.core.risk import Pause, Risk
@@ -112,6 +113,7 @@ class AccountState(Struct, frozen=True):
     published: dict[str, Newest] = {}
     line_down_at: Ns = Ns(0)
     outgoing: Outgoing = Outgoing()
+    owed: dict[str, Owed] = {}
 
 
 class MemoryState(Struct, frozen=True):

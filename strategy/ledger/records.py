@@ -39,6 +39,10 @@ INSERT_FILL: Final = f"INSERT INTO fill VALUES ({', '.join('?' * 15)})"
 INSERT_LOT: Final = "INSERT INTO lot VALUES (?, ?, ?, ?, ?, ?, ?)"
 INSERT_PART: Final = f"INSERT INTO part VALUES ({', '.join('?' * 12)})"
 SELECT_INTENT: Final = "SELECT cl_ord_id, slot, pair, side, price, qty, deadline, wall FROM intent "
+_SELECT_BOOKED: Final = (
+    "SELECT cl_ord_id, sum(fill.qty) FROM intent JOIN fill USING (cl_ord_id) "
+    "WHERE outcome IS NULL GROUP BY cl_ord_id"
+)
 
 Row = tuple[object, ...]
 FillRow = tuple[int, str, str, str, str, str, str, int, int, str, str, int, int, int]
@@ -71,6 +75,7 @@ class Loaded(Struct, frozen=True):
     lots: of the coin asked for; a queue of its own, which the caller books on.
     intents: those without an outcome, oldest first. fills: how many were ever booked.
     last_fills: those booked last, in that order. head: the hash that names all fills.
+    booked: cl_ord_id -> what the orders of these intents have filled, where they have.
     """
 
     lots: Lots
@@ -79,6 +84,7 @@ class Loaded(Struct, frozen=True):
     fills: int
     last_fills: tuple[FillEntry, ...]
     head: str
+    booked: dict[str, Sats]
 
 
 class Replayed(Struct):
@@ -168,6 +174,7 @@ def load(db: sqlite3.Connection, replayed: Replayed, coin: str, last: int) -> Lo
         fills=replayed.seq,
         last_fills=tuple(_entry_of(row[:-1]) for row in reversed(newest)),
         head=replayed.head,
+        booked=dict(db.execute(_SELECT_BOOKED)),
     )
 
 

@@ -94,7 +94,7 @@ def ask_orders(ask: AskOrders, known: Known) -> Dialogue:
     """Open orders, then the fills since `ask.since`, then balances; the engine's state last."""
     reply = yield rest.OPEN_ORDERS
     asked_at = reply.sent_at
-    listed = _or_error("OpenOrders", reply, lambda body: parse_open(body, known.pairs))
+    listed = _open(reply, known)
     orders = tuple(each.order for each in listed)
 
     fills, strange, until = yield from _history(ask.since, known)
@@ -126,7 +126,7 @@ def ask_each(ask: AskEach, known: Known) -> Dialogue:
     only = next(iter(names)) if len(names) == 1 else ""
     reply = yield rest.open_order(only) if only else rest.OPEN_ORDERS
     asked_at = reply.sent_at
-    found = _newest(_or_error("OpenOrders", reply, lambda body: parse_open(body, known.pairs)))
+    found = _newest(_open(reply, known))
     order_ids = {names[name]: name for name in _left(names, found) if names[name]}
     if order_ids:
         reply = yield rest.query_orders(tuple(order_ids)[: rest.PAGE])
@@ -138,15 +138,35 @@ def ask_each(ask: AskEach, known: Known) -> Dialogue:
         found = {**_newest(_closed(reply, known)), **found}
     left = _left(names, found)
     for name in left[:MOST_NAME_CALLS]:
-        reply = yield rest.closed_order(name)
-        found |= {key: row for key, row in _newest(_closed(reply, known)).items() if key == name}
+        found |= yield from _by_name(name, known, alone=bool(only))
     told = [name for name in names if name not in left[MOST_NAME_CALLS:]]
     events = tuple(_looked(asked_at, name, found.get(name)) for name in told)
     return Told(events, tuple((row.order.order_id, n) for n, row in found.items() if n in names))
 
 
+def _by_name(
+    name: str, known: Known, alone: bool
+) -> Generator[Call, Reply, dict[str, ListedOrder]]:
+    """One order by our own id. alone: it was asked for among the open ones just now.
+
+    A list of all may omit what is there (RELIABILITY F77), so its silence is no answer.
+    """
+    found: dict[str, ListedOrder] = {}
+    if not alone:
+        reply = yield rest.open_order(name)
+        found = _newest(_open(reply, known))
+    if name not in found:
+        reply = yield rest.closed_order(name)
+        found = _newest(_closed(reply, known))
+    return {key: row for key, row in found.items() if key == name}
+
+
 def _left(names: Mapping[str, str], found: Mapping[str, ListedOrder]) -> list[str]:
     return [name for name in names if name not in found]
+
+
+def _open(reply: Reply, known: Known) -> tuple[ListedOrder, ...]:
+    return _or_error("OpenOrders", reply, lambda body: parse_open(body, known.pairs))
 
 
 def _closed(reply: Reply, known: Known) -> tuple[ListedOrder, ...]:

@@ -105,15 +105,15 @@ def old_lists_are_believed(p: Patches) -> None:
 
 @bug("a new life does not remember the orders it has sent before")
 def intents_are_forgotten(p: Patches) -> None:
-    p.set(memory.Memory, "_remember_intent", lambda self, intent: None)
+    p.set(memory.Memory, "_remember_intent", lambda self, intent, booked: None)
 
 
-@bug("a list does not tell how much of an order has filled")
+@bug("after a list an order counts as not filled at all")
 def filled_is_not_adopted(p: Patches) -> None:
     before = reconcile.adopt
 
     def adopt(mem: Any, slot: Any, order: Any, asked_at: Ns) -> Any:
-        return before(mem, slot, replace(order, filled=slot.filled), asked_at)
+        return replace(before(mem, slot, order, asked_at), filled=0)
 
     p.set(reconcile, "adopt", adopt)
 

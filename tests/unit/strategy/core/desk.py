@@ -54,6 +54,7 @@ class Desk:
         self.refuses: dict[type, orders.Refused] = {}
         self.resting: dict[str, orders.RestingOrder] = {}
         self.hidden: set[str] = set()  # rests, but lists leave it out
+        self.lagging: set[str] = set()  # exec_ids that the history leaves out
         self.ended: dict[str, tuple[str, int]] = {}  # cl_ord_id -> status, filled
         self.trades: list[orders.Filled] = []
         self.totals = {"EUR": Decimal(14_000), "BTC": Decimal("0.16")}
@@ -73,7 +74,13 @@ class Desk:
 
     def _born(self, stamp: str) -> Core:
         intents = tuple(self.intents.values())
-        start = Start(self.now, self.wall, stamp, intents, dict(self.facts), len(self.booked))
+        booked: dict[str, Sats] = {}
+        for entry in self.booked.values():
+            name = entry.fill.cl_ord_id
+            booked[name] = Sats(booked.get(name, 0) + entry.fill.qty)
+        start = Start(
+            self.now, self.wall, stamp, intents, dict(self.facts), len(self.booked), booked=booked
+        )
         return Core(Memory(self.config, start, Lots.of("BTC", self._lots.trades())))
 
     def restart(self, config: Config | None = None) -> None:
@@ -245,7 +252,8 @@ class Desk:
                 return [orders.Armed(self.now, timeout_s)]
             case orders.AskOrders():
                 rest = [] if self.line_up else [orders.System("online")]
-                return [*rest, *self.trades, orders.Balances(dict(self.totals)), self.list_now()]
+                trades = [fill for fill in self.trades if fill.exec_id not in self.lagging]
+                return [*rest, *trades, orders.Balances(dict(self.totals)), self.list_now()]
             case orders.AskEach(asked):
                 return [self._look(cl_ord_id) for cl_ord_id, _ in asked]
             case orders.CancelAll():

@@ -117,3 +117,76 @@ def test_a_cancel_by_rest_is_looked_up_not_believed() -> None:
     assert not desk.resting
     assert desk.memory.busy() == 0
     assert [c for c in desk.sent if isinstance(c, orders.AskEach)]
+
+
+def test_nothing_leaves_while_a_fill_that_a_question_told_of_is_in_no_history_long_662() -> None:
+    """The slot is free and the coins are sold, but the ledger still has them."""
+    desk = away(Desk(FULL), 25)
+    fill = desk.fill(desk.slot("s1").cl_ord_id)
+    desk.lagging.add(fill.exec_id)
+    desk.run(20)
+    assert desk.slot("s1").cl_ord_id != fill.cl_ord_id
+    assert desk.memory.owed[fill.cl_ord_id].qty == fill.qty
+    count = len(desk.sent)
+    desk.run(10)
+    assert adds(desk, count) == []
+
+    desk.lagging.clear()
+    desk.run(60)
+    assert fill.exec_id in desk.booked
+    assert desk.memory.owed == {}
+    assert adds(desk, count)
+
+
+def test_a_part_that_a_list_told_of_is_owed_until_a_history_brings_it() -> None:
+    desk = away(Desk(FULL), 25)
+    first = desk.fill(desk.slot("s1").cl_ord_id, 1_000)
+    desk.lagging.add(first.exec_id)
+    while not desk.memory.owed:
+        desk.run(0.5)
+    assert desk.slot("s1").filled == desk.memory.owed[first.cl_ord_id].qty == 1_000
+    later = desk.fill(first.cl_ord_id, 2_000)
+    desk.lagging.add(later.exec_id)
+    while desk.memory.owed[first.cl_ord_id].qty == 1_000:
+        desk.run(0.5)
+    assert desk.memory.owed[first.cl_ord_id].qty == 3_000
+
+    desk.lagging = {later.exec_id}
+    desk.run(1, first)
+    assert desk.memory.owed[first.cl_ord_id].qty == 2_000
+    desk.run(1, later)
+    assert desk.memory.owed == {}
+
+
+def test_fills_that_no_history_ever_brings_are_told_and_left_to_the_audit() -> None:
+    desk = away(Desk(FULL), 25)
+    fill = desk.fill(desk.slot("s1").cl_ord_id)
+    desk.lagging.add(fill.exec_id)
+    desk.run(120)
+    assert desk.memory.owed == {}
+    assert [tell.level for tell in desk.told if tell.key == "owed"] == ["warning"]
+    assert desk.memory.audit.held, "the balance differs from the ledger"
+
+
+def test_what_an_order_of_an_earlier_life_has_filled_is_owed_only_if_it_is_not_booked() -> None:
+    desk = Desk()
+    desk.begin()
+    desk.fill(desk.slot("s1").cl_ord_id, 1_000)
+    desk.fill(desk.slot("s2").cl_ord_id, 3_000)
+    desk.run(1)
+    desk.restart()
+    assert (desk.slot("s1").filled, desk.slot("s1").heard) == (1_000, 1_000)
+    silent = desk.fill(desk.slot("s2").cl_ord_id, 500, silent=True)
+    desk.lagging.add(silent.exec_id)
+    desk.begin()
+    assert {name: each.qty for name, each in desk.memory.owed.items()} == {silent.cl_ord_id: 500}
+
+
+def test_the_first_fill_of_an_order_of_an_earlier_life_tells_its_id_long_9007() -> None:
+    desk = Desk()
+    desk.begin()
+    desk.restart()
+    assert desk.slot("s1").order_id == ""
+    fill = desk.fill(desk.slot("s1").cl_ord_id, 1_000, silent=True)
+    desk.run(1, fill)
+    assert desk.slot("s1").order_id == fill.order_id

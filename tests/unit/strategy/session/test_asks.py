@@ -221,9 +221,22 @@ def test_ten_lost_orders_of_an_earlier_life_cost_two_calls() -> None:
 def test_what_no_page_names_is_looked_up_one_by_one_and_the_rest_another_time() -> None:
     asked = AskEach(tuple((f"n{n}", "") for n in range(9)))
     told, calls = play(ask_each(asked, KNOWN), exchange(0, ClosedOrders={"closed": {}}))
-    named = [dict(call.fields).get("cl_ord_id") for call in calls[2:]]
-    assert named == ["n0", "n1", "n2", "n3"]
-    assert statuses(told) == dict.fromkeys(["n0", "n1", "n2", "n3"], "")
+    named = [(call.name, dict(call.fields).get("cl_ord_id")) for call in calls[2:]]
+    few = ["n0", "n1", "n2", "n3"]
+    assert named == [(each, name) for name in few for each in ("OpenOrders", "ClosedOrders")]
+    assert statuses(told) == dict.fromkeys(few, "")
+
+
+def test_an_order_that_the_list_of_all_omits_is_found_by_its_name() -> None:
+    """Two lists, the third within the question: none of them is the word about this order."""
+    whole = exchange(0, ClosedOrders={"closed": {}})
+
+    def omitting(call: Call) -> object:
+        by_name = "cl_ord_id" in dict(call.fields)
+        return {"open": {}} if call.name == "OpenOrders" and not by_name else whole(call)
+
+    told, _ = play(ask_each(AskEach((("g1", ""), ("zz", ""))), KNOWN), omitting)
+    assert statuses(told) == {"g1": "open", "zz": ""}
 
 
 def test_without_a_line_the_engines_state_is_asked_for_too() -> None:
