@@ -100,5 +100,5 @@ def _keep(deviation: float, width: float) -> float:
     """1 at the target falling to LEAST at the limit, in quarters: sizes seldom change."""
     if width <= 0.0:
         return 1.0
-    keep = 1.0 - (1.0 - LEAST) * min(1.0, deviation / width)
+    keep = 1.0 - (1.0 - LEAST) * deviation / width
     return max(LEAST, -(-keep * 4 // 1) / 4)
