@@ -165,6 +165,14 @@ def test_open_lots_can_be_read_with_plain_sql(path: Path, store: Store) -> None:
     db.close()
 
 
+def test_of_an_open_intent_a_new_life_is_told_how_much_has_filled(store: Store) -> None:
+    store.commit([intent("g1"), intent("g2"), intent("g3")])
+    store.commit([entry(1, qty=300), entry(2, qty=40), entry(9, qty=7, cl_ord_id="g1")])
+    store.commit([IntentDone("g2", "filled", START)])
+
+    assert store.load().booked == {"g1": 307}
+
+
 def test_finished_intents_are_forgotten_but_for_those_that_filled(store: Store) -> None:
     store.commit([intent("g1"), intent("g2"), intent("g3"), entry(1)])
     store.commit([IntentDone("g1", "filled", START), IntentDone("g2", "canceled", START)])
