@@ -21,7 +21,7 @@ from shared.units import Sats, Side, fixed_text
 from strategy.core.memory import Memory, PairMemory
 from strategy.core.plan import Laid, Plan
 from strategy.core.risk import Pause
-from strategy.core.slots import Slot, State, Wish
+from strategy.core.slots import Slot, Wish
 from strategy.core.taxdesk import PER_SAT, Taxes
 from strategy.ledger.desk import INFINITE, Gate, Spent
 from strategy.ledger.events import UNITS_DECIMALS, Units
@@ -112,8 +112,7 @@ def trimmed(
         if most < open_qty and most < spec.qty_min:
             missing.append((Side.SELL, wish.rung, guard.why if guard else BEYOND_ROOM))
             continue
-        if most:
-            reserved = [*reserved, Resting(each, units(most))]
+        reserved = [*reserved, Resting(each, units(most))]
         kept.append(replace(wish, qty=Sats(wish.qty - open_qty + most)))
     found = Laid(laid.buys, tuple(kept), tuple(missing))
     pair.trimmed = (key, found)
@@ -179,7 +178,7 @@ def refuse_spending(memory: Memory, pair: PairMemory, cost: int) -> str:
         return ""
     gate = look(memory)
     room = None if gate.room is None else gate.room + gate.spending
-    if room is None or room <= 0:
+    if room is None or room < 0:
         return ""
     others = [each for each in _spent(memory) if each[0] != pair.quote]
     gain = memory.desk.spending(memory.wall, (*others, (pair.quote, _money(pair, cost))))
@@ -214,14 +213,14 @@ def closed(gate: Gate) -> str:
 
 def guarded(memory: Memory, gate: Gate, price: Decimal | None) -> Guarded | None:
     """Rule 1: the first locked lot, where a sale at this price (EUR) is worth putting off."""
-    if price is None or not gate.locked:
+    if price is None:
         return None
     tax = memory.config.tax
     return near_threshold(
         gate.locked[:1],
         berlin_day(memory.wall),
         price,
-        max(0, 365 - tax.near_threshold_days),
+        _YEAR - tax.near_threshold_days,
         tax.holding_safety_days,
         Decimal(str(tax.marginal_rate)),
     )
@@ -301,7 +300,7 @@ def sells(memory: Memory, slots: Iterable[Slot]) -> list[Resting]:
     """What these orders may still sell, whichever amend stands; at any price if it is unknown."""
     found = []
     for slot in slots:
-        if slot.side is Side.SELL and slot.state is not State.EMPTY and slot.open_qty > 0:
+        if slot.side is Side.SELL and slot.open_qty > 0:
             price = euro_price(memory, memory.pairs[slot.pair], slot.high_price)
             found.append(Resting(Decimal(10**12) if price is None else price, units(slot.open_qty)))
     return found

@@ -10,24 +10,30 @@ from msgspec.structs import replace
 
 from shared.units import DAY, Ns, Sats, Side, Ticks
 from strategy.core.gate import refuse
+from strategy.core.market import Freshness
 from strategy.core.memory import Memory, Start
-from strategy.core.slots import Slot, State
+from strategy.core.risk import Risk
+from strategy.core.slots import Slot, State, Wish
 from strategy.core.taxgate import (
     BEYOND_ROOM,
     assess_taxes,
     euro_price,
+    guarded,
     is_locked,
     locked_at,
     look,
     paced,
     saleable_at,
     trimmed,
+    units,
     withhold,
 )
 from strategy.ledger.lots import Lots
+from strategy.ledger.plans import Harvest
 from strategy.ledger.rates import Rate, published_day
 from tests.unit.strategy.core.build import (
     BOOT,
+    BTC_EUR,
     MID,
     STAMP,
     WALL,
@@ -93,6 +99,51 @@ def test_another_ladder_is_thought_about_anew() -> None:
     assert [wish.price for wish in other.sells] == [MID + 9_000, MID + 9_500]
 
 
+def test_what_is_trimmed_off_is_only_what_is_still_open_of_an_order() -> None:
+    memory = of(bought((400, 10**6, MID)), annual_exemption_eur="0")
+    pair, at = one(memory), MID + 3_000
+    partly = trimmed(laid((at, 5 * 10**6)), memory, pair, {(Side.SELL, at): 2 * 10**6})
+    assert 2.95 * 10**6 < partly.sells[0].qty <= 3 * 10**6, "what has filled and the free coins"
+    # More than is wished has filled: that frees no coins for another rung.
+    wishes = laid((at, 10**6), (at + 3_000, 2 * 10**6))
+    found = trimmed(wishes, memory, pair, {(Side.SELL, at): 3 * 10**6})
+    assert found.sells[1].qty <= 10**6
+    # The last bit of an order that fits is kept, however small it is.
+    last = trimmed(wishes, memory, pair, {(Side.SELL, at): 10**6 - 1_000})
+    assert last.sells[0] == wishes.sells[0]
+
+
+def test_a_smaller_rung_is_on_the_pairs_steps_and_not_below_its_least_quantity() -> None:
+    memory = of(bought((400, 5_900, MID)), annual_exemption_eur="0")
+    pair = one(memory)
+    pair.tape.pair = replace(BTC_EUR, qty_step=1_000)
+    assert trimmed(laid((MID + 3_000, 60_000)), memory, pair, {}).sells[0].qty == MIN
+    memory = of(bought((400, 5_900, MID)), annual_exemption_eur="0")
+    pair = one(memory)
+    pair.tape.pair = replace(BTC_EUR, qty_step=1_000, qty_min=Sats(5_001))
+    found = trimmed(laid((MID + 3_000, 60_000)), memory, pair, {})
+    assert (found.sells, [why for _, _, why in found.missing]) == ((), [BEYOND_ROOM])
+
+
+def test_buys_are_left_as_they_are_and_own_orders_are_not_counted_twice() -> None:
+    memory = of(bought((400, 10**6, MID)), annual_exemption_eur="0")
+    put(memory, make_slot("s1", State.LIVE, price=Ticks(MID + 3_000), qty=Sats(10**6)))
+    wishes = replace(
+        laid((MID + 3_000, 10**6), (MID + 6_000, 10**6)),
+        buys=(Wish(Side.BUY, Ticks(MID - 3_000), Sats(10**6), 1),),
+    )
+    found = trimmed(wishes, memory, one(memory), {})
+    assert found.buys == wishes.buys
+    assert found.sells == wishes.sells[:1]
+
+
+def test_a_rung_that_waits_for_a_nearly_free_lot_says_so() -> None:
+    memory = of(bought((400, 10**6, MID), (350, 10**7, MID)))
+    found = trimmed(laid((MID + 3_000, 10**6), (MID + 6_000, 10**6)), memory, one(memory), {})
+    assert [wish.qty for wish in found.sells] == [10**6]
+    assert "free of tax in" in found.missing[0][2]
+
+
 def test_what_the_other_pair_sells_is_taken_from_the_same_free_coins() -> None:
     memory = _with_lots(two()[0], bought((400, 10**6, MID)), "0")
     eur, usd = memory.pairs["BTC/EUR"], memory.pairs["BTC/USD"]
@@ -133,7 +184,70 @@ def make_sell(number: int, qty: int) -> Slot:
     return make_slot(f"s{number}", State.LIVE, price=Ticks(MID + 100 * number), qty=Sats(qty))
 
 
+# What may leave.
+
+
+def test_what_has_filled_of_the_other_sells_needs_no_coins_any_more() -> None:
+    memory = of(bought((400, 10**6, MID)), annual_exemption_eur="0")
+    put(memory, make_slot("s2", State.LIVE, price=Ticks(MID + 6_000), qty=Sats(10**6)))
+    assert verdict(memory, sell(MID + 3_000, 6 * 10**5)) != ""
+    some = Sats(6 * 10**5)
+    put(
+        memory,
+        make_slot("s2", State.LIVE, price=Ticks(MID + 6_000), qty=Sats(10**6), filled=some),
+    )
+    assert verdict(memory, sell(MID + 3_000, 6 * 10**5)) == ""
+    assert verdict(memory, sell(MID + 3_000, 6 * 10**5 + 1)) != ""
+
+
+def test_two_sells_that_each_fit_the_room_may_not_rest_together() -> None:
+    """20,000 EUR a coin: 0.02 of them gain 400 EUR."""
+    memory = of(bought((100, 10**7, MID - 200_000)))
+    price = Ticks(MID + 6)
+    more = sell(price, 2_000_000)
+
+    def beside(**fields: Any) -> str:
+        put(memory, make_slot("s2", State.LIVE, **fields))
+        return verdict(memory, more)
+
+    assert verdict(memory, more) == ""
+    assert "passes the room" in beside(price=price, qty=Sats(4_000_000))
+    assert beside(price=price, qty=Sats(4_000_000), filled=Sats(2_000_000)) == ""
+    # An amend is under way: it may fill at either price.
+    low = Ticks(MID - 190_000)
+    assert beside(price=low, qty=Sats(4_000_000)) == ""
+    assert "passes the room" in beside(price=low, was_price=price, qty=Sats(4_000_000))
+
+
+def test_a_harvest_goes_beyond_the_room_by_no_more_than_it_found() -> None:
+    memory = of(bought((100, 10**7, MID)), external_s23_net_eur="2000")
+    memory.taxes = replace(memory.taxes, harvest=Harvest(units(10**6), Decimal(1), "loss"))
+    assert verdict(memory, sell(MID - 100, 10**6, "x")) == ""
+    assert verdict(memory, sell(MID - 100, 10**6 + 1, "x")) == "", "rounded up to whole Sats"
+    assert "free of tax" in verdict(memory, sell(MID - 100, 10**6 + 2, "x"))
+
+
+def test_a_deep_fall_alone_is_no_emergency() -> None:
+    memory = of(bought((100, 10**7, MID // 2)), annual_exemption_eur="0")
+    memory.risk = Risk(drawdown=0.25)
+    assert verdict(memory, sell(MID - 100, 10**6, "x")) != ""
+
+
+@pytest.mark.parametrize(("days_left", "waits"), [(35, True), (36, False)])
+def test_a_lot_is_nearly_free_from_its_day_on(days_left: int, waits: bool) -> None:
+    """tax.near_threshold_days = 330: 35 days to go. The first free day is the 366th."""
+    memory = of(bought((366 - days_left, 10**7, MID)), holding_safety_days=0)
+    assert ("free of tax in" in verdict(memory, sell(MID + 3_000, 10**6))) is waits
+
+
 # Locked or not.
+
+
+def test_whether_they_are_locked_is_asked_at_the_price_one_would_get() -> None:
+    """At the bid the nearly free lot is at a loss, at the ask it would be at a gain."""
+    memory = of(bought((350, 10**7, 848_985)))
+    assert guarded(memory, look(memory), EURO_A_COIN + 1) is not None
+    assert not is_locked(memory, MIN)
 
 
 def test_locked_coins_are_let_go_at_no_price_where_the_year_is_shut_or_their_day_is_near() -> None:
@@ -170,6 +284,15 @@ def test_what_might_be_sold_at_a_price_is_the_free_coins_and_what_the_room_allow
     memory = of(near)
     memory.balances = {"EUR": Decimal(14_000), "BTC": Decimal("0.11")}
     assert saleable_at(memory, one(memory), MID + 100) == 10**6
+
+
+def test_never_more_might_be_sold_than_the_exchange_has() -> None:
+    memory = of(bought((400, 10**6, MID), (100, 10**7, MID)), external_s23_net_eur="2000")
+    memory.balances = {"EUR": Decimal(14_000), "BTC": Decimal("0.004")}
+    assert saleable_at(memory, one(memory), MID) == 4 * 10**5
+    memory.balances = {"EUR": Decimal(14_000), "BTC": Decimal(0)}
+    memory.config = of(Lots("BTC")).config
+    assert saleable_at(memory, one(memory), MID) == 0
 
 
 # Dollars.
@@ -238,6 +361,26 @@ def test_a_pace_that_is_spent_ends_the_sells_of_the_day() -> None:
     plan = withhold(make_plan(sell_sats=10**8), memory, one(memory))
     assert (plan.sell_levels, plan.sell_sats) == (0, 0)
     assert plan.why[-1] == "tax: the pace of the day is spent"
+
+
+def test_more_sold_than_the_pace_leaves_nothing_and_not_less() -> None:
+    memory = paced_memory()
+    assess_taxes(memory)
+    tell(memory, make_fill("S", Side.SELL, MID, 3 * 10**7, wall=WALL, trade_id=9))
+    assert paced(memory) == 0
+    assert withhold(make_plan(sell_sats=10**8), memory, one(memory)).sell_sats == 0
+
+
+def test_the_pace_waits_for_a_fresh_price() -> None:
+    memory = paced_memory()
+    view = one(memory).view
+    assert view is not None
+    one(memory).view = replace(view, freshness=Freshness.STALE)
+    assess_taxes(memory)
+    assert paced(memory) is None
+    one(memory).view = view
+    assess_taxes(memory)
+    assert paced(memory) == 10**7
 
 
 def test_a_pace_wider_than_what_is_free_leaves_the_free_coins_to_decide() -> None:
