@@ -62,6 +62,8 @@ class TaxSeen(Struct, frozen=True):
     pace_per_day: str | None = None
     days_until_locked: int | None = None
     notes: tuple[str, ...] = ()
+    worst_spending: str = ""  # gain of the foreign money that the buys spend if all of them fill
+    leaving: str = ""  # coins kept from the sells for withdrawals
 
 
 class ProcessSeen(Struct, frozen=True):

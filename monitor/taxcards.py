@@ -46,11 +46,18 @@ def _year(tax: TaxSeen, more: tuple[tuple[str, str], ...], say: Say) -> str:
         (say("in the ledger"), t(tax.total)),
         (say("of these free of tax"), t(tax.free)),
         (f"{say('room left under the Freigrenze')} {tax.year}", t(room)),
+        *_leaving(tax, say),
         (say("coins in resting sells"), t(tax.resting_sells)),
         (say("of these not free of tax"), mark(tax.taxable_at_risk, mood)),
         *_ahead(tax, say),
     )
     return card(say("Lots and tax"), (*rows, *more))
+
+
+def _leaving(tax: TaxSeen, say: Say) -> tuple[tuple[str, str], ...]:
+    """The coins that withdrawals take first; nothing where none is under way."""
+    kept = decimal(tax.leaving or "0") > 0
+    return ((say("kept for withdrawals"), mark(tax.leaving, "waiting")),) if kept else ()
 
 
 def risk_mood(tax: TaxSeen) -> str:
@@ -67,6 +74,9 @@ def _ahead(tax: TaxSeen, say: Say) -> tuple[tuple[str, str], ...]:
     if tax.room_after_resting is not None:
         left = f"{tax.room_after_resting} ({say('at worst')} {tax.worst_resting} {tax.currency})"
         rows.append((say("room once they have filled"), t(left)))
+    if decimal(tax.worst_spending or "0") > 0:
+        gain = f"{tax.worst_spending} {tax.currency}"
+        rows.append((say("of it, gain of the dollars that buys spend"), t(gain)))
     if tax.pace_left is not None:
         pace = f"{tax.pace_left} ({say('of')} {tax.pace_per_day})"
         rows.append((say("coins the pace leaves today"), t(pace)))

@@ -201,6 +201,8 @@ GERMAN: Final[dict[str, str]] = {
     "gain of sales of all years": "Gewinn der Verkäufe aller Jahre",
     "room left under the Freigrenze": "Luft bis zur Freigrenze",
     "coins in resting sells": "Coins in liegenden Verkäufen",
+    "kept for withdrawals": "für Auszahlungen zurückgehalten",
+    "of it, gain of the dollars that buys spend": "darin Gewinn der Dollar, die Käufe ausgeben",
     "room once they have filled": "Luft, wenn sie ausgeführt sind",
     "at worst": "schlimmstenfalls",
     "coins the pace leaves today": "Coins, die das Tempo heute lässt",
