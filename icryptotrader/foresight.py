@@ -156,7 +156,10 @@ def sweep(
     space: Annotated[
         Path, typer.Option(metavar="FILE", help="Which settings may take which values; TOML.")
     ],
-    data: Annotated[list[Path], typer.Option(metavar="FILE", help="Bars or trades.")],
+    data: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="Bars or trades; one or several.")
+    ],
+    more: MoreArgument = None,
     trials: Annotated[int, typer.Option(min=1, help="For each fold.")] = 32,
     folds: Annotated[int, typer.Option(min=1, max=50, help="Steps of the walk forward.")] = 3,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
@@ -186,8 +189,9 @@ def sweep(
     from icryptotrader.sweep.command import sweep as run_it
 
     options = Options(
-        tuple(data), False, config, pair, None, None, fill, latency, fees, "0.5", tax_rate, rates
-    )
+        (*data, *(more or [])), False,
+        *(config, pair, None, None, fill, latency, fees, "0.5", tax_rate, rates),
+    )  # fmt: skip
     raise typer.Exit(
         run_it(
             options, space, (trials, folds, jobs, seed), storage, dask, out, home_of(context, home),
@@ -203,15 +207,18 @@ def parity(
         Path, typer.Option(metavar="FILE", help="What the feed heard (record -o FILE).")
     ],
     journal: Annotated[
-        list[Path], typer.Option(metavar="FILE", help="The same time's journals, in order.")
+        list[Path],
+        typer.Option(metavar="FILE", help="The same time's journals, in order; one or several."),
     ],
+    more: MoreArgument = None,
     home: HomeOption = None,
 ) -> None:
     """Would a backtest have seen it? Real orders through the queue model, beside what happened.
 
-    Fits the queue, tells what the simulation missed and what it made up, and leaves the figure
-    sim_fidelity in the home's data folder.
+    The time that both cover is compared. Fits the queue, tells what the simulation missed and what
+    it made up, and leaves the figure sim_fidelity in the home's data folder.
     """
     from icryptotrader.parity import parity as compare
 
-    raise typer.Exit(compare(capture, journal, home_of(context, home), typer.echo))
+    journals = [*journal, *(more or [])]
+    raise typer.Exit(compare(capture, journals, home_of(context, home), typer.echo))

@@ -8,11 +8,12 @@ Rule 1: both files are dated by our own clock when things arrived here. An order
 market that arrives one way later and leaves one way earlier: in that time it is late by the round
 trip, which the acknowledgements tell, and no clock need agree with any other.
 Rule 2: what is fitted is one number, the coins that stand before an order when it arrives.
+Rule 3: what is compared is the time that both files cover, and one pair: the first that both know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
@@ -28,13 +29,13 @@ from shared.chunks import BadFileError
 from shared.clock import Clock
 from shared.config import Config, Home
 from shared.journal import read_journal
-from shared.recording import read_recording
-from shared.units import BPS, SECOND, Ns, Pair
+from shared.recording import Recording, RecordingHead, read_recording
+from shared.units import BPS, SECOND, Ns, Pair, Sats
 from sim.backtest.parity_market import Asked, Model, Played, Resting, simulate
 from sim.recorded import ticks_of
 from sim.sources import Tick
 from strategy.core.pipeline import Core
-from strategy.core.slots import State
+from strategy.core.slots import Slot, State
 from strategy.core.snapshot import restore
 from strategy.journaling import unpack
 
@@ -51,19 +52,32 @@ _LATE: Final = 60.0  # seconds of difference that weigh as much as a fill that i
 Say = Callable[[str], None]
 
 
+def _unsaid(text: str) -> None:
+    """Nobody listens."""
+
+
 class Lived(Struct):
-    """What the journal tells: what was asked, when, and what came of it, by cl_ord_id."""
+    """What the journal tells of one pair: what was asked, when, and what came of it, by cl_ord_id.
+
+    begin, end: house time that is covered; maker, taker: the account's rates in 10⁻⁶.
+    before: of what rested at the begin, the Sats that had filled.
+    """
 
     pair: Pair
     begin: Ns
+    end: Ns
     asked: list[Asked] = []
     resting: list[Resting] = []
+    before: dict[str, int] = {}
     fills: dict[str, list[Played]] = {}
     round_trips: list[int] = []
+    maker: int = 0
+    taker: int = 0
+    sent: dict[str, Ns] = {}  # adds that were not acknowledged yet
 
 
 class Parity(Struct, frozen=True):
-    """Coins in Sats; fidelity is what both filled, of what either did."""
+    """Coins in Sats; fidelity is what both filled, of what either did. seconds: that both cover."""
 
     orders: int
     real_qty: int
@@ -77,20 +91,18 @@ class Parity(Struct, frozen=True):
     ahead: int
     real_fee: str
     sim_fee: str
+    seconds: float = 0.0
     at_wall: Ns = Ns(0)  # when it was measured
 
 
 def parity(capture: Path, journals: Sequence[Path], home: Home, say: Say) -> int:
     """0; 2 for files that cannot be used."""
     try:
-        recorded = read_recording(capture)
-        dated = [
-            (received, frame)
-            for received, _, payload in recorded
-            if isinstance(frame := frames.decode(payload), frames.FeedFrame)
-        ]
-        lived = live_again(journals)
-        found = fit(lived, dated)
+        recording = read_recording(capture)
+        lived = live_again(journals, recording.head, say)
+        found = fit(lived, _frames(recording))
+        if recording.torn:
+            say(f"{capture}: ends before its end: {recording.torn}; what is readable is compared")
     except (BadFileError, msgspec.MsgspecError, ValueError) as error:
         say(str(error))
         return EXIT_DATA
@@ -105,8 +117,11 @@ def parity(capture: Path, journals: Sequence[Path], home: Home, say: Say) -> int
     return 0
 
 
-def live_again(journals: Sequence[Path]) -> Lived:
-    """Step a fresh core through journals of one life; BadFileError where they hold nothing."""
+def live_again(journals: Sequence[Path], head: RecordingHead, say: Say = _unsaid) -> Lived:
+    """Step a fresh core through journals of one life, for what lies within a recording.
+
+    BadFileError where they hold nothing of it.
+    """
     lived: Lived | None = None
     for path in journals:
         journal = read_journal(path)
@@ -116,34 +131,45 @@ def live_again(journals: Sequence[Path]) -> Lived:
             record = unpack(payload)
             if isinstance(record, int):
                 continue
+            resting = _resting(core) if lived is None and now >= head.begin else []
             out = core.step(now, record)
+            if now < head.begin:
+                continue
             if lived is None:
-                spec = next(iter(core.memory.pairs.values())).tape.pair
+                pair = next((each for each in core.memory.pairs if each in head.pairs), "")
+                spec = core.memory.pairs[pair].tape.pair if pair else None
                 if spec is None:
                     continue
-                lived = Lived(spec, now, resting=_resting(core))
-            _hear(lived, now, record)
-            lived.asked += [
-                (now, item)
-                for item in out
-                if isinstance(item, orders.AddOrder | orders.AmendOrder | orders.CancelOrder)
-            ]
+                lived = Lived(spec, now, now)
+                _begin(lived, resting)
+            _hear(lived, now, record, out)
+        if lived is not None:
+            _rates(lived, core)
+        if journal.torn:
+            say(f"{path}: ends before its end: {journal.torn}; what is readable is compared")
     if lived is None:
-        raise BadFileError("the journal holds no step in which the pair was known")
+        raise BadFileError("the journal holds no step of the recording's time and pairs")
     return lived
 
 
-def fit(lived: Lived, dated: Sequence[tuple[Ns, frames.FeedFrame]]) -> Parity:
+def _frames(recording: Recording) -> Iterator[tuple[Ns, frames.FeedFrame]]:
+    for received, _, payload in recording:
+        frame = frames.decode(payload)
+        if isinstance(frame, frames.FeedFrame):
+            yield received, frame
+
+
+def fit(lived: Lived, dated: Iterable[tuple[Ns, frames.FeedFrame]]) -> Parity:
     """The queue with which the simulation comes nearest to what happened."""
-    inside = [(at, frame) for at, frame in dated if at >= lived.begin]
-    ticks = ticks_of(inside, lived.pair.symbol)
+    inside = ((at, frame) for at, frame in dated if lived.begin <= at <= lived.end)
+    ticks = ticks_of(inside, lived.pair.symbol, lived.begin)
     if not ticks:
         raise BadFileError(f"the recording holds no market of {lived.pair.symbol} in that time")
     trip = int(median(lived.round_trips)) if lived.round_trips else USUAL_ROUND_TRIP
-    begin = inside[0][0]
+    _end(lived, Ns(lived.begin + ticks[-1].at + trip))
 
     def tried(ahead: int) -> tuple[float, Parity]:
-        return _compare(lived, ticks, begin, (trip, ahead))
+        return _compare(lived, ticks, (trip, ahead))
 
     results = {n * _HUNDREDTH: tried(n * _HUNDREDTH) for n in AHEADS}
     for _ in range(_REFINEMENTS):
@@ -158,6 +184,7 @@ def fit(lived: Lived, dated: Sequence[tuple[Ns, frames.FeedFrame]]) -> Parity:
 def told(found: Parity) -> list[str]:
     """Lines for a person."""
     return [
+        f"compared    {found.seconds:,.0f} s that both files cover",
         f"orders      {found.orders}, of which really filled {found.real_qty / 1e8:.8f} coins",
         f"simulated   matched {found.matched / 1e8:.8f}, missed {found.missed / 1e8:.8f}, "
         f"extra {found.extra / 1e8:.8f}",
@@ -170,33 +197,62 @@ def told(found: Parity) -> list[str]:
     ]
 
 
-def _resting(core: Core) -> list[Resting]:
-    """What rested at the exchange when the journal began."""
-    return [
-        (slot.cl_ord_id, slot.side, slot.price, int(slot.qty - slot.filled))
-        for slot in core.memory.all_slots()
-        if slot.state in (State.LIVE, State.AMEND_PENDING, State.CANCEL_PENDING)
-    ]
+def _resting(core: Core) -> list[Slot]:
+    """The slots whose orders are at the exchange, or on their way to it."""
+    at_it = (State.PENDING_NEW, State.LIVE, State.AMEND_PENDING, State.CANCEL_PENDING)
+    return [slot for slot in core.memory.all_slots() if slot.state in at_it]
 
 
-def _hear(lived: Lived, now: Ns, inbox: Sequence[object]) -> None:
-    sent = {item.cl_ord_id: at for at, item in lived.asked if isinstance(item, orders.AddOrder)}
+def _begin(lived: Lived, resting: Sequence[Slot]) -> None:
+    """What rested before the first step that is compared."""
+    for slot in resting:
+        if slot.pair == lived.pair.symbol:
+            left = int(slot.qty - slot.filled)
+            lived.resting.append((slot.cl_ord_id, slot.side, slot.price, left))
+            lived.before[slot.cl_ord_id] = int(slot.filled)
+
+
+def _hear(lived: Lived, now: Ns, inbox: Sequence[object], out: Sequence[object]) -> None:
+    lived.end = now
+    symbol, before = lived.pair.symbol, lived.before
     for item in inbox:
         match item:
-            case orders.Filled(cl_ord_id=name) if name:
+            case orders.Filled(cl_ord_id=name, pair=pair) if name and pair == symbol:
                 fee = sum((amount for _, amount in item.fees), Decimal(0))
                 lived.fills.setdefault(name, []).append((now, item.price, item.qty, fee))
-            case orders.Accepted(method="add", cl_ord_id=name) if name in sent:
-                lived.round_trips.append(now - sent[name])
+            case orders.Accepted(method="add", cl_ord_id=name) if name in lived.sent:
+                lived.round_trips.append(now - lived.sent.pop(name))
+    for item in out:
+        match item:
+            case orders.AddOrder(cl_ord_id=name, pair=pair) if pair == symbol:
+                lived.sent[name] = now
+                before[name] = 0
+                lived.asked.append((now, item))
+            case orders.AmendOrder(cl_ord_id=name, qty=qty) if name in before:
+                # An order that rested at the begin is here without what had filled of it.
+                lived.asked.append((now, replace(item, qty=Sats(qty - before[name]))))
+            case orders.CancelOrder(cl_ord_id=name) if name in before:
+                lived.asked.append((now, item))
 
 
-def _compare(
-    lived: Lived, ticks: Sequence[Tick], begin: Ns, terms: tuple[int, int]
-) -> tuple[float, Parity]:
+def _rates(lived: Lived, core: Core) -> None:
+    pair = core.memory.pairs[lived.pair.symbol]
+    lived.maker, lived.taker = round((pair.maker or 0) * 1e6), round((pair.taker or 0) * 1e6)
+
+
+def _end(lived: Lived, end: Ns) -> None:
+    """Forget what came after a moment."""
+    lived.end = end
+    lived.asked = [(at, item) for at, item in lived.asked if at <= end]
+    inside = {name: [f for f in fills if f[0] <= end] for name, fills in lived.fills.items()}
+    lived.fills = {name: fills for name, fills in inside.items() if fills}
+
+
+def _compare(lived: Lived, ticks: Sequence[Tick], terms: tuple[int, int]) -> tuple[float, Parity]:
     """How far apart they are (0 is alike), and the figures."""
     trip, ahead = terms
-    model = Model(lived.pair, trip, ahead)
-    simulated = simulate(model, ticks, begin, lived.asked, lived.resting)
+    model = Model(lived.pair, trip, ahead, lived.maker, lived.taker)
+    simulated = simulate(model, ticks, lived.begin, lived.asked, lived.resting)
     matched = missed = extra = 0
     slips: list[float] = []
     late: list[float] = []
@@ -228,6 +284,7 @@ def _compare(
         ahead=ahead,
         real_fee=f"{fees[0]:.4f}",
         sim_fee=f"{fees[1]:.4f}",
+        seconds=(lived.end - lived.begin) / SECOND,
     )
     apart = sum(min(1.0, abs(seconds) / _LATE) for seconds in late)
     return (missed + extra) / max(1, whole) + apart / max(1, len(names)), found

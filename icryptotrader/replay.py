@@ -91,7 +91,7 @@ def _frames(recording: Recording) -> list[Dated]:
 def _world(recording: Recording, kept: Sequence[Dated], config: Config) -> tuple[World, str]:
     """The strategy before the recorded market. BadFileError where the file holds none."""
     pair = config.pair if config.pair in recording.head.pairs else recording.head.pairs[0]
-    ticks = ticks_of(kept, pair)
+    ticks = ticks_of(kept, pair, kept[0][0] if kept else Ns(0))
     if not ticks:
         raise BadFileError(f"the recording holds no valid book of {pair}: nothing to trade on")
     head = recording.head

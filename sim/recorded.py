@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from shared import frames
 from shared.units import SECOND, Ns
@@ -44,10 +44,12 @@ class Recorded:
                 yield tick
 
 
-def ticks_of(recorded: Sequence[tuple[Ns, frames.FeedFrame]], pair: str) -> list[Tick]:
-    """What a recording's frames of one pair say of the market, each trade once by its id."""
+def ticks_of(recorded: Iterable[tuple[Ns, frames.FeedFrame]], pair: str, begin: Ns) -> list[Tick]:
+    """What a recording's frames of one pair say of the market, each trade once by its id.
+
+    begin: house time of the market's position 0.
+    """
     ticks: list[Tick] = []
-    begin = recorded[0][0] if recorded else Ns(0)
     newest = -1
     touch = (0, 0)
     for received, frame in recorded:

@@ -36,13 +36,16 @@ _FAR: Final = Ns(1_790_000_000 * 10**9)
 
 
 class Model(Struct, frozen=True):
-    """round_trip: by how much an order is late in the market's time, ns. ahead: Sats before it."""
+    """round_trip: by how much an order is late in the market's time, ns. ahead: Sats before it.
+
+    maker, taker: the account's rates in 10⁻⁶.
+    """
 
     pair: Pair
     round_trip: int
     ahead: int
-    maker: int = 1200
-    taker: int = 2500
+    maker: int
+    taker: int
 
 
 def simulate(

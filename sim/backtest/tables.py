@@ -58,7 +58,7 @@ def cells_of(
                 yield from enumerate(_parquet(path, opened, notes), start=1)
                 return
             if opened.read(len(MAGIC)) == MAGIC:
-                yield from enumerate(_recording(path, opened, pair), start=1)
+                yield from enumerate(_recording(path, opened, pair, notes), start=1)
                 return
             opened.seek(0)
             with closing(_texts(opened, magic)) as texts:
@@ -186,7 +186,7 @@ def _parquet(path: Path, raw: IO[bytes], notes: list[str]) -> Iterator[list[str]
         raise DataError(f"{path}: not a readable Parquet file: {error}") from None
 
 
-def _recording(path: Path, raw: IO[bytes], pair: Pair) -> Iterator[list[str]]:
+def _recording(path: Path, raw: IO[bytes], pair: Pair, notes: list[str]) -> Iterator[list[str]]:
     """The trades of one pair, each once by its number, at the exchange's own time."""
     recorded = read_recording(path)
     names, newest, seen = recorded.head.pairs, -1, False
@@ -202,6 +202,9 @@ def _recording(path: Path, raw: IO[bytes], pair: Pair) -> Iterator[list[str]]:
                 newest, seen = trade.trade_id, True
                 price, qty = price_text(pair, trade.price), qty_text(pair, trade.qty)
                 yield [str(int(trade.wall)), price, qty, trade.taker]
+    if recorded.torn:
+        told = f"{path.name}: ends before its end: {recorded.torn}; what is readable is played"
+        notes += [told] if told not in notes else []
     if not seen:
         raise DataError(f"{path}: the recording holds no trade of {pair.symbol}")
     raw.seek(0, io.SEEK_END)

@@ -148,7 +148,7 @@ def modelled(told: Sequence[Told], wanted: Sequence[Order], ahead: int) -> dict[
         asked.append((at, add))
         asked.append((Ns(at + HORIZON), orders.CancelOrder(order.name)))
     asked.sort(key=lambda item: item[0])
-    played = simulate(Model(PAIR, 0, ahead), ticks, begin, asked, [])
+    played = simulate(Model(PAIR, 0, ahead, 1_200, 2_500), ticks, begin, asked, [])
     return {
         order.name: played[order.name][-1][0] - begin - order.at
         for order in wanted

@@ -46,7 +46,14 @@ def deals(count: int) -> list[Deal]:
 class Taped:
     """A house of a backtest that keeps the journal of its core, as the live one does."""
 
-    def __init__(self, tmp_path: Path, terms: Terms, tape: Sequence[Deal]) -> None:
+    def __init__(
+        self,
+        tmp_path: Path,
+        terms: Terms,
+        tape: Sequence[Deal],
+        cut: tuple[int, int | None] = (0, None),
+    ) -> None:
+        """cut: which part of the tape is recorded; the journal tells all of it."""
         config = load(Home(tmp_path / "home"))
         config = replace(
             config,
@@ -75,7 +82,7 @@ class Taped:
         self.fills = course.fills
         self.journals = journals(tmp_path / "journal")
         self.capture = tmp_path / "feed.rec"
-        self._record(traded, terms.latency)
+        self._record(traded[cut[0] : cut[1]], terms.latency)
 
     def _near(self, house: House, deal: Deal) -> Deal:
         """The deal as it is made: at a price of ours where one is near, so that queues matter."""
@@ -89,7 +96,8 @@ class Taped:
 
     def _record(self, tape: Sequence[Deal], latency: Ns) -> None:
         """What a feed would have published, each frame one way later than it happened."""
-        head = RecordingHead("test", frames.WIRE, (PAIR,), BEGIN, WALL, 1)
+        begin = Ns(tape[0][0] + latency)
+        head = RecordingHead("test", frames.WIRE, (PAIR,), begin, Ns(WALL + begin - BEGIN), 1)
         writer = RecordingWriter(self.capture, head, 50_000_000)
         for n, (at, price, qty, bought) in enumerate(tape):
             heard = Ns(at + latency)
@@ -106,12 +114,13 @@ class Taped:
 
 
 def fitted(taped: Taped) -> Parity:
+    recording = read_recording(taped.capture)
     dated = [
         (received, frame)
-        for received, _, payload in read_recording(taped.capture)
+        for received, _, payload in recording
         if isinstance(frame := frames.decode(payload), frames.FeedFrame)
     ]
-    return fit(live_again(taped.journals), dated)
+    return fit(live_again(taped.journals, recording.head), dated)
 
 
 @pytest.mark.parametrize(("latency_ms", "ahead"), [(20, 0), (150, 50_000_000), (60, 120_000_000)])
@@ -127,11 +136,44 @@ def test_the_fit_recovers_latency_and_queue(latency_ms: int, ahead: int, tmp_pat
     assert any(line.startswith("sim_fidelity") for line in told(found))
 
 
+def test_only_the_time_that_both_files_cover_is_compared(tmp_path: Path) -> None:
+    terms = Terms("queue", Ns(60 * MILLISECOND), 4000, 8000, 50_000_000)
+    whole = Taped(tmp_path / "whole", terms, deals(1_500))
+    part = Taped(tmp_path / "part", terms, deals(1_500), (500, 1_000))
+    assert whole.fills == part.fills
+    found = fitted(part)
+    assert 480 < found.seconds < 520
+    assert 0 < found.real_qty < fitted(whole).real_qty
+    assert found.fidelity > 0.97  # what was filled before and after is nobody's fault
+    # The fees are the account's own, here those of the first tier.
+    assert float(found.sim_fee) == pytest.approx(float(found.real_fee), rel=0.03)
+    assert found.round_trip_ms == 120
+
+
+def test_a_recording_that_is_cut_off_is_compared_and_told(tmp_path: Path) -> None:
+    taped = Taped(tmp_path, Terms("queue", Ns(50 * MILLISECOND), 1200, 2500), deals(400))
+    whole = taped.capture.read_bytes()
+    taped.capture.write_bytes(whole[:-40])
+    lines: list[str] = []
+    assert run_parity(taped.capture, taped.journals, Home(tmp_path), lines.append) == 0
+    assert any("ends before its end: cut off" in line for line in lines)
+
+
+def test_files_of_other_times_are_refused(tmp_path: Path) -> None:
+    taped = Taped(tmp_path, Terms("queue"), deals(100))
+    head = RecordingHead("test", frames.WIRE, (PAIR,), Ns(BEGIN * 1_000), WALL, 1)
+    late = tmp_path / "late.rec"
+    RecordingWriter(late, head, 10_000).close()
+    lines: list[str] = []
+    assert run_parity(late, taped.journals, Home(tmp_path), lines.append) == 2
+    assert lines == ["the journal holds no step of the recording's time and pairs"]
+
+
 def test_the_command_tells_and_leaves_the_figure(tmp_path: Path) -> None:
     taped = Taped(tmp_path, Terms("queue", Ns(50 * MILLISECOND), 1200, 2500), deals(400))
     home = Home(tmp_path / "home")
     home.make()
-    words = [word for path in taped.journals for word in ("--journal", str(path))]
+    words = ["--journal", *map(str, taped.journals)]  # as a shell writes out *.journal
     found = CliRunner().invoke(
         app, ["parity", "--home", str(home.path), "--capture", str(taped.capture), *words]
     )

@@ -377,5 +377,13 @@ def test_a_recording_of_our_feed_is_a_tape(tmp_path: Path) -> None:
     assert list(found.deals()) == [
         ((T0 + n) * SECOND, 1_000 + n, 50_000_000, False) for n in range(4)
     ]
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"\0\0\1")  # killed while it wrote
+    torn = History([path], PAIR)
+    assert len(list(torn.deals())) == 4
+    assert torn.found.notes == [
+        f"feed.rec: ends before its end: damaged from byte {len(whole)} on; what is readable is "
+        "played"
+    ]
     with pytest.raises(DataError, match="name one of them with --pair"):
         History([path], LISTINGS["BTC/USD"].pair)
