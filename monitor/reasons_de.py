@@ -61,6 +61,9 @@ GRID: Final[dict[str, str]] = {
 GATE: Final[dict[str, str]] = {
     # The order gate.
     "the gate: {}": "die Schranke: {}",
+    "waits for the rate counter: {} of {} used": (
+        "wartet auf den Ratenzähler: {} von {} verbraucht"
+    ),
     "phase is {}": "Phase ist {}",
     "on hold": "angehalten",
     "no fresh book": "kein frisches Orderbuch",

@@ -46,7 +46,7 @@ def explain(memory: Memory, what: str) -> Explained:
             "slot": what,
             "state": slot.state.value,
             "why": told,
-            "plan": list(pair.plan.why) if pair.plan else [],
+            "plan": list(view.why_so(pair)),
             "figures": figures(memory, pair),
             "order": msgspec.to_builtins(view.slot_view(memory, pair, slot)),
         },
@@ -58,24 +58,26 @@ def _side(memory: Memory, side: Side) -> Explained:
     for pair in memory.pairs.values():
         slots = [slot for slot in pair.side(side) if slot.state is not State.EMPTY]
         told.append(f"{pair.name}: {len(slots)} of {memory.config.grid.levels} orders rest")
-        told += pair.permit.why
-        told += pair.plan.why if pair.plan else ()
-        if pair.laid is not None:
+        told += view.why_so(pair)
+        if pair.laid is not None and pair.permit.change:
             told += view.missing(pair.laid, side)
-        told += [
-            f"{slot.name}: {pair.notes[slot.name]}" for slot in slots if slot.name in pair.notes
-        ]
+        withheld: dict[str, list[str]] = {}
+        for slot in pair.side(side):
+            for why in view.held_back(memory, pair, slot):
+                withheld.setdefault(why, []).append(slot.name)
+        told += [f"{', '.join(names)}: {why}" for why, names in withheld.items()]
     return True, "; ".join(told), _facts(memory, f"{side.value}s", told)
 
 
 def _idle(memory: Memory) -> Explained:
     told = list(view.waits_for(memory))
     for pair in memory.pairs.values():
-        if any(slot.state is not State.EMPTY for slot in pair.slots):
+        rests = any(slot.state is not State.EMPTY for slot in pair.slots)
+        if rests or not pair.permit.change:
             continue
-        missing = pair.laid.missing if pair.laid is not None else ()
-        told += dict.fromkeys(f"{pair.name}: {why}" for _, _, why in missing)
-        told += pair.plan.why if pair.plan is not None and not missing else ()
+        slots = (*pair.side(Side.BUY), *pair.side(Side.SELL))
+        words = [why for slot in slots for why in view.reasons(memory, pair, slot)]
+        told += dict.fromkeys(f"{pair.name}: {why}" for why in words if why not in told)
     if not told:
         told = ["it is not idle: nothing keeps it from quoting"]
     return True, "; ".join(told), _facts(memory, "idle", told)

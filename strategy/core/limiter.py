@@ -78,7 +78,7 @@ def admit(limiter: Limiter, intents: Sequence[Intent], now: Ns, cfg: RateLimit) 
     """
     if not intents:
         return []
-    most = (limiter.threshold or cfg.max_counter) * cfg.headroom_pct
+    most = _most(limiter, cfg)
     counter = limiter.value(now, cfg)
     admitted: list[Intent] = []
     for intent in sorted(intents, key=_order):
@@ -89,6 +89,17 @@ def admit(limiter: Limiter, intents: Sequence[Intent], now: Ns, cfg: RateLimit) 
             counter += price
             admitted.append(intent)
     return admitted
+
+
+def waits(limiter: Limiter, now: Ns, cfg: RateLimit) -> str:
+    """Why what was not admitted is not sent, with the figures that decided."""
+    most = _most(limiter, cfg)
+    return f"waits for the rate counter: {limiter.value(now, cfg):.0f} of {most:.0f} used"
+
+
+def _most(limiter: Limiter, cfg: RateLimit) -> float:
+    """The account's own threshold less the headroom; that of the settings until it is known."""
+    return (limiter.threshold or cfg.max_counter) * cfg.headroom_pct
 
 
 def _order(intent: Intent) -> tuple[int, int]:

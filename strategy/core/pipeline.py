@@ -37,7 +37,7 @@ from strategy.core.imbalance import weigh
 from strategy.core.inbox import hear_item
 from strategy.core.inventory import confine, share
 from strategy.core.lifecycle import Phase, Turn, turn
-from strategy.core.limiter import admit, charged
+from strategy.core.limiter import admit, charged, waits
 from strategy.core.market import View, observe
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.out import In, Out, Report, Tell
@@ -213,7 +213,11 @@ class Core:
         pair.notes = {}
         intents = self._decide(pair, view, laid, now)  #                          10 order decisions
         admitted = admit(pair.limiter, intents, now, cfg.rate_limit)  #           11 rate limit
-        return told + self._dispatch(pair, admitted, now)  #                      12 dispatch
+        told += self._dispatch(pair, admitted, now)  #                            12 dispatch
+        if len(admitted) < len(intents):
+            why = waits(pair.limiter, now, cfg.rate_limit)
+            pair.notes |= {each.slot.name: why for each in intents if each not in admitted}
+        return told
 
     def _wish(self, pair: PairMemory, view: View, now: Ns) -> tuple[Plan, Hung, Laid] | None:
         """Stages 6 to 9: the Plan goes from hand to hand; then it is laid as prices.

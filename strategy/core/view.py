@@ -142,7 +142,7 @@ def pair_view(memory: Memory, pair: PairMemory) -> PairView:
         breaker="frozen by a fast move" if pair.breaker.frozen else "",
         buy_spacing_bps=round(step, 2),
         sell_spacing_bps=round(step, 2),
-        why=(*pair.permit.why, *(pair.plan.why if pair.plan else ())),
+        why=why_so(pair),
         volatility_pct=round(pair.regime.volatility, 4),
         move_60s_pct=round(view.move_60s, 6) if view else 0.0,
         advice_bps=leaning_by(memory, pair),
@@ -168,21 +168,17 @@ def slot_view(memory: Memory, pair: PairMemory, slot: Slot) -> SlotView:
 
 def reasons(memory: Memory, pair: PairMemory, slot: Slot) -> list[str]:
     """Why a slot is as it is, most direct reason first."""
-    now = memory.now
-    note = pair.notes.get(slot.name)
     match slot.state:
         case State.LIVE:
-            return [note or "rests in the book"]
+            return held_back(memory, pair, slot) or ["rests in the book"]
         case State.PENDING_NEW | State.AMEND_PENDING | State.CANCEL_PENDING:
             return ["waits for the exchange's answer"]
         case State.LOST:
             return [f"unknown to us: waits for the exchange's list (missed {slot.misses} times)"]
         case State.EMPTY:
-            found = [note] if note else []
+            found = held_back(memory, pair, slot)
     if slot.name == EXIT_SLOT:
         return found or ["used by flatten and by an emergency alone"]
-    if slot.not_before > now:
-        found.append(f"cools down for {(slot.not_before - now) / SECOND:.0f} s after a reject")
     found += pair.permit.why
     if pair.laid is not None and not found:
         found += missing(pair.laid, slot.side)
@@ -190,6 +186,20 @@ def reasons(memory: Memory, pair: PairMemory, slot: Slot) -> list[str]:
         if not found and len(wishes) < memory.config.grid.levels:
             found += pair.plan.why if pair.plan else ()
     return found or ["no rung needs it"]
+
+
+def held_back(memory: Memory, pair: PairMemory, slot: Slot) -> list[str]:
+    """What kept stages 10 to 12 from giving a slot what the plan has for it."""
+    note = pair.notes.get(slot.name)
+    left = slot.not_before - memory.now
+    cools = [f"cools down for {left / SECOND:.0f} s after a reject"] if left > 0 else []
+    return [*([note] if note else []), *cools]
+
+
+def why_so(pair: PairMemory) -> tuple[str, ...]:
+    """What the stages said of a pair in this tick; where nothing may change they make no plan."""
+    planned = pair.plan.why if pair.plan is not None and pair.permit.change else ()
+    return tuple(dict.fromkeys((*pair.permit.why, *planned)))
 
 
 def missing(laid: Laid, side: Side) -> list[str]:
@@ -212,7 +222,10 @@ def waits_for(memory: Memory) -> tuple[str, ...]:
         found += syncing_for(memory)
     elif memory.phase is Phase.TRADING:
         for pair in memory.pairs.values():
-            found += [why for why in pair.permit.why if why not in found]
+            # A hold and a halt stand there already, with the way out of them.
+            found += [
+                why for why in pair.permit.why if not any(each.startswith(why) for each in found)
+            ]
             if not found and pair.plan and pair.laid and not (pair.laid.buys or pair.laid.sells):
                 found += pair.plan.why
     return tuple(found)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from shared.units import SECOND, Ns, Sats, Side, Ticks
 from sim.engine.limits import AMEND_PENALTY, CANCEL_PENALTY, Counter, penalty
-from strategy.core.limiter import Limiter, admit, charged, cost
+from strategy.core.limiter import Limiter, admit, charged, cost, waits
 from strategy.core.slots import Add, Amend, Cancel, Intent, Slot, State, Wish
 from tests.unit.strategy.core.build import CONFIG, make_config, make_slot
 
@@ -70,6 +70,8 @@ def test_the_accounts_own_threshold_rules() -> None:
     add: list[Intent] = [Add(make_slot("b1"), WISH)]
     assert admit(Limiter(48.0, NOW, 60), add, NOW, cfg) == []
     assert admit(Limiter(48.0, NOW, 180), add, NOW, cfg) == add
+    assert waits(Limiter(48.0, NOW, 60), NOW, cfg) == "waits for the rate counter: 48 of 48 used"
+    assert waits(Limiter(48.0, NOW), NOW, cfg) == "waits for the rate counter: 48 of 144 used"
 
 
 def test_what_is_only_admitted_costs_nothing() -> None:
