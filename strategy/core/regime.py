@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from shared.config import Regime as RegimeConfig
 from shared.config import RegimeValues
-from shared.units import SECOND, Ns
+from shared.units import BPS, SECOND, Ns
 from strategy.core.market import View
 from strategy.core.thresholds import YEAR_SECONDS, Thresholds
 
@@ -49,7 +49,7 @@ class Regime(Struct, frozen=True):
     @property
     def momentum_bps(self) -> float:
         """How far the price stands from its own slow average."""
-        return (self.last - self.slow) * 10_000 if self.samples else 0.0
+        return (self.last - self.slow) * BPS
 
 
 def classify(regime: Regime, view: View, now: Ns, edges: Thresholds, cfg: RegimeConfig) -> Regime:

@@ -82,6 +82,24 @@ def test_a_regime_dwells_but_chaos_is_entered_at_once() -> None:
     assert regime_after(Kind.CHAOS, 0.1, 0.0, since=young) is Kind.CHAOS
 
 
+def test_each_change_begins_a_new_dwell_and_a_regime_that_stays_goes_on_with_its_own() -> None:
+    """Wild at AT, then calm: chaos lasts its least time from AT on, however old what was before."""
+    price = math.log(MID)
+    wild = Regime(Kind.RANGE_BOUND, LONG_AGO, 1.0, price, price, AT, 100)
+    regime = classify(wild, make_view(MID), AT, EDGES, REGIME)
+    assert (regime.kind, regime.since) == (Kind.CHAOS, AT)
+    calm = replace(regime, variance=0.0)
+    dwell = int(REGIME.least_dwell_sec * SECOND)
+    for after, kind in ((dwell - SECOND, Kind.CHAOS), (dwell, Kind.RANGE_BOUND)):
+        found = classify(calm, make_view(MID), Ns(AT + after), EDGES, REGIME)
+        assert found.kind is kind
+        assert found.since == (AT if kind is Kind.CHAOS else AT + after)
+
+
+def test_before_the_first_sample_nothing_is_known_of_volatility_and_momentum() -> None:
+    assert (Regime().volatility, Regime().momentum_bps) == (0.0, 0.0)
+
+
 def test_five_samples_are_enough_to_judge_and_four_are_not() -> None:
     assert regime_after(Kind.RANGE_BOUND, 9.0, 0.0, samples=3) is Kind.RANGE_BOUND
     assert regime_after(Kind.RANGE_BOUND, 9.0, 0.0, samples=4) is Kind.CHAOS
