@@ -57,6 +57,28 @@ def test_the_pair_that_moves_less_with_the_others_gets_more() -> None:
     assert math.isclose(found["A"], found["B"])
 
 
+def test_a_pair_is_weighed_by_how_much_it_moves_with_the_others_on_average() -> None:
+    """A and B move as one and C against both: 1 + (1 + 0) / 2 twice, and 1 + 0."""
+    steps = [0.01 * (-1) ** (n // 3) for n in range(40)]
+    with_it, against = walk([math.expm1(s) for s in steps]), walk([math.expm1(-s) for s in steps])
+    samples = {"A": with_it, "B": with_it, "C": against}
+    found = parts({"A": 0.2, "B": 0.2, "C": 0.2}, samples)
+    for name, sevenths in (("A", 2), ("B", 2), ("C", 3)):
+        assert math.isclose(found[name], 0.6 * sevenths / 7, rel_tol=1e-9)
+    heavier = parts({"A": 0.4, "B": 0.2, "C": 0.2}, samples)
+    assert math.isclose(heavier["A"], 2 * heavier["B"])
+
+
+def test_weights_beyond_the_whole_account_share_the_whole_account() -> None:
+    found = parts({"A": 0.8, "B": 0.8}, {"A": walk([0.01] * 40), "B": walk([0.01] * 40)})
+    assert (found["A"], found["B"]) == (0.5, 0.5)
+
+
+def test_what_is_allotted_is_rounded_down() -> None:
+    third = allot(make_plan(buy_units=5, sell_sats=5), 1 / 3)
+    assert (third.buy_units, third.sell_sats) == (1, 1)
+
+
 def test_one_pair_alone_has_all_of_it() -> None:
     assert parts({"A": 0.7}, {}) == {"A": 1.0}
     assert allot(make_plan(), 1.0) == make_plan()
@@ -84,7 +106,8 @@ def test_no_rung_reaches_our_own_order_on_another_pair(
 
 
 def test_a_neighbour_at_rest_nowhere_fences_nothing() -> None:
-    assert fence([Neighbour((make_slot("b1"),), 1.0, 0.0)]) == (math.inf, 0.0)
+    empty = (make_slot("b1"), make_slot("s1"))
+    assert fence([Neighbour(empty, 1.0, 0.0)]) == (math.inf, 0.0)
     assert fenced(make_plan(), fence([])) == make_plan()
 
 
@@ -96,3 +119,31 @@ def test_the_fence_stands_both_fees_away_in_our_ticks() -> None:
     below, above = fence([Neighbour(slots, 0.5, 0.01)])
     assert math.isclose(below, 495_000)
     assert math.isclose(above, 454_500)
+
+
+def test_the_nearest_order_of_all_neighbours_fences_at_the_worst_price_it_may_still_have() -> None:
+    """An amend that is under way may rest at its new price or at the one before."""
+    one = (
+        make_slot("b1", State.LIVE, price=Ticks(800_000)),
+        make_slot("b2", State.LIVE, price=Ticks(790_000)),
+        make_slot("s1", State.LIVE, price=Ticks(900_000)),
+        make_slot("s2", State.LIVE, price=Ticks(910_000)),
+    )
+    amended = {"state": State.AMEND_PENDING, "was_qty": Sats(588_000)}
+    other = (
+        make_slot("b1", price=Ticks(780_000), was_price=Ticks(810_000), **amended),
+        make_slot("s1", price=Ticks(920_000), was_price=Ticks(890_000), **amended),
+    )
+    both = [Neighbour(one, 1.0, 0.0), Neighbour(other, 1.0, 0.0)]
+    assert fence(both) == fence(both[::-1]) == (890_000, 810_000)
+    assert fence(both[:1]) == (900_000, 800_000)
+
+
+def test_a_fence_on_one_side_alone_holds_that_side() -> None:
+    buys = (make_slot("b1", State.LIVE, price=Ticks(MID + 5_000)),)
+    sells = (make_slot("s1", State.LIVE, price=Ticks(MID - 5_000)),)
+    for slots, side in ((buys, 1), (sells, -1)):
+        plan = fenced(make_plan(), fence([Neighbour(slots, 1.0, 0.0)]))
+        laid = lay(plan, Anchor(float(MID), STEP), BTC_EUR, (MID - 5, MID + 5), [], {})
+        assert len(laid.buys if side > 0 else laid.sells) == 5
+        assert len(laid.sells if side > 0 else laid.buys) == 4
