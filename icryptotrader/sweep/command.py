@@ -1,6 +1,7 @@
 """`icryptotrader sweep` as it is typed: options to a search, the folds to the screen and a file.
 
-Exit codes: 0 done, 2 for data that cannot be used or where Optuna is absent, 130 after Ctrl-C.
+Exit codes: 0 done, 1 where --out cannot be written, 2 for data that cannot be used or where Optuna
+is absent, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -15,18 +16,22 @@ from msgspec.structs import replace
 from icryptotrader.backtest.command import (
     EXIT_DATA,
     EXIT_INTERRUPTED,
+    EXIT_UNWRITTEN,
     Options,
     config_of,
     default_fill,
     rates_of,
     terms_of,
+    writable,
 )
+from icryptotrader.files import write_whole
 from icryptotrader.sweep.search import Search, as_json, told
 from icryptotrader.sweep.search import sweep as search_all
 from icryptotrader.sweep.space import read_space
 from shared.config import Home
 from sim.backtest.data import History
 from sim.backtest.parts import Fill
+from sim.backtest.run import fits
 from sim.backtest.tables import DataError
 from sim.engine.instruments import LISTINGS
 from strategy.ledger.book import BookError
@@ -46,9 +51,12 @@ def sweep(
     """numbers: trials, folds, jobs, seed."""
     config = config_of(options, home)
     trials, folds, jobs, seed = numbers
+    if out is not None and not writable(out.parent, say):
+        return EXIT_UNWRITTEN
     try:
         history = History(options.data, LISTINGS[config.pair].pair)
         fill = cast(Fill, options.fill or default_fill(history))
+        fits(history, fill)
         found = search_all(
             Search(
                 options.data, config, replace(terms_of(options, config), fill=fill),
@@ -70,6 +78,10 @@ def sweep(
     for line in told(found):
         say(line)
     if out is not None:
-        out.write_bytes(as_json(found))
+        try:
+            write_whole(out, as_json(found))
+        except OSError as error:
+            say(f"--out {out}: {error.strerror}")
+            return EXIT_UNWRITTEN
         say(f"wrote {out}")
     return 0

@@ -10,6 +10,7 @@ Rule 2: every trial is kept (--storage), so a search that was interrupted goes o
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -24,6 +25,7 @@ from icryptotrader.backtest.figures import frame_of
 from icryptotrader.backtest.money import events_of, outcome
 from icryptotrader.sweep.runners import Run, on_dask, on_this_machine
 from icryptotrader.sweep.space import Range, Space, Value, with_settings
+from icryptotrader.sweep.storage import complete, open_study, sampler
 from shared.config import Config, ConfigError
 from shared.units import cost_of
 from sim.backtest.data import History
@@ -98,12 +100,13 @@ class Search(Struct, frozen=True):
 def sweep(search: Search, say: Say) -> list[Fold]:
     """Every fold, in the order of time. DataError, ConfigError."""
     parts = _parts(search)
+    marks = marks_of(search)
     found = []
     with on_dask(search.dask) if search.dask else on_this_machine(search.jobs) as run:
         for number in range(search.folds):
             train = (parts[0], parts[number + 1])
             test = (parts[number + 1], parts[number + 2])
-            study = _study(search, number)
+            study = open_study(search.storage, f"fold-{number + 1}-of-{search.folds}", marks)
             _search(search, study, train, run, say, number)
             found.append(_judge(search, study, train, test))
     return found
@@ -160,6 +163,23 @@ def as_json(folds: Sequence[Fold]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(folds), indent=1)
 
 
+def marks_of(search: Search) -> dict[str, str]:
+    """What a search is about, as digests by name: trials of another one are not mixed with it."""
+    data = hashlib.blake2b(digest_size=8)
+    for path in search.data:
+        with path.open("rb") as file:
+            data.update(hashlib.file_digest(file, "sha256").digest())
+    settings = msgspec.to_builtins((search.config, search.terms))
+    tax = (search.tax_rate, search.rates is None)
+    return {
+        "data": data.hexdigest(),
+        **{
+            name: hashlib.blake2b(repr(value).encode(), digest_size=8).hexdigest()
+            for name, value in (("settings", settings), ("space", search.space), ("tax", tax))
+        },
+    }
+
+
 def _parts(search: Search) -> list[int]:
     """The borders of folds + 1 equal stretches of the data."""
     history = History(search.data, LISTINGS[search.config.pair].pair)
@@ -172,30 +192,6 @@ def _parts(search: Search) -> list[int]:
     return [first + (last + 1 - first) * n // count for n in range(count + 1)]
 
 
-def _study(search: Search, number: int) -> Any:
-    """A fold's study, new or taken up again."""
-    try:
-        import optuna
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
-    except ImportError:
-        raise DataError("a search needs Optuna: the extra `search` of pyproject.toml") from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = None
-    if search.storage is not None:
-        storage = JournalStorage(JournalFileBackend(str(search.storage)))
-    study = optuna.create_study(
-        study_name=f"fold-{number + 1}-of-{search.folds}",
-        directions=["maximize", "minimize"],
-        storage=storage,
-        load_if_exists=True,
-    )
-    # A search that goes on must not draw again what it drew at first.
-    seed = search.seed + len(_complete(study))
-    study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=BATCH)
-    return study
-
-
 def _search(
     search: Search,
     study: Any,
@@ -205,37 +201,35 @@ def _search(
     number: int,
 ) -> None:
     """Ask for batches until there are enough complete trials."""
-    while (done := len(_complete(study))) < search.trials:
+    while (done := len(complete(study))) < search.trials:
+        # What a batch draws follows from what is known before it: interrupted or not, alike.
+        study.sampler = sampler(search.seed + done, BATCH)
         trials = [study.ask() for _ in range(min(BATCH, search.trials - done))]
         jobs = [_job(search, _draw(trial, search.space), train) for trial in trials]
         for trial, score in zip(trials, run(run_job, jobs), strict=True):
             trial.set_user_attr("fills", score.fills)
             study.tell(trial, (score.gain, score.drawdown))
-        say(f"fold {number + 1}: {len(_complete(study))} of {search.trials} trials")
+        say(f"fold {number + 1}: {len(complete(study))} of {search.trials} trials")
 
 
 def _judge(search: Search, study: Any, train: tuple[int, int], test: tuple[int, int]) -> Fold:
     """Choose by the training part, then run once what no search has seen."""
-    complete = _complete(study)
+    trials = complete(study)
     scores = [
-        Score(trial.values[0], trial.values[1], trial.user_attrs["fills"]) for trial in complete
+        Score(trial.values[0], trial.values[1], trial.user_attrs["fills"]) for trial in trials
     ]
     best = max(range(len(scores)), key=lambda place: scores[place].worth)
-    chosen = dict(complete[best].params)
+    chosen = dict(trials[best].params)
     gains = [score.gain for score in scores]
     return Fold(
         train,
         test,
-        len(complete),
+        len(trials),
         chosen,
         scores[best],
         deflated(gains) - (max(gains) - scores[best].gain),
         run_job(_job(search, chosen, test)),
     )
-
-
-def _complete(study: Any) -> list[Any]:
-    return [trial for trial in study.get_trials(deepcopy=False) if trial.values]
 
 
 def _job(search: Search, settings: dict[str, Value], span: tuple[int, int]) -> Job:

@@ -1,6 +1,6 @@
 """The space of a search: which settings may take which values; and a configuration with them.
 
-A file of the space is TOML, one line for each setting, by its dotted name:
+A file of the space is TOML, one line for each setting, by its dotted name (or in its table):
 
     "grid.levels" = [3, 5, 8]                              one of these
     "grid.min_spacing_bps" = { low = 20, high = 120, step = 5 }
@@ -10,7 +10,7 @@ A file of the space is TOML, one line for each setting, by its dotted name:
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def read_space(path: Path, config: Config) -> Space:
         raise ConfigError([f"{path}: {error}"]) from None
     space: Space = {}
     faults = [] if raw else [f"{path}: names no setting"]
-    for key, given in raw.items():
+    for key, given in _flat(raw):
         try:
             found = _read_one(given)
             ends = found if isinstance(found, tuple) else (found.low, found.high)
@@ -62,6 +62,15 @@ def read_space(path: Path, config: Config) -> Space:
     return space
 
 
+def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and what they may be; a name without quotes is a table within a table in TOML."""
+    for key, given in table.items():
+        if isinstance(given, dict) and given and not given.keys() & Range.__struct_fields__:
+            yield from _flat(given, f"{above}{key}.")
+        else:
+            yield above + key, given
+
+
 def _read_one(given: Any) -> Range | Choice:
     if isinstance(given, list):
         if not given:
@@ -70,6 +79,8 @@ def _read_one(given: Any) -> Range | Choice:
     found = msgspec.convert(given, Range)
     if not found.low < found.high:
         raise ValueError("low must be below high")
+    if found.step is not None and not found.step > 0:
+        raise ValueError("step must be above 0")
     if found.log and (found.low <= 0 or found.step is not None):
         raise ValueError("log = true wants low above 0 and no step")
     return found

@@ -14,7 +14,7 @@ from shared.config import Config
 from shared.units import SECOND, Ns
 from sim.backtest.apart import Apart
 from sim.backtest.data import Bar, Deal
-from sim.backtest.parts import PATHS, Path, Terms
+from sim.backtest.parts import PATHS, Fill, Path, Terms
 from sim.backtest.tables import DataError
 from sim.backtest.walker import Begin, Here, Row, Run, Walker
 
@@ -64,8 +64,7 @@ def play(
     apart: all paths but the first in processes of their own; it changes nothing but the time.
     DataError where no row lies within the span, or bars are to be played with a queue.
     """
-    if history.is_bars and terms.fill == "queue":
-        raise DataError("bars do not say who stood where in the queue: use --fill through or touch")
+    fits(history, terms.fill)
     names: tuple[str, ...] = paths if history.is_bars else ("",)
     walkers: list[Walker] = []
     rows, first, last, whole = 0, 0, 0, True
@@ -94,6 +93,12 @@ def play(
             walker.close()
     go_on(rows, Ns(last))
     return Played(tuple(runs), rows, whole, Ns(first), Ns(last))
+
+
+def fits(history: Rows, fill: Fill) -> None:
+    """DataError where these rows cannot be filled so."""
+    if history.is_bars and fill == "queue":
+        raise DataError("bars do not say who stood where in the queue: use --fill through or touch")
 
 
 def _outside(history: Rows) -> DataError:

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from icryptotrader.cli import app
 from icryptotrader.sweep import runners
-from icryptotrader.sweep.search import Fold, Search, deflated, sweep, told
+from icryptotrader.sweep.search import BATCH, Fold, Search, deflated, sweep, told
 from icryptotrader.sweep.space import Range, read_space, with_settings
 from shared.config import Config, ConfigError, Home, load
 from sim.backtest.parts import Terms
@@ -140,6 +140,50 @@ def test_a_search_goes_on_where_it_stood(tape: Path, config: Config, tmp_path: P
     assert lines == ["fold 1: 4 of 4 trials"]
 
 
+def test_an_interrupted_search_finds_what_an_uninterrupted_one_finds(
+    tape: Path, config: Config, tmp_path: Path
+) -> None:
+    kept = tmp_path / "trials.journal"
+    whole = sweep(search(tape, config, folds=1, trials=BATCH + 1), lambda text: None)
+
+    def interrupts(text: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(search(tape, config, storage=kept, folds=1, trials=BATCH + 1), interrupts)
+    again = sweep(search(tape, config, storage=kept, folds=1, trials=BATCH + 1), lambda text: None)
+    assert again == whole
+
+
+def test_trials_of_another_search_are_not_mixed_with_it(
+    tape: Path, config: Config, tmp_path: Path
+) -> None:
+    kept, other = tmp_path / "trials.journal", tmp_path / "other.csv"
+    other.write_text(tape.read_text().replace("30000.0", "30001.0"))
+    sweep(search(tape, config, storage=kept, folds=1, trials=1), lambda text: None)
+    for more, named in (
+        ({"data": (other,)}, "data"),
+        ({"space": {"grid.levels": (2, 4)}}, "space"),
+        ({"tax_rate": Decimal("0.3")}, "tax"),
+        ({"terms": Terms(maker=2500, taker=4000)}, "settings"),
+    ):
+        with pytest.raises(DataError, match=f"other {named}: give this one its own file"):
+            sweep(search(tape, config, storage=kept, folds=1, trials=1, **more), lambda text: None)
+    kept.write_bytes(b"\x95 no file of trials")
+    with pytest.raises(DataError, match="not a file of kept trials"):
+        sweep(search(tape, config, storage=kept, folds=1, trials=1), lambda text: None)
+
+
+def test_names_may_stand_without_quotes_and_in_tables(tmp_path: Path, config: Config) -> None:
+    path = tmp_path / "space.toml"
+    path.write_text(SPACE)
+    quoted = read_space(path, config)
+    path.write_text(SPACE.replace('"', ""))
+    assert read_space(path, config) == quoted
+    path.write_text("[grid]\n" + SPACE.replace('"', "").replace("grid.", ""))
+    assert read_space(path, config) == quoted
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -152,6 +196,8 @@ def test_a_search_goes_on_where_it_stood(tape: Path, config: Config, tmp_path: P
         ('"grid.levels" = { low = 5, high = 5 }', "low must be below high"),
         ('"grid.levels" = { low = 0, high = 5, log = true }', "low above 0"),
         ('"grid.levels" = { low = 1 }', "high"),
+        ('"grid.levels" = { low = 1, high = 5, step = 0 }', "step must be above 0"),
+        ("[grid]\nheight = [1]", "no such setting"),
     ],
 )
 def test_a_faulty_space_is_told_before_any_run(
@@ -188,6 +234,12 @@ def test_the_command_tells_and_writes(tape: Path, tmp_path: Path) -> None:
     assert found.exit_code == 0, found.output
     assert "out of sample" in found.output
     assert out.exists()
+    found = CliRunner().invoke(app, [*home, *words, "--fill", "queue"])
+    assert (found.exit_code, found.output.count("\n")) == (2, 1)
+    assert "bars do not say" in found.output
+    found = CliRunner().invoke(app, [*home, *words, "--out", str(tape / "out.json")])
+    assert found.exit_code == 1
+    assert "name a folder" in found.output
     found = CliRunner().invoke(app, [*home, *words[:-1], "40"])
     assert found.exit_code == 2
     assert "too little data" in found.output
