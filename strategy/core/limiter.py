@@ -39,7 +39,7 @@ class Limiter(Struct, frozen=True):
         decay = (
             min(cfg.decay_rate, tier_decay(self.threshold)) if self.threshold else cfg.decay_rate
         )
-        return max(0.0, self.counter - decay * max(0, now - self.at) / SECOND)
+        return max(0.0, self.counter - decay * (now - self.at) / SECOND)
 
 
 def tier_decay(threshold: int) -> float:

@@ -91,6 +91,23 @@ def test_when_it_is_short_what_takes_risk_away_goes_before_what_is_near() -> Non
     assert admit(Limiter(58.0, NOW), [gone], NOW, STARTER) == []
 
 
+def test_cancels_go_first_then_what_takes_risk_away_then_what_is_nearest() -> None:
+    resting = replace(aged(400), price=Ticks(810_000), qty=Sats(900_000))
+    urgent, calm = Cancel(aged(400), "the feed is silent"), Cancel(aged(400), "", urgent=False)
+    less = [Amend(resting, replace(WISH, rung=rung)) for rung in (1, 5)]
+    more = Amend(resting, replace(WISH, rung=2, qty=Sats(950_000)))
+    near, far = (Add(make_slot("b1"), replace(WISH, rung=rung)) for rung in (1, 4))
+    wanted: list[Intent] = [urgent, calm, *less, near, more, far]
+    assert admit(Limiter(), wanted[::-1], NOW, STARTER) == wanted
+
+
+def test_a_cancel_that_costs_something_waits_at_half_the_counter_and_a_free_one_never() -> None:
+    dear, free = (Cancel(aged(age), "no rung wants it", urgent=False) for age in (299, 300))
+    assert admit(Limiter(29.0, NOW), [dear], NOW, STARTER) == [dear]
+    assert admit(Limiter(29.5, NOW), [dear], NOW, STARTER) == []
+    assert admit(Limiter(60.0, NOW), [free], NOW, STARTER) == [free]
+
+
 def test_what_is_dear_because_it_is_young_waits_at_half_the_counter() -> None:
     young, old = Amend(aged(0), WISH), Amend(aged(20), WISH)
     assert admit(Limiter(29.0, NOW), [young, old], NOW, STARTER) == [old]
