@@ -61,7 +61,7 @@ def assess(risk: Risk, equity: float, now: Ns, cfg: RiskConfig) -> Risk:
     """The risk after this tick. An equity that is not known (0 or less) changes nothing."""
     if equity <= 0.0:
         # What nobody saw does not count as time in the band.
-        return replace(risk, emergency_since=Ns(0)) if risk.emergency_since else risk
+        return replace(risk, emergency_since=Ns(0))
     peak = max(risk.peak, equity)
     drawdown = (peak - equity) / peak
     since = risk.emergency_since or now if drawdown >= cfg.emergency_drawdown_pct else Ns(0)
@@ -75,7 +75,7 @@ def assess_range(
 
     None where its band might change on the way: then each has to be assessed by itself.
     """
-    if least <= 0.0 or risk.peak <= 0.0 or risk.emergency_since:
+    if risk.peak <= 0.0:
         return None
     peak = max(risk.peak, most)
     worst, best = (peak - least) / peak + _ROUNDING, (risk.peak - most) / risk.peak - _ROUNDING
@@ -97,19 +97,14 @@ def moved(risk: Risk, before: float, after: float) -> Risk:
 
 
 def _classify(before: Severity, drawdown: float, cfg: RiskConfig) -> Severity:
-    if before is Severity.HEALTHY and drawdown < min(WARNING, cfg.max_portfolio_drawdown_pct):
-        return before
+    """A band is entered at its edge and left once the drawdown is LATCH below it."""
     edges = (
         WARNING,
         PROBLEM,
         cfg.max_portfolio_drawdown_pct,
         cfg.emergency_drawdown_pct,
     )
-    now = _band(drawdown, edges)
-    if now >= before:
-        return now
-    # Falling back: only once the drawdown is LATCH below the edge that was crossed.
-    return min(before, _band(drawdown + LATCH, edges))
+    return max(_band(drawdown, edges), min(before, _band(drawdown + LATCH, edges)))
 
 
 def _band(drawdown: float, edges: tuple[float, ...]) -> Severity:

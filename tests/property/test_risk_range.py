@@ -45,6 +45,7 @@ def test_a_run_that_changes_no_band_ends_as_its_steps_do(
         (99.0, 100.0, 99.5, True),
         (96.0, 104.0, 100.0, False),  # 7.7 % below the highest of them: a warning on the way
         (95.1, 100.0, 100.0, True),
+        (95.0, 100.0, 100.0, False),  # at the very edge it has changed
         (94.9, 100.0, 100.0, False),
         (0.0, 100.0, 100.0, False),
         (99.0, 130.0, 130.0, False),
@@ -63,3 +64,26 @@ def test_where_a_band_might_change_on_the_way_each_is_judged_by_itself(
 def test_a_new_peak_and_the_last_equity_are_kept() -> None:
     found = assess_range(Risk(100.0, 100.0), 100.0, 104.0, 102.0, CFG)
     assert found == Risk(102.0, 104.0, 2.0 / 104.0)
+
+
+def test_a_run_below_the_peak_keeps_the_peak_and_the_band() -> None:
+    found = assess_range(Risk(100.0, 100.0), 99.0, 99.5, 99.2, CFG)
+    assert found == Risk(99.2, 100.0, pytest.approx(0.008), Severity.HEALTHY)
+    tiny = assess_range(Risk(0.9, 0.9), 0.89, 0.9, 0.9, CFG)
+    assert tiny == Risk(0.9, 0.9, 0.0, Severity.HEALTHY)
+
+
+def test_a_warning_that_is_neither_left_nor_worsened_on_the_way_stays() -> None:
+    warned = Risk(96.0, 100.0, 0.04, Severity.WARNING)
+    found = assess_range(warned, 93.0, 97.0, 96.5, CFG)
+    assert found == Risk(96.5, 100.0, pytest.approx(0.035), Severity.WARNING)
+    assert assess_range(warned, 96.0, 99.0, 96.5, CFG) is None
+    # Left by less than what the arithmetic of floats may be off by: each is judged by itself.
+    assert assess_range(warned, 96.0, 98.000_000_05, 97.0, CFG) is None
+
+
+def test_an_emergency_that_only_the_latch_keeps_counts_its_time_from_the_edge_on() -> None:
+    latched = Risk(82.0, 100.0, 0.18, Severity.EMERGENCY)
+    assert assess_range(latched, 79.0, 82.0, 82.0, CFG) is None
+    kept = assess_range(latched, 81.0, 82.5, 82.0, CFG)
+    assert kept == Risk(82.0, 100.0, pytest.approx(0.18), Severity.EMERGENCY)

@@ -27,9 +27,13 @@ def after(*equities: float) -> Risk:
         ((100,), Severity.HEALTHY),
         ((100, 95.1), Severity.HEALTHY),
         ((100, 95), Severity.WARNING),
+        ((100, 90.1), Severity.WARNING),
         ((100, 90), Severity.PROBLEM),
+        ((100, 85.1), Severity.PROBLEM),
         ((100, 85), Severity.CRITICAL),
+        ((100, 80.1), Severity.CRITICAL),
         ((100, 80), Severity.EMERGENCY),
+        ((0.5, 0.44), Severity.PROBLEM),  # whatever the account is worth
         ((100, 85, 86), Severity.CRITICAL),  # the latch: 3 % below the edge, not at it
         ((100, 85, 87.9), Severity.CRITICAL),
         ((100, 85, 88.1), Severity.PROBLEM),
@@ -56,6 +60,20 @@ def test_a_pause_set_below_the_fixed_bands_still_pauses() -> None:
     risk = assess(Risk(peak=100.0), 93.0, NOW, cautious)
     assert risk.severity is Severity.CRITICAL
     assert assess(risk, 91.0, NOW, cautious).severity is Severity.EMERGENCY
+    tight = make_config(risk={"max_portfolio_drawdown_pct": 0.03}).risk
+    assert assess(Risk(peak=100.0), 97.1, NOW, tight).severity is Severity.HEALTHY
+    assert assess(Risk(peak=100.0), 97.0, NOW, tight).severity is Severity.CRITICAL
+
+
+def test_a_drawdown_that_shrinks_never_worsens_the_band() -> None:
+    """Edges that lie nearer to each other than the latch: 5 % warns, 6 % pauses."""
+    near = make_config(
+        risk={"max_portfolio_drawdown_pct": 0.06, "emergency_drawdown_pct": 0.08}
+    ).risk
+    risk = assess(Risk(peak=100.0), 94.5, NOW, near)
+    assert risk.severity is Severity.WARNING
+    assert assess(risk, 95.5, NOW, near).severity is Severity.WARNING
+    assert assess(risk, 98.5, NOW, near).severity is Severity.HEALTHY
 
 
 @pytest.mark.parametrize("severity", list(Severity))
@@ -92,6 +110,13 @@ def test_a_flow_keeps_the_drawdown(peak: float, before: float, after_it: float) 
 def test_a_deposit_into_an_empty_account_begins_a_new_peak() -> None:
     assert moved(Risk(peak=500.0), 0.0, 70.0).peak == 70.0
     assert moved(Risk(equity=50.0, peak=500.0), 50.0, 0.0).peak == 0.0
+    assert moved(Risk(equity=50.0, peak=500.0), 50.0, -1.0).peak == 0.0
+
+
+def test_a_flow_is_known_at_once_in_equity_and_peak() -> None:
+    assert moved(Risk(90.0, 100.0, 0.1, Severity.PROBLEM), 90.0, 45.0) == Risk(
+        45.0, 50.0, 0.1, Severity.PROBLEM
+    )
 
 
 def test_time_in_the_emergency_band_counts_only_while_the_drawdown_itself_is_there() -> None:
