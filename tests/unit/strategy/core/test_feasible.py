@@ -56,7 +56,24 @@ def test_what_is_missing_is_named(
 
 def test_more_orders_than_the_limit_are_named() -> None:
     cfg = make_config(limits={"open_orders": 9})
-    assert "open_orders" in shortfalls(FOUND, cfg, BTC_EUR, *PLENTY)[0]
+    [said] = shortfalls(FOUND, cfg, BTC_EUR, *PLENTY)
+    assert said == "10 orders are more than limits.open_orders"
+
+
+def test_each_side_is_told_what_keeps_its_own_rungs() -> None:
+    cfg = make_config(grid={"lowest": "84500", "highest": "85700"})
+    said = shortfalls(ladder(cfg, BTC_EUR, TOUCH, RATES), cfg, BTC_EUR, *PLENTY)
+    assert said == [
+        "only 1 of 5 buys can stand: below grid.lowest",
+        "only 2 of 5 sells can stand: above grid.highest",
+    ]
+
+
+def test_fewer_levels_than_the_regime_quotes_are_no_shortfall() -> None:
+    cfg = make_config(grid={"levels": 3}, limits={"open_orders": 6})
+    found = ladder(cfg, BTC_EUR, TOUCH, RATES)
+    assert len(found.laid.buys) == len(found.laid.sells) == 3
+    assert shortfalls(found, cfg, BTC_EUR, *PLENTY) == []
 
 
 def test_a_start_with_too_little_says_so_once_and_quotes_what_it_can() -> None:
