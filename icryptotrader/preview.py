@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.config import Config
 from shared.units import BPS, Ns, Pair, Ticks, cost_of, price_of, price_text, qty_text
-from strategy.core.feasible import Ladder, ladder, shortfalls
+from strategy.core.feasible import Ladder, allocations, ladder, shortfalls
 from strategy.core.slots import Wish
 from strategy.ledger.desk import Desk
 from strategy.ledger.events import UNITS_DECIMALS, quantity_of
@@ -44,6 +44,8 @@ def preview(
     ]
     money, coins = account or (found.money, found.coins + cfg.grid.base_reserve)
     faults = shortfalls(found, cfg, pair, money, coins, coins)
+    if account is not None:
+        faults += allocations(found, cfg, pair, float(ticks), account)
     lines += ["", *(f"! {fault}" for fault in faults)] if faults else []
     return "\n".join(lines)
 

@@ -11,11 +11,13 @@ from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.config import Config
 from shared.units import BPS, Ns, Pair, Ticks
 from strategy.core.fees import floor_bps
 from strategy.core.grid import first_anchor, propose
+from strategy.core.inventory import rooms, share
 from strategy.core.market import Freshness, View
 from strategy.core.plan import Laid, lay
 
@@ -87,3 +89,36 @@ def shortfalls(
     if 2 * levels > cfg.limits.open_orders:
         said.append(f"{2 * levels} orders are more than limits.open_orders")
     return said
+
+
+def allocations(
+    found: Ladder, cfg: Config, pair: Pair, mid: float, account: tuple[Decimal, Decimal]
+) -> list[str]:
+    """What the shares of the account leave of the ladder, as sentences. mid: Ticks.
+
+    account: quote currency and coins.
+    """
+    money, coins = account
+    base = int(coins.scaleb(pair.qty_decimals))
+    quote = int(money.scaleb(pair.price_decimals + pair.qty_decimals))
+    if base * mid + quote <= 0:
+        return ["there is nothing in the account"]
+    values = cfg.regime.range_bound
+    most = min(values.btc_max_pct, cfg.limits.btc_max_pct)
+    least = values.btc_min_pct
+    cap = cfg.inventory.rebalance_cap_pct
+    room = rooms(mid, (base, quote), cap, replace(values, btc_max_pct=most))
+    buys = sum(wish.price * wish.qty for wish in found.laid.buys)
+    sells = sum(wish.qty for wish in found.laid.sells)
+    held = f"coins are {share(base, quote, mid):.1%} of the account"
+    checks = (
+        (room.buy <= 0, f"{held}: nothing is bought above {most:.0%} (btc_max_pct)"),
+        (0 < room.buy < buys, f"{held}: the buys are cut, they may bring them to {most:.0%} "
+         "(btc_max_pct)"),
+        (room.sell <= 0, f"{held}: nothing is sold below {least:.0%} (btc_min_pct)"),
+        (0 < room.sell < sells, f"{held}: the sells are cut, they may bring them to {least:.0%} "
+         "(btc_min_pct)"),
+        (room.buy_cap < buys or room.sell_cap < sells, "a side is cut to "
+         f"{cap:.0%} of the account at a time (inventory.rebalance_cap_pct)"),
+    )  # fmt: skip
+    return [text for so, text in checks if so]

@@ -37,6 +37,8 @@ def test_it_says_fees_break_even_and_capital() -> None:
 def test_an_account_that_is_too_small_is_told_what_is_missing() -> None:
     page = preview(CONFIG, BTC_EUR, PRICE, RATES, (Decimal(100), Decimal(0)))
     assert "! the buys need 2500.00 EUR, there are 100.00" in page
+    assert "! coins are 0.0% of the account: nothing is sold below" in page
+    assert "of the account" not in preview(CONFIG, BTC_EUR, PRICE, RATES)
 
 
 def test_a_grid_without_levels_has_a_page_too() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.units import Ticks
-from strategy.core.feasible import ladder, shortfalls
+from strategy.core.feasible import allocations, ladder, shortfalls
 from tests.unit.strategy.core.build import BTC_EUR, CONFIG, MID, make_config
 from tests.unit.strategy.core.desk import Desk
 
@@ -52,6 +52,26 @@ def test_what_is_missing_is_named(
     money, coins, free = (Decimal(str(value)) for value in account)
     found = ladder(cfg, BTC_EUR, TOUCH, RATES)
     assert said in "; ".join(shortfalls(found, cfg, BTC_EUR, money, coins, free))
+
+
+@pytest.mark.parametrize(
+    ("money", "coins", "said"),
+    [
+        ("60000", "0.7", []),
+        ("0", "0", ["there is nothing in the account"]),
+        ("1000000", "1000", ["nothing is bought above 80%"]),
+        ("1000000", "0", ["nothing is sold below 20%"]),
+        ("22000", "1", ["the buys are cut, they may bring them to 80%"]),  # 79.4 %, and 2,500 more
+        ("60000", "0.18", ["the sells are cut, they may bring them to 20%"]),  # 20.3 %
+        ("5000", "0.06", ["a side is cut to 20%"]),
+    ],
+)
+def test_what_the_shares_of_the_account_leave_of_it(
+    money: str, coins: str, said: list[str]
+) -> None:
+    found = allocations(FOUND, CONFIG, BTC_EUR, float(MID), (Decimal(money), Decimal(coins)))
+    assert len(found) == len(said), found
+    assert all(part in text for part, text in zip(said, found, strict=True)), found
 
 
 def test_more_orders_than_the_limit_are_named() -> None:
