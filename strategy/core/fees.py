@@ -6,7 +6,7 @@ schedule of the day stands in for them: the tier that the settings name, or the 
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from shared.config import Grid
@@ -57,7 +57,7 @@ def floor_bps(maker: float, taker: float, cfg: Grid) -> float:
 
 def scheduled(wall: Ns, cfg: Fees) -> tuple[float, float]:
     """(maker, taker) as ratios: what the schedule in force on that day charges."""
-    day = date.fromordinal(date(1970, 1, 1).toordinal() + max(0, wall // DAY))
+    day = date(1970, 1, 1) + timedelta(days=wall // DAY)
     tiers = next(tiers for since, tiers in SCHEDULES if day >= since)
     _, maker, taker = [tier for tier in tiers if tier[0] <= cfg.fallback_volume_usd][-1]
     return maker / 100.0, taker / 100.0

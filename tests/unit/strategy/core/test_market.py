@@ -106,6 +106,26 @@ def test_a_book_that_cannot_be_traded_on_is_never_fresh(
     assert not view.fresh
 
 
+def test_a_book_that_failed_its_checksum_is_not_traded_on_though_it_has_both_sides() -> None:
+    tape = fed(0, 1, 2)
+    broken = msgspec.structs.replace(make_book(at(3), MID * 2, seq=9), valid=False)
+    assert not tradable(broken)
+    tape.hear_book(broken, at(3), TIME)
+    assert tape.freshness(at(3), TIME) is Freshness.STALE
+    assert tape.extremes(at(3)) == (MID, MID)
+
+
+def test_precisions_of_the_feed_are_newer_than_the_private_lines_own() -> None:
+    tape = Tape(START)
+    early = msgspec.structs.replace(BTC_EUR, qty_min=1)
+    tape.hear_pair(early)
+    assert tape.pair == early
+    tape.hear_instrument(frames.Instrument(Ns(1), 1, at(0), at(0), BTC_EUR))
+    assert tape.pair == BTC_EUR
+    tape.hear_pair(early)
+    assert tape.pair == BTC_EUR
+
+
 def test_the_view_has_the_price_and_the_largest_move_of_a_minute() -> None:
     tape = fed(0, 1, 2)
     for second, mid in ((3, MID * 102 // 100), (4, MID * 101 // 100)):
