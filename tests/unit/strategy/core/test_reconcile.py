@@ -9,7 +9,7 @@ import pytest
 from shared.orders import AskEach, AskFailed, AskOrders, Listed, Looked, RestingOrder
 from shared.units import SECOND, Ns, Sats, Side, Ticks
 from strategy.core import reconcile
-from strategy.core.memory import Memory
+from strategy.core.memory import Asking, Memory
 from strategy.core.slots import IN_FLIGHT, Slot, State
 from strategy.ledger.entries import IntentDone, Remember
 from tests.unit.strategy.core.build import BOOT, MID, STAMP, WALL, make_slot
@@ -122,7 +122,7 @@ def test_the_cursor_stays_behind_and_never_goes_back() -> None:
 
 def test_a_wish_for_a_list_that_came_up_meanwhile_is_still_met() -> None:
     memory = holding(State.LIVE)
-    memory.asking = reconcile.Asking(asked_at=at(90), wanted=True)
+    memory.asking = Asking(asked_at=at(90), wanted=True)
     listed(memory, 90, ORDER)
     assert [type(item) for item in reconcile.ask(memory, memory.now)] == [AskOrders]
 
@@ -139,7 +139,7 @@ def test_a_question_that_failed_is_asked_again_later_each_time() -> None:
 
 def test_a_question_that_is_never_answered_is_asked_again() -> None:
     memory = holding(State.LIVE)
-    memory.asking = reconcile.Asking()
+    memory.asking = Asking()
     assert reconcile.ask(memory, memory.now) == [AskOrders(memory.cursor)]
     assert reconcile.ask(memory, Ns(memory.now + 60 * SECOND)) == []
     assert reconcile.ask(memory, Ns(memory.now + 61 * SECOND)) == [AskOrders(memory.cursor)]
