@@ -236,7 +236,7 @@ class Lots:
             self._gone = min(self._gone + trade.moved, self._bought)
 
     def _take_back_to(self, trade: Trade) -> list[Trade]:
-        """Unbook all that is later than `trade`, and return it oldest first."""
+        """Take back all that is later than `trade`, to be booked again; oldest first."""
         place = bisect_right(self._trades, trade)
         later = self._trades[place:]
         if not later:
@@ -248,9 +248,7 @@ class Lots:
         for column in (self._buys, self._ends):
             del column[len(column) - buys :]
         del self._free_from[len(self._buys) :]
-        for each in later:
-            del self._known[each.exec_id]
-            self._undigested.append(each)
+        self._undigested += later
         return later
 
     # Looking.
