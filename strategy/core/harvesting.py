@@ -3,6 +3,7 @@
 Rule 1: only losses that FIFO reaches, only taxable parts, only as far as useful, so often a day.
 Rule 2: all own orders are out before such a sale: it never meets an order of ours.
 Rule 3: what is not done is said, with its reason; each sale is recorded with the lots it takes.
+Rule 4: none while a withdrawal is not booked: it takes the lots that were looked at.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def _find(memory: Memory) -> Harvest | None:
     gate = memory.desk.gate(memory.wall, 1)
     if price is None or gate.room is None:
         return Harvest(units(0), Decimal(0), "a rate is missing: what a sale loses is not known")
+    if memory.outgoing.rows:
+        return Harvest(units(0), Decimal(0), "waits: a withdrawal takes the oldest coins")
     done = memory.taxes.harvested[1] if memory.taxes.harvested[0] == today.isoformat() else 0
     reserve = int(memory.config.grid.base_reserve.scaleb(spec.qty_decimals))
     piece = memory.config.limits.order_quote.scaleb(spec.price_decimals + spec.qty_decimals)

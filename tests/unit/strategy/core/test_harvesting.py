@@ -92,6 +92,23 @@ def test_a_sale_that_does_not_fill_counts_too() -> None:
     assert len(exits_of(desk)) == 2
 
 
+def test_while_a_withdrawal_takes_the_oldest_coins_nothing_is_harvested() -> None:
+    """What it takes is what would have been sold at a loss; a lot at a gain might go instead."""
+    lots = bought((100, 6 * 10**6, DEAR), (90, 10 * 10**6, MID // 2), named="L")
+    desk = house(lots, external_s23_net_eur="0")
+    desk.begin()
+    desk.run(2)
+    row = orders.Leaving("W1", Decimal("0.06"), Decimal(0), desk.wall, left=False)
+    desk.run(2, orders.Withdrawals("BTC", (row,)))
+    desk.restart(make_config(tax={"harvest_enabled": True, "external_s23_net_eur": "1100"}))
+    desk.begin()
+    desk.run(20)
+    assert not exits_of(desk)
+    assert "a withdrawal takes the oldest coins" in note(desk)
+    desk.run(90, orders.Withdrawals("BTC", ()))
+    assert exits_of(desk), "it was cancelled"
+
+
 def test_what_fifo_does_not_reach_is_refused_with_the_reason() -> None:
     desk = house(
         bought((400, 10 * 10**6, MID), (100, 6 * 10**6, DEAR), named="L"), harvest_max_per_day=1

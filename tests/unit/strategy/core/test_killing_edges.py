@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
+
 from shared import control
 from shared.orders import AskOrders, CancelAll, CancelOrder, Command
-from shared.units import Ns
-from strategy.core.memory import is_ours
+from shared.units import SECOND, Ns
+from strategy.core.killing import carry_on
+from strategy.core.memory import Asking, Kill, Memory, is_ours
 from strategy.core.out import Flagged
+from strategy.core.slots import State
 from strategy.ledger.entries import AuditEntry
-from tests.unit.strategy.core.build import STAMP
+from tests.unit.strategy.core.build import BOOT, STAMP, make_slot
 from tests.unit.strategy.core.desk import Desk, foreign
 from tests.unit.strategy.core.test_exits import exits_of
+from tests.unit.strategy.core.test_gate import put, ready
 from tests.unit.strategy.core.test_killing import kill
 
 
@@ -140,3 +145,61 @@ def test_a_flag_without_a_word_names_who_raised_it_and_when() -> None:
     (entry,) = (item for item in out if isinstance(item, AuditEntry))
     assert (entry.wall, entry.who) == (desk.wall, "bot-kill")
     assert desk.memory.halt == "killed: bot-kill"
+
+
+KILLED = Ns(BOOT + 50 * SECOND)
+
+
+def killed(*, busy: bool, listed: float, line: str = "up") -> Memory:
+    """A memory 50 s after a kill that was tried just now; `listed` is when a list was asked for."""
+    memory = ready()
+    memory.kill = Kill("cancelling", begun_at=KILLED, sent_at=Ns(KILLED + 50 * SECOND))
+    memory.asking = Asking(wanted=False, listed_at=Ns(KILLED + int(listed * SECOND)))
+    memory.line = line
+    if busy:
+        put(memory, make_slot("b1", State.LOST))
+    return memory
+
+
+@pytest.mark.parametrize(
+    ("busy", "listed", "line", "done"),
+    [
+        (False, 1, "up", True),
+        (False, 1, "rest", True),
+        (False, 1, "down", False),
+        (False, 0, "up", False),
+        (True, 1, "up", False),
+    ],
+)
+def test_it_is_done_when_a_later_list_over_a_line_that_stands_leaves_nothing(
+    busy: bool, listed: float, line: str, done: bool
+) -> None:
+    memory = killed(busy=busy, listed=listed, line=line)
+    out = carry_on(memory, Ns(KILLED + 50 * SECOND))
+    assert (memory.kill.stage == "done") is done
+    assert bool(out) is done
+
+
+@pytest.mark.parametrize(
+    ("busy", "listed", "wanted"),
+    [
+        (False, 0, True),
+        (True, 0, True),  # no list since the kill
+        (True, -5, True),
+        (True, 0.1, False),  # what is in doubt has its own questions
+        (True, 48.1, False),
+    ],
+)
+def test_lists_are_asked_for_until_one_was_asked_for_later(
+    busy: bool, listed: float, wanted: bool
+) -> None:
+    memory = killed(busy=busy, listed=listed)
+    carry_on(memory, Ns(KILLED + 50 * SECOND))
+    assert memory.asking.wanted is wanted
+
+
+@pytest.mark.parametrize(("after", "wanted"), [(1.9, False), (2, True)])
+def test_not_more_often_than_each_two_seconds(after: float, wanted: bool) -> None:
+    memory = killed(busy=False, listed=-1)
+    carry_on(memory, Ns(KILLED + int((after - 1) * SECOND)))
+    assert memory.asking.wanted is wanted

@@ -114,6 +114,14 @@ def test_while_the_books_differ_nothing_counts_as_agreed() -> None:
     assert kept.since == since
 
 
+def test_without_a_balance_nothing_is_known_to_lack() -> None:
+    memory = of(bought((400, 10**7, MID)))
+    memory.balances = {}
+    assert memory.lack() is None
+    assert withdrawals.settle(memory) == []
+    assert not memory.outgoing.since
+
+
 # What is booked.
 
 
