@@ -148,6 +148,10 @@ class Letters:
                     self._gap = ""
                 case _:
                     pass
+        # Given up in this step at the latest, and not a moment of sleep before it.
+        self._rest_arms = {
+            job: arm for job, arm in self._rest_arms.items() if now - arm[1] < REST_PATIENCE
+        }
         if self._gap:
             self._fail("X3", f"the line goes on although {self._gap}")
 
@@ -189,8 +193,7 @@ class Letters:
                 del self._asked[slot]
                 self.rejects = 0 if b'"txid"' in done.body else self.rejects
         timeout_s, sent_at = self._rest_arms.pop(done.job, (0, Ns(0)))
-        heard = self._world.now - sent_at < REST_PATIENCE
-        if timeout_s and heard and done.body.startswith(b'{"error":[],"result":{"currentTime"'):
+        if timeout_s and done.body.startswith(b'{"error":[],"result":{"currentTime"'):
             self._covered(sent_at, timeout_s)
         self._hear_status(done.body)
         self._settle(done.body)
