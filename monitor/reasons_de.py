@@ -177,6 +177,9 @@ TAX: Final[dict[str, str]] = {
     "a rate is missing: only free coins are sold until it is known": (
         "ein Kurs fehlt: bis er bekannt ist, werden nur freie Coins verkauft"
     ),
+    "waits: a withdrawal takes the oldest coins": (
+        "wartet: eine Auszahlung nimmt die ältesten Coins"
+    ),
     "a rate is missing: what a sale loses is not known": (
         "ein Kurs fehlt: was ein Verkauf verliert, ist nicht bekannt"
     ),
