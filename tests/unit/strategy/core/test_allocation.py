@@ -41,37 +41,42 @@ def test_too_few_samples_count_as_moving_together() -> None:
 
 
 @given(st.floats(0.1, 0.5), st.floats(0.1, 0.5), walks, walks)
-def test_parts_never_exceed_the_weights_together(
+def test_two_pairs_never_risk_more_than_the_same_weights_would_apart(
     w1: float, w2: float, a: list[float], b: list[float]
 ) -> None:
-    found = parts({"A": w1, "B": w2}, {"A": walk(a), "B": walk(b)})
-    assert math.isclose(sum(found.values()), min(1.0, w1 + w2), rel_tol=1e-9)
-    assert all(part > 0 for part in found.values())
+    one, other = walk(a), walk(b)
+    found = parts({"A": w1, "B": w2}, {"A": one, "B": other})
+    rho = max(0.0, correlation(one, other))
+    risk = found["A"] ** 2 + found["B"] ** 2 + 2 * rho * found["A"] * found["B"]
+    assert math.isclose(risk, w1**2 + w2**2, rel_tol=1e-9)
+    assert math.isclose(found["A"] / found["B"], w1 / w2, rel_tol=1e-9)
+    assert 0 < found["A"] <= w1 * (1 + 1e-12)
 
 
-def test_the_pair_that_moves_less_with_the_others_gets_more() -> None:
-    same = [0.01 * (-1) ** n for n in range(40)]
-    apart = [0.01 * (-1) ** (n // 2) for n in range(40)]
-    found = parts(dict.fromkeys("ABC", 1 / 3), {"A": walk(same), "B": walk(same), "C": walk(apart)})
-    assert found["C"] > found["A"]
-    assert math.isclose(found["A"], found["B"])
+SWINGS = [0.01 * (-1) ** (n // 3) for n in range(40)]
+ONE, AGAINST = walk([math.expm1(s) for s in SWINGS]), walk([math.expm1(-s) for s in SWINGS])
 
 
-def test_a_pair_is_weighed_by_how_much_it_moves_with_the_others_on_average() -> None:
-    """A and B move as one and C against both: 1 + (1 + 0) / 2 twice, and 1 + 0."""
-    steps = [0.01 * (-1) ** (n // 3) for n in range(40)]
-    with_it, against = walk([math.expm1(s) for s in steps]), walk([math.expm1(-s) for s in steps])
-    samples = {"A": with_it, "B": with_it, "C": against}
-    found = parts({"A": 0.2, "B": 0.2, "C": 0.2}, samples)
-    for name, sevenths in (("A", 2), ("B", 2), ("C", 3)):
-        assert math.isclose(found[name], 0.6 * sevenths / 7, rel_tol=1e-9)
-    heavier = parts({"A": 0.4, "B": 0.2, "C": 0.2}, samples)
-    assert math.isclose(heavier["A"], 2 * heavier["B"])
+def test_pairs_that_move_as_one_get_less_than_pairs_that_move_apart() -> None:
+    weights = {"A": 0.5, "B": 0.3}
+    apart = parts(weights, {"A": ONE, "B": AGAINST})
+    assert math.isclose(apart["A"], 0.5)
+    assert math.isclose(apart["B"], 0.3)
+    as_one = parts(weights, {"A": ONE, "B": ONE})
+    scale = math.sqrt(0.5**2 + 0.3**2) / 0.8
+    assert math.isclose(as_one["A"], 0.5 * scale)
+    assert math.isclose(as_one["B"], 0.3 * scale)
 
 
-def test_weights_beyond_the_whole_account_share_the_whole_account() -> None:
-    found = parts({"A": 0.8, "B": 0.8}, {"A": walk([0.01] * 40), "B": walk([0.01] * 40)})
-    assert (found["A"], found["B"]) == (0.5, 0.5)
+def test_until_a_correlation_is_known_two_equal_pairs_have_seven_tenths_of_their_weights() -> None:
+    found = parts({"A": 0.5, "B": 0.5}, {"A": Samples(), "B": Samples()})
+    assert found == {"A": math.sqrt(0.5) / 2, "B": math.sqrt(0.5) / 2}
+
+
+def test_each_two_of_three_pairs_are_weighed() -> None:
+    found = parts(dict.fromkeys("ABC", 0.2), {"A": ONE, "B": AGAINST, "C": ONE})
+    for part in found.values():
+        assert math.isclose(part, 0.2 * math.sqrt(3 / 5))
 
 
 def test_what_is_allotted_is_rounded_down() -> None:
