@@ -36,7 +36,8 @@ def assess_account(memory: Memory, now: Ns) -> list[Out]:
     out = _convert(memory, now)
     out += _recognise_flow(memory, now)
     equity = worth(memory, memory.books.expected or memory.balances)
-    memory.risk = assess(memory.risk, equity, now, memory.config.risk)
+    frozen = any(pair.breaker.frozen for pair in memory.pairs.values())
+    memory.risk = assess(memory.risk, equity, now, memory.config.risk, frozen=frozen)
     spec = first(memory).tape.pair
     if spec is not None:
         assess_taxes(memory)

@@ -57,13 +57,17 @@ class Risk(Struct, frozen=True):
     emergency_since: Ns = Ns(0)  # the drawdown itself is in that band; 0 = it is not
 
 
-def assess(risk: Risk, equity: float, now: Ns, cfg: RiskConfig) -> Risk:
-    """The risk after this tick. An equity that is not known (0 or less) changes nothing."""
+def assess(risk: Risk, equity: float, now: Ns, cfg: RiskConfig, *, frozen: bool = False) -> Risk:
+    """The risk after this tick. An equity that is not known (0 or less) changes nothing.
+
+    frozen: a price runs (breaker.py). What the account is worth in a spike is no peak: measured
+    from there, the way back would be an emergency that sells at the price of before.
+    """
     if equity <= 0.0:
         # What nobody saw does not count as time in the band.
         return replace(risk, emergency_since=Ns(0))
-    peak = max(risk.peak, equity)
-    drawdown = (peak - equity) / peak
+    peak = risk.peak if frozen and risk.peak > 0.0 else max(risk.peak, equity)
+    drawdown = max(0.0, (peak - equity) / peak)
     since = risk.emergency_since or now if drawdown >= cfg.emergency_drawdown_pct else Ns(0)
     return Risk(equity, peak, drawdown, _classify(risk.severity, drawdown, cfg), since)
 

@@ -183,6 +183,21 @@ def test_a_wick_sells_nothing() -> None:
     assert not exits_of(desk)
 
 
+def test_a_spike_up_and_its_way_back_sell_nothing() -> None:
+    """Ten times the price for a minute, confirmed by the ticker: no peak from which one falls."""
+    desk = Desk(make_config(limits={"daily_loss_quote": "100000000"}))
+    desk.totals["EUR"] = Decimal(500)
+    desk.begin()
+    tell(desk, MID, 5)
+    before = desk.memory.risk.peak
+    for mid, seconds in ((10 * MID, 60), (MID, 900)):
+        desk.mid = mid
+        tell(desk, mid, seconds)
+    assert not exits_of(desk)
+    assert desk.memory.risk.peak == pytest.approx(before, rel=0.02)
+    assert desk.memory.pause is not Pause.EMERGENCY_SELL
+
+
 def test_a_person_who_holds_the_bot_holds_the_emergency_too() -> None:
     desk = crash(seconds=10)
     desk.hold()

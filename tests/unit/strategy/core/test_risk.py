@@ -119,6 +119,17 @@ def test_a_flow_is_known_at_once_in_equity_and_peak() -> None:
     )
 
 
+def test_a_spike_that_freezes_is_no_peak_and_its_way_back_no_loss() -> None:
+    spike = assess(Risk(100.0, 100.0), 500.0, NOW, CFG, frozen=True)
+    assert spike == Risk(500.0, 100.0, 0.0)
+    back = assess(spike, 101.0, NOW, CFG, frozen=True)
+    assert (back.peak, back.severity) == (100.0, Severity.HEALTHY)
+    assert assess(back, 101.0, NOW, CFG).peak == 101.0  # calm again: now it counts
+    assert assess(Risk(), 70.0, NOW, CFG, frozen=True).peak == 70.0  # the first one there is
+    fall = assess(Risk(100.0, 100.0), 79.0, NOW, CFG, frozen=True)  # a fall counts at once
+    assert (fall.severity, fall.emergency_since) == (Severity.EMERGENCY, NOW)
+
+
 def test_time_in_the_emergency_band_counts_only_while_the_drawdown_itself_is_there() -> None:
     later = Ns(NOW + 20 * SECOND)
     inside = assess(Risk(peak=100.0), 79.0, NOW, CFG)
