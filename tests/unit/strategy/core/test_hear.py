@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -23,22 +22,21 @@ from shared.orders import (
 )
 from shared.units import SECOND, Ns, Sats, Side, Ticks
 from strategy.core import deadman, hear
-from strategy.core.books import opened
+from strategy.core.grid import Hung
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import EXIT_SLOT, Asking, Kill, Memory
-from strategy.core.out import Booked, Out, Tell
+from strategy.core.out import Out, Tell
+from strategy.core.plan import Anchor
 from strategy.core.slots import Slot, State
-from strategy.ledger.entries import FillEntry, IntentDone, Remember
-from strategy.ledger.lots import Lots
+from strategy.ledger.entries import IntentDone, Remember
 from tests.unit.strategy.core.build import (
     BOOT,
-    MAKER,
     MID,
     STAMP,
+    STEP,
     make_fill,
-    make_memory,
     make_slot,
-    old_lots,
+    rung,
 )
 from tests.unit.strategy.core.test_gate import one, put, ready
 
@@ -73,6 +71,14 @@ def tells(out: list[Out]) -> list[tuple[str, str]]:
 def facts(out: list[Out]) -> dict[str, Any]:
     found = (item for item in out if isinstance(item, Remember))
     return {item.key: msgspec.json.decode(item.value) for item in found}
+
+
+def booked(memory: Memory, fill: Filled) -> list[Out]:
+    return hear.booked(memory, fill, NOW)
+
+
+def fill(side: Side = Side.BUY, qty: int = 88_000, name: str = NAME, number: int = 1) -> Filled:
+    return make_fill(f"T{number}", side, MID - 7, qty, cl_ord_id=name, trade_id=number + 10)
 
 
 # The line.
@@ -137,6 +143,14 @@ def test_only_an_accepted_add_ends_a_row_of_refusals() -> None:
     memory.rejects_in_a_row = 4
     hear.accepted(memory, Accepted("add", NAME), NOW)
     assert memory.rejects_in_a_row == 0
+
+
+@pytest.mark.parametrize("method", ["add", "amend"])
+def test_by_rest_an_accepted_order_rests(method: str) -> None:
+    memory = holding(State.PENDING_NEW if method == "add" else State.AMEND_PENDING)
+    memory.line = "rest"
+    hear.accepted(memory, Accepted(method, NAME, "O9"), NOW)
+    assert b1(memory).state is State.LIVE
 
 
 @pytest.mark.parametrize(("line", "state"), [("rest", State.LOST), ("up", State.CANCEL_PENDING)])
@@ -212,7 +226,8 @@ def test_only_a_refusal_of_our_own_fault_counts_in_the_row(verdict: Verdict) -> 
     done = [item.outcome for item in out if isinstance(item, IntentDone)]
     assert done == ([] if unsure else ["refused"])
     assert memory.counters["refused_add"] == 1
-    assert (one(memory).limiter.counter == 180.0) is (verdict is Verdict.LIMIT)
+    full = one(memory).limiter.counter == 180.0 and one(memory).limiter.at == NOW
+    assert full is (verdict is Verdict.LIMIT)
 
 
 def test_an_order_that_would_have_crossed_is_nobodys_fault() -> None:
@@ -275,30 +290,40 @@ def test_an_order_that_the_engine_took_out_for_crossing_cools_its_slot() -> None
     assert memory.counters["post_only"] == 1
 
 
-@pytest.mark.parametrize(("known", "told", "asks"), [(0, 5, True), (5, 5, False), (6, 5, False)])
+@pytest.mark.parametrize(
+    ("known", "told", "asks"), [(0, 5, True), (1, 9, True), (5, 5, False), (6, 5, False)]
+)
 def test_fills_that_are_told_of_and_not_heard_are_asked_for(
     known: int, told: int, asks: bool
 ) -> None:
     memory = holding(State.LIVE, filled=Sats(known), heard=Sats(known))
     gone(memory, filled=told)
     assert memory.asking.wanted is asks
+    assert [each.qty for each in memory.owed.values()] == ([told - known] if asks else [])
+    booked(memory, fill(qty=3))
+    assert [each.qty for each in memory.owed.values()] == ([told - known - 3] if asks else [])
 
 
 @pytest.mark.parametrize(
-    ("status", "filled", "traded", "name", "moves"),
+    ("status", "filled", "traded", "name", "center"),
     [
-        ("filled", 588_000, 0, "b1", True),
-        ("filled", 1, 0, "b1", True),
-        ("canceled", 588_000, 0, "b1", True),
-        ("canceled", 587_999, 0, "b1", False),
-        ("filled", 588_000, 0, EXIT_SLOT, False),
+        ("filled", 588_000, 0, "b1", -1),
+        ("filled", 1, 0, "b1", -1),
+        ("canceled", 588_000, 0, "b1", -1),
+        ("canceled", 587_999, 0, "b1", None),
+        ("filled", 588_000, -2, "b1", -2),  # our amend to the first rung came too late
+        ("filled", 588_000, 0, EXIT_SLOT, None),
     ],
 )
 def test_the_anchor_moves_to_the_rung_that_was_filled_whole(
-    status: str, filled: int, traded: int, name: str, moves: bool
+    status: str, filled: int, traded: int, name: str, center: int | None
 ) -> None:
-    memory = holding(State.LIVE, name)
-    assert ("anchor:BTC/EUR" in facts(gone(memory, status, filled))) is moves
+    at = Ticks(round(rung(traded))) if traded else Ticks(0)
+    memory = holding(State.LIVE, name, price=Ticks(round(rung(-1))), traded=at)
+    one(memory).hung = Hung(Anchor(MID, STEP, 0))
+    told = facts(gone(memory, status, filled))
+    assert ("anchor:BTC/EUR" in told) is (center is not None)
+    assert one(memory).hung.anchor.center == (center or 0)
 
 
 def test_the_end_of_an_orphan_closes_its_intent_and_of_another_nothing() -> None:
@@ -332,88 +357,6 @@ def test_of_an_order_that_never_was_no_end_is_noted() -> None:
     hear.emptied(memory, one(memory), 0, NOW)
     assert NAME not in memory.gone_at
     assert NAME in memory.recent
-
-
-# Money.
-
-
-def booked(memory: Memory, fill: Filled) -> list[Out]:
-    return hear.booked(memory, fill, NOW)
-
-
-def fill(side: Side = Side.BUY, qty: int = 88_000, name: str = NAME, number: int = 1) -> Filled:
-    return make_fill(f"T{number}", side, MID - 7, qty, cl_ord_id=name, trade_id=number + 10)
-
-
-def test_a_fill_is_booked_once_everywhere() -> None:
-    memory = holding(State.LIVE)
-    memory.books = opened({"EUR": Decimal(1_000), "BTC": Decimal(1)})
-    held, before = memory.held(), memory.lots.total()
-    out = booked(memory, fill())
-    assert memory.held() - held == memory.lots.total() - before == 88_000
-    assert [item.slot for item in out if isinstance(item, FillEntry)] == ["b1"]
-    assert [type(item) for item in out].count(Booked) == 1
-    assert (b1(memory).filled, b1(memory).traded, b1(memory).state) == (88_000, MID - 7, State.LIVE)
-    assert b1(memory).order_id == f"O-{NAME}"
-    assert list(memory.fill_times) == [NOW]
-    assert (memory.fills, len(memory.last_fills)) == (1, 1)
-    cost = fill().cost * (1 + MAKER)
-    assert memory.books.expected == {"EUR": 1_000 - cost, "BTC": Decimal("1.00088")}
-    told = facts(out)
-    assert told["unmatched:BTC/EUR"] == [[MID - 7, 88_000]]
-    assert told["books"] == {asset: str(held) for asset, held in memory.books.expected.items()}
-    assert booked(memory, fill()) == []
-    assert memory.fills == 1
-
-
-def test_before_the_first_sync_no_books_are_kept() -> None:
-    memory = holding(State.LIVE)
-    assert "books" not in facts(booked(memory, fill()))
-    assert memory.books.expected == {}
-
-
-def test_a_sell_answers_the_buys_that_wait() -> None:
-    memory = holding(State.LIVE, "s1")
-    one(memory).unmatched = ((MID - 90, 50_000), (MID - 80, 90_000))
-    booked(memory, fill(Side.SELL))
-    assert one(memory).unmatched == ((MID - 80, 52_000),)
-
-
-def test_a_fill_of_an_order_that_is_over_is_still_the_grids() -> None:
-    memory = holding(State.LIVE)
-    gone(memory, "filled", 588_000)
-    out = booked(memory, fill())
-    assert [item.slot for item in out if isinstance(item, FillEntry)] == ["b1"]
-    assert "unmatched:BTC/EUR" in facts(out)
-    assert len(memory.fill_times) == 1
-
-
-def test_an_exit_and_a_trade_of_somebody_else_are_no_part_of_the_grid() -> None:
-    memory = holding(State.LIVE, EXIT_SLOT)
-    out = booked(memory, fill(Side.SELL))
-    assert "unmatched:BTC/EUR" not in facts(out)
-    assert len(memory.fill_times) == 1
-    out = booked(memory, fill(Side.SELL, name="", number=2))
-    assert [item.slot for item in out if isinstance(item, FillEntry)] == [""]
-    assert len(memory.fill_times) == 1, "an owner's trades halt nothing"
-
-
-def test_coins_of_which_no_purchase_is_known_are_told() -> None:
-    memory = ready(make_memory(lots=Lots("BTC")))
-    out = booked(memory, fill(Side.SELL))
-    assert ("error", "unknown_coins") in tells(out)
-    assert ("error", "unknown_coins") not in tells(booked(ready(), fill(Side.SELL)))
-
-
-def test_a_fill_that_contradicts_a_known_one_is_an_error_and_not_booked() -> None:
-    memory = ready(make_memory(lots=old_lots()))
-    booked(memory, fill())
-    held = memory.held()
-    assert tells(booked(memory, fill(qty=99_000))) == [("error", "fill_conflict")]
-    strange = msgspec.structs.replace(fill(number=3), wall=Ns(-5))
-    ((level, key),) = tells(booked(memory, strange))
-    assert (level, key.startswith("fill_")) == ("warning", True)
-    assert (memory.held(), memory.fills) == (held, 1)
 
 
 # The exchange's mode, and the switch.
