@@ -180,6 +180,7 @@ def _recognise_flow(memory: Memory, now: Ns) -> list[Out]:
     if abs(after - before) < DUST:
         return [books_fact(memory)]
     memory.risk = moved(memory.risk, before, after)
+    memory.peak_kept = (now, memory.risk.peak)
     memory.day = msgspec.structs.replace(
         memory.day, equity=memory.day.equity * (after / before if before > 0 else 1.0)
     )

@@ -279,6 +279,13 @@ def test_a_withdrawal_of_coins_is_neither_loss_nor_drawdown() -> None:
     assert memory.risk.drawdown == pytest.approx(0.0, abs=1e-12)
 
 
+def test_a_peak_that_a_withdrawal_lowered_is_kept_anew_as_soon_as_it_rises() -> None:
+    memory = opened()
+    memory.peak_kept = (Ns(0), 27_600.0)
+    moved(memory, EUR="11240")
+    assert memory.peak_kept == (LATER, memory.risk.peak)
+
+
 @pytest.mark.parametrize(("eur", "told"), [("13999.01", False), ("13999", True)])
 def test_less_than_a_euro_is_rounding_and_is_booked_without_a_word(eur: str, told: bool) -> None:
     memory = opened()
