@@ -40,7 +40,11 @@ class Terms(Struct, frozen=True):
 
 
 class Still:
-    """The background of a backtest: one level on each side, and who stands before us."""
+    """The background of a backtest: the touch, and who stands before us.
+
+    A second level shows where an order of ours stands at the touch of the other side and hides it:
+    the book is never without a side.
+    """
 
     def __init__(self, bid: int, ask: int, qty: int, ahead: int) -> None:
         self.bid, self.ask = bid, ask
@@ -56,9 +60,11 @@ class Still:
 
     def bids(self) -> Iterator[tuple[int, int]]:
         yield self.bid, self._qty
+        yield self.bid - 1, self._qty
 
     def asks(self) -> Iterator[tuple[int, int]]:
         yield self.ask, self._qty
+        yield self.ask + 1, self._qty
 
     def hit(self, taker: str, qty: int) -> None:
         """The next quote says what became of the touch."""
