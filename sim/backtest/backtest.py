@@ -158,7 +158,10 @@ class House:
             bid = int(mids[place])
             return self._book(bid, bid + 1, nows[place])
 
-        return self.core.learn(nows, mids, book)
+        learned = self.core.learn(nows, mids, book)
+        if self.band is not None and self.band.refused and learned:
+            self.core.memory.count("gated", self.band.refused * learned)
+        return learned
 
     def passed(self, points: Sequence[Point], now: Ns) -> None:
         """The market went through these, the core has learned until now, nothing else happened."""

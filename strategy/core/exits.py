@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from shared.units import SECOND, Ns, Sats, Side, Ticks, plain, price_text, qty_text
+from shared.units import SECOND, Ns, Sats, Side, Ticks, float_price, plain, price_text, qty_text
 from strategy.core import harvesting
-from strategy.core.account import first, money_units
+from strategy.core.account import first, money_units, worth_at
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.out import Out, Tell
 from strategy.core.reference import SECOND_PRICE_AGE
@@ -32,6 +32,8 @@ EXIT_DEPTH: Final = 0.005
 """How far below the bid an exit may sell, a ratio; far inside the collar."""
 
 BAND_FOR: Final = Ns(30 * SECOND)
+_ROUNDING: Final = 1e-9
+
 AGREES_WITHIN: Final = 0.01
 """How far apart the book and the second price may be, a ratio."""
 
@@ -90,13 +92,36 @@ def _wanted(memory: Memory, pair: PairMemory, now: Ns) -> tuple[int, str]:
         return 0, "emergency: waits for a second price"
     if abs(view.mid / second - 1.0) > AGREES_WITHIN:
         return 0, f"emergency: the book and the ticker are {abs(view.mid / second - 1):.1%} apart"
-    values = values_of(pair.regime, memory.config.regime)
-    held = memory.base_total(pair)
-    allowed = int(values.btc_max_pct * (held + money_units(memory, pair) / view.mid))
-    if held - allowed < view.pair.qty_min:
-        return 0, f"emergency: coins are within {values.btc_max_pct:.0%}, which the regime allows"
+    share, beyond = _beyond(memory, pair, view.mid)
+    if beyond < view.pair.qty_min:
+        return 0, f"emergency: coins are within {share:.0%}, which the regime allows"
     most = most if overrides(memory) else free
-    return min(most, max(0, held - allowed)), f"emergency: sells down to {values.btc_max_pct:.0%}"
+    return min(most, max(0, beyond)), f"emergency: sells down to {share:.0%}"
+
+
+def _beyond(memory: Memory, pair: PairMemory, mid: float) -> tuple[float, int]:
+    """The largest part of coins that the regime allows, and the Sats beyond it, with the mid."""
+    share = values_of(pair.regime, memory.config.regime).btc_max_pct
+    held = memory.base_total(pair)
+    return share, held - int(share * (held + money_units(memory, pair) / mid))
+
+
+def rests(memory: Memory, pair: PairMemory, mids: tuple[float, float]) -> bool:
+    """Whether an emergency has nothing to sell at any mid between two, as long as it is as deep.
+
+    What it waits for besides is not asked: that may come with any tick.
+    """
+    view = pair.view
+    if view is None or not memory.risk.emergency_since:
+        return view is not None
+    totals = memory.books.expected or memory.balances
+    price = float_price(view.pair, min(mids)) * memory.rates[view.pair.quote]
+    worst = 1.0 - worth_at(memory, totals, price) / memory.risk.peak
+    reserve = int(memory.config.grid.base_reserve.scaleb(view.pair.qty_decimals))
+    most = max(0, memory.base_total(pair) - memory.going() - reserve)
+    if worst < memory.config.tax.emergency_dd_override_pct - _ROUNDING:
+        most = min(memory.free(), most)
+    return min(most, _beyond(memory, pair, max(mids))[1]) < view.pair.qty_min
 
 
 def announce(memory: Memory, pair: PairMemory, add: Add) -> list[Out]:

@@ -83,6 +83,11 @@ def _refuse_price(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns
     return "would cross the book" if crosses else ""
 
 
+def off_collar(price: int, mids: tuple[float, float], collar: float) -> bool:
+    """Whether a price is refused for the collar's sake at each mid between two."""
+    return price / max(mids) - 1.0 > collar or price / min(mids) - 1.0 < -collar
+
+
 def _meets(other: Slot, wish: Wish) -> bool:
     """Whether the two could trade with each other, whichever amend is still under way."""
     if wish.side is Side.BUY:

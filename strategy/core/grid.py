@@ -71,6 +71,27 @@ def hang(
     return Hung(moved, lean=hung.lean)
 
 
+def stays(
+    anchor: Anchor, views: tuple[View, View], may_follow: tuple[bool, bool], cfg: Grid
+) -> bool:
+    """Whether `hang` leaves an anchor that nothing else moves where it is, at each price between.
+
+    may_follow: whether it may at any of them.
+    """
+    low, high = sorted(anchor.rungs_to(view.mid) for view in views)
+    down = may_follow[0] or cfg.trailing in ("down", "both")
+    up = may_follow[1] or cfg.trailing in ("up", "both")
+    above = (max(low, LEFT_RUNGS), high) if up and high >= LEFT_RUNGS else None
+    below = (low, min(high, -LEFT_RUNGS)) if down and low <= -LEFT_RUNGS else None
+    return all(_bounded(anchor, rungs, views[0].pair, cfg) for rungs in (above, below) if rungs)
+
+
+def _bounded(anchor: Anchor, rungs: tuple[float, float], pair: Pair, cfg: Grid) -> bool:
+    """Whether the anchor would stand beyond the same bound of the grid on each of these rungs."""
+    least, most = (float_price(pair, anchor.price(int(each))) for each in rungs)
+    return most < float(cfg.lowest) or 0 < float(cfg.highest) < least
+
+
 def first_anchor(view: View, step: float, cfg: Grid) -> Anchor:
     """Where a grid begins: at the mid, or nearer to the average price while that is near."""
     near_vwap = view.vwap > 0 and abs(view.vwap / view.mid - 1.0) < step

@@ -125,6 +125,7 @@ class PairMemory:
         self.plan: Plan | None = None
         self.laid: Laid | None = None
         self.trimmed: tuple[object, Laid] | None = None  # what was laid so before, and its trim
+        self.meant: tuple[tuple[object, ...], tuple[int, int]] = ((None,) * 3, (0, 0))  # taxgate.py
         self.notes: dict[str, str] = {}  # slot name -> why it is as it is
         self.floor_bps = 0.0  # of the fees; 0.0 while they are not known
         self.maker: float | None = None  # ratios; None until the account's own rates are known

@@ -14,7 +14,8 @@ class OpenOrders(Struct, frozen=True):
     """The slots of one pair by what is asked of them.
 
     buys, sells: all that may still be there, lost ones too. sell_sats: the most that the sells may
-    still hand over. filled: (side, Ticks) -> Sats that the order there has filled already.
+    still hand over; buy_units: what the buys may still cost (Ticks x Sats). filled: (side, Ticks)
+    -> Sats that the order there has filled already.
     """
 
     slots: list[Slot] = []
@@ -23,6 +24,7 @@ class OpenOrders(Struct, frozen=True):
     lost: tuple[Slot, ...] = ()
     in_flight: bool = False
     sell_sats: int = 0
+    buy_units: int = 0
     filled: dict[tuple[Side, int], int] = {}
 
     @property
@@ -36,13 +38,14 @@ def look_through(slots: Sequence[Slot]) -> OpenOrders:
     sells: list[Slot] = []
     lost: list[Slot] = []
     filled: dict[tuple[Side, int], int] = {}
-    in_flight, sell_sats = False, 0
+    in_flight, sell_sats, buy_units = False, 0, 0
     for slot in slots:
         state = slot.state
         if state is State.EMPTY:
             continue
         if slot.side is Side.BUY:
             buys.append(slot)
+            buy_units += slot.open_qty * slot.high_price
         else:
             sells.append(slot)
             sell_sats += slot.open_qty
@@ -53,5 +56,6 @@ def look_through(slots: Sequence[Slot]) -> OpenOrders:
         elif state is not State.LIVE:
             in_flight = True
     return OpenOrders(
-        list(slots), tuple(buys), tuple(sells), tuple(lost), in_flight, sell_sats, filled
-    )
+        list(slots), tuple(buys), tuple(sells), tuple(lost),
+        in_flight, sell_sats, buy_units, filled,
+    )  # fmt: skip

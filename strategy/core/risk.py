@@ -79,15 +79,17 @@ def assess_range(
 
     None where its band might change on the way: then each has to be assessed by itself.
     """
-    if risk.peak <= 0.0:
+    if least <= 0.0 or risk.peak <= 0.0:
         return None
     peak = max(risk.peak, most)
     worst, best = (peak - least) / peak + _ROUNDING, (risk.peak - most) / risk.peak - _ROUNDING
     kept = risk.severity
     bands = _classify(kept, worst, cfg), _classify(kept, best, cfg)
-    if bands != (kept, kept) or worst >= cfg.emergency_drawdown_pct:
+    since = risk.emergency_since
+    stands = best >= cfg.emergency_drawdown_pct if since else worst < cfg.emergency_drawdown_pct
+    if bands != (kept, kept) or not stands:
         return None
-    return Risk(last, peak, (peak - last) / peak, kept)
+    return Risk(last, peak, (peak - last) / peak, kept, since)
 
 
 def moved(risk: Risk, before: float, after: float) -> Risk:

@@ -96,6 +96,16 @@ def tilt(plan: Plan, coin_share: float, values: RegimeValues) -> Plan:
     )
 
 
+def tilts(values: RegimeValues) -> tuple[float, ...]:
+    """The shares of coins at which the tilt changes."""
+    target = values.btc_target_pct
+    widths = target - values.btc_min_pct, values.btc_max_pct - target
+    # `_keep` falls by half over the width, in quarters.
+    return (
+        target - widths[0], target - widths[0] / 2, target + widths[1] / 2, target + widths[1],
+    )  # fmt: skip
+
+
 def _keep(deviation: float, width: float) -> float:
     """1 at the target falling to LEAST at the limit, in quarters: sizes seldom change."""
     if width <= 0.0:

@@ -86,6 +86,8 @@ def trimmed(
     spec = pair.tape.pair
     assert spec is not None
     gate = look(memory)
+    if len(memory.pairs) == 1 and laid.sell_sats * PER_SAT <= gate.free:
+        return laid
     if filled:
         open_qtys = [max(0, w.qty - filled.get((Side.SELL, w.price), 0)) for w in laid.sells]
     else:
@@ -148,16 +150,25 @@ def look(memory: Memory) -> Gate:
 
 def _spent(memory: Memory) -> Spent:
     """Foreign money that the buys may spend, resting or laid; in coarse steps, rounded up."""
-    found = []
-    for pair in memory.pairs.values():
-        if pair.quote in CURRENCIES:
-            resting = sum(int(slot.open_qty) * int(slot.high_price) for slot in pair.open.buys)
-            laid = () if pair.laid is None else pair.laid.buys
-            wished = sum(int(wish.qty) * int(wish.price) for wish in laid)
-            if most := max(resting, wished):
-                steps = -(-_money(pair, most) // _MONEY_STEP)
-                found.append((pair.quote, steps * _MONEY_STEP))
-    return tuple(found)
+    spent = ((pair.quote, _meant(pair)[1]) for pair in memory.pairs.values())
+    return tuple(each for each in spent if each[1])
+
+
+def _meant(pair: PairMemory) -> tuple[int, int]:
+    """What its sells may reach (Sats), resting and laid, and what its buys may spend (`_spent`).
+
+    Worked out anew where orders or wishes have changed: it is asked several times a tick.
+    """
+    orders, laid, (known, meant) = pair.open, pair.laid, pair.meant
+    if known[0] is not orders or known[1] is not laid or known[2] != pair.maker:
+        reach, most = orders.sell_sats, orders.buy_units
+        if laid is not None:
+            reach += laid.sell_sats
+            most = max(most, sum(wish.qty * wish.price for wish in laid.buys))
+        steps = -(-_money(pair, most) // _MONEY_STEP) if pair.quote in CURRENCIES and most else 0
+        meant = reach, steps * _MONEY_STEP
+        pair.meant = (orders, laid, pair.maker), meant
+    return meant
 
 
 def _money(pair: PairMemory, cost: int) -> int:
@@ -189,11 +200,7 @@ def refuse_spending(memory: Memory, pair: PairMemory, cost: int) -> str:
 
 def _reach(memory: Memory) -> int:
     """As far as all sells of all pairs may reach; in coarse steps, so that it seldom changes."""
-    reach = 0
-    for pair in memory.pairs.values():
-        reach += pair.open.sell_sats
-        if pair.laid is not None:
-            reach += pair.laid.sell_sats
+    reach = sum(_meant(pair)[0] for pair in memory.pairs.values())
     return (reach * PER_SAT // _STEP + 2) * _STEP
 
 

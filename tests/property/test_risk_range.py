@@ -11,23 +11,25 @@ from strategy.core.risk import Risk, Severity, assess, assess_range
 from tests.unit.strategy.core.build import CONFIG
 
 NOW = Ns(1_000 * SECOND)
+LATER = Ns(2_000 * SECOND)
 CFG = CONFIG.risk
 
 runs = st.lists(st.floats(70.0, 125.0), min_size=1, max_size=12)
 near = st.lists(st.floats(99.0, 101.0), min_size=1, max_size=12)
+deep = st.lists(st.floats(70.0, 79.0), min_size=1, max_size=12)
 
 
-@given(runs | near, runs | near)
+@given(runs | near, runs | near | deep)
 def test_a_run_that_changes_no_band_ends_as_its_steps_do(
     before: list[float], run: list[float]
 ) -> None:
     risk = Risk()
-    for equity in before:
-        risk = assess(risk, equity, NOW, CFG)
+    for place, equity in enumerate(before):
+        risk = assess(risk, equity, Ns(NOW + place), CFG)
     found = assess_range(risk, min(run), max(run), run[-1], CFG)
     stepped, bands = risk, []
     for equity in run:
-        stepped = assess(stepped, equity, NOW, CFG)
+        stepped = assess(stepped, equity, LATER, CFG)
         bands.append(stepped.severity)
     if found is None:
         return
@@ -36,7 +38,7 @@ def test_a_run_that_changes_no_band_ends_as_its_steps_do(
     assert found.peak == stepped.peak == max(risk.peak, *run)
     assert (found.equity, found.severity) == (stepped.equity, stepped.severity)
     assert found.drawdown == pytest.approx(stepped.drawdown)
-    assert found.emergency_since == stepped.emergency_since == 0
+    assert found.emergency_since == stepped.emergency_since == risk.emergency_since
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,8 @@ def test_where_a_band_might_change_on_the_way_each_is_judged_by_itself(
     assert (assess_range(risk, least, most, last, CFG) is not None) is known
     assert assess_range(Risk(), 99.0, 100.0, 100.0, CFG) is None
     falling = Risk(79.0, 100.0, 0.21, Severity.EMERGENCY, NOW)
-    assert assess_range(falling, 79.0, 79.5, 79.0, CFG) is None
+    assert assess_range(falling, 79.0, 79.5, 79.0, CFG) == falling  # as deep throughout
+    assert assess_range(falling, 79.0, 80.5, 79.0, CFG) is None  # not everywhere
 
 
 def test_a_new_peak_and_the_last_equity_are_kept() -> None:

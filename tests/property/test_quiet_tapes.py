@@ -1,0 +1,127 @@
+"""Made-up markets at every edge: leaving out the steps that change nothing changes nothing.
+
+The collar's edge, sells that use up all that may be sold, pauses, emergencies, halts, an anchor
+that must not follow: where a band of prices is proven, a whole tick would have said the same.
+"""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from typing import Final, Literal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.config import Config
+from shared.units import MINUTE, SECOND
+from sim.backtest.data import Bar
+from tests.simulation import walked
+
+WALL: Final = 1_530_000_000 * SECOND
+BARS: Final = 90
+
+
+class Account(Struct, frozen=True):
+    """money, worth: of the coins bought two years ago, and of those of last month."""
+
+    money: int
+    old: int
+    young: int
+
+
+class Edge(Struct, frozen=True):
+    """Which limits are drawn near. Ratios; daily: of the account; bounds: of the first price."""
+
+    collar: float
+    pause: float
+    emergency: float
+    daily: float
+    cap: float
+    bounds: tuple[float, float] | None
+    trailing: Literal["off", "up", "down", "both"]
+
+
+accounts = st.builds(
+    Account,
+    st.sampled_from([0, 3_000, 50_000]),
+    st.sampled_from([0, 1_000, 4_000, 40_000]),
+    st.sampled_from([0, 1_000, 40_000]),
+).filter(lambda held: held.money + held.old + held.young > 0)
+edges = st.builds(
+    Edge,
+    st.sampled_from([0.01, 0.02, 0.03, 0.3]),
+    st.sampled_from([0.005, 0.02, 0.15]),
+    st.sampled_from([0.01, 0.03, 0.2]),
+    st.sampled_from([0.01, 1.0]),
+    st.sampled_from([0.02, 0.1, 0.5]),
+    st.none() | st.sampled_from([(0.98, 1.01), (0.99, 1.03)]),
+    st.sampled_from(["off", "off", "up", "both"]),
+)
+parts = st.lists(
+    # How far it goes a bar, how wildly (basis points), and for how many bars.
+    st.tuples(
+        st.sampled_from([-60, -15, -4, 0, 0, 4, 15, 60]),
+        st.sampled_from([0.0, 1.0, 5.0, 25.0]),
+        st.integers(5, 40),
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+def tape(legs: list[tuple[int, float, int]], seed: int) -> list[Bar]:
+    """Minutes whose highs and lows go beyond open and close."""
+    dice, price, bars = random.Random(seed), 80_000.0, list[Bar]()
+    for drift, wild, length in legs:
+        for _ in range(length):
+            opened = price
+            price *= 1.0 + (drift + dice.gauss(0.0, wild)) / 10_000
+            reach = abs(dice.gauss(0.0, wild)) / 10_000
+            high, low = max(opened, price) * (1.0 + reach), min(opened, price) * (1.0 - reach)
+            wall = WALL + len(bars) * MINUTE
+            bars.append((wall, int(opened), int(high), int(low), int(price), 1_000_000))
+    return bars[:BARS]
+
+
+def config_of(held: Account, edge: Edge) -> Config:
+    found = walked.settings()
+    worth = held.money + held.old + held.young
+    low, high = edge.bounds or (0.0, 0.0)
+    lots = [f"{age}:{much}" for age, much in ((730, held.old), (30, held.young)) if much]
+    return replace(
+        found,
+        demo=replace(found.demo, quote_balance=Decimal(held.money), opening_lots=tuple(lots)),
+        grid=replace(
+            found.grid,
+            order_size_quote=Decimal(max(20, worth // 60)),
+            lowest=Decimal(int(8_000 * low)),
+            highest=Decimal(int(8_000 * high)),
+            trailing=edge.trailing,
+        ),
+        limits=replace(
+            found.limits,
+            collar_pct=edge.collar,
+            daily_loss_quote=Decimal(max(1, int(worth * edge.daily))),
+        ),
+        risk=replace(
+            found.risk,
+            max_portfolio_drawdown_pct=min(edge.pause, edge.emergency),
+            emergency_drawdown_pct=edge.emergency,
+        ),
+        inventory=replace(found.inventory, rebalance_cap_pct=edge.cap),
+    )
+
+
+@settings(max_examples=25)
+@given(accounts, edges, parts, st.integers(0, 1_000))
+def test_a_made_up_market_ends_the_same_with_and_without_the_steps_that_change_nothing(
+    held: Account, edge: Edge, legs: list[tuple[int, float, int]], seed: int
+) -> None:
+    bars, config = tape(legs, seed), config_of(held, edge)
+    whole, _ = walked.run(bars, MINUTE, "through", config, skip=False)
+    short, walk = walked.run(bars, MINUTE, "through", config, skip=True)
+    walked.assert_the_same(whole, short)
+    assert short.steps + walk.learned == whole.steps
