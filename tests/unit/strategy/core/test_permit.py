@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from shared.units import SECOND, Ns
+from strategy.core.audit import HELD
 from strategy.core.breaker import Breaker
+from strategy.core.daily import LIMIT
 from strategy.core.lifecycle import Phase
-from strategy.core.memory import Memory, PairMemory
+from strategy.core.memory import Audit, Memory, PairMemory
 from strategy.core.permit import permit
 from strategy.core.risk import ALLOWED, Pause
 from tests.unit.strategy.core.build import BOOT, CONFIG, make_book
@@ -91,3 +93,38 @@ def test_the_graver_reason_is_named_first() -> None:
     memory = quoting()
     memory.halt, memory.hold, memory.system = "x", "y", "maintenance"
     assert permit(memory, one(memory), NOW).why == ("halted: x",)
+
+
+@pytest.mark.parametrize(("system", "exits"), [("online", True), ("maintenance", False)])
+def test_a_halt_for_the_days_loss_spares_exits_that_the_exchange_would_take(
+    system: str, exits: bool
+) -> None:
+    memory = quoting()
+    memory.halt, memory.system = f"too much is lost ({LIMIT})", system
+    found = permit(memory, one(memory), NOW)
+    assert (found.buy, found.sell, found.exits) == (False, False, exits)
+    memory.halt = "refusals in a row"
+    assert not permit(memory, one(memory), NOW).exits
+
+
+@pytest.mark.parametrize(("since", "stays"), [(4.9, True), (5, False)])
+def test_a_ledger_that_is_locked_for_a_moment_is_no_reason_to_leave(
+    since: float, stays: bool
+) -> None:
+    memory = quoting()
+    memory.unwritten = ("locked", Ns(NOW - int(since * SECOND)))
+    found = permit(memory, one(memory), NOW)
+    assert (found.buy, found.change) == (stays, False)
+    assert found.why == ("the ledger cannot be written: locked",)
+    memory.unwritten = ("", Ns(NOW - SECOND))
+    assert permit(memory, one(memory), NOW).change
+
+
+def test_held_sells_are_named_beside_a_pause() -> None:
+    memory = quoting()
+    memory.pause = Pause.TAX_LOCK_ACTIVE
+    memory.audit = Audit(held=True)
+    found = permit(memory, one(memory), NOW)
+    assert (found.sell, found.change) == (False, True)
+    assert found.why == (f"pause: {Pause.TAX_LOCK_ACTIVE}", HELD)
+    assert found.buy is ALLOWED[Pause.TAX_LOCK_ACTIVE][0]
