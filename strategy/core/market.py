@@ -186,7 +186,7 @@ class Tape:
         if found is None or mid <= 0:
             return 0.0
         low, high = found
-        return max(mid / low - 1.0, 1.0 - mid / high) if low > 0 else 0.0
+        return max(mid / low - 1.0, 1.0 - mid / high)
 
 
 def tradable(book: Book) -> bool:

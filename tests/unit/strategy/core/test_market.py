@@ -115,6 +115,41 @@ def test_a_book_that_failed_its_checksum_is_not_traded_on_though_it_has_both_sid
     assert tape.extremes(at(3)) == (MID, MID)
 
 
+def test_the_best_levels_decide_whatever_lies_behind_them() -> None:
+    tape = fed(0)
+    qtys = (10**8,) * 3
+    deep = msgspec.structs.replace(
+        make_book(at(1), seq=2),
+        bids=(MID - 1, MID - 500, MID - 9_000), bid_qtys=qtys,
+        asks=(MID + 3, MID + 700, MID + 8_000), ask_qtys=qtys,
+    )  # fmt: skip
+    tape.hear_book(deep, at(1), TIME)
+    view = observe(tape, at(1), TIME)
+    assert view is not None
+    assert (view.bid, view.ask, view.mid) == (MID - 1, MID + 3, MID + 1)
+    assert tape.extremes(at(1)) == (MID, MID + 1)
+    assert not tradable(msgspec.structs.replace(deep, bids=(MID + 3, MID - 500, MID - 9_000)))
+    assert not tradable(msgspec.structs.replace(deep, asks=(MID - 1, MID + 700, MID + 8_000)))
+
+
+def test_a_first_book_that_comes_late_is_no_move() -> None:
+    tape = Tape(START)
+    tape.hear_pair(BTC_EUR)
+    tape.hear_book(make_book(at(9), age=4 * SECOND), at(9), TIME)
+    view = observe(tape, at(9), TIME)
+    assert view is not None
+    assert (view.freshness, view.move_60s, view.mid) == (Freshness.STALE, 0.0, MID)
+
+
+def test_the_average_price_is_in_ticks_of_the_pair() -> None:
+    tape = fed(0)
+    tape.pair = msgspec.structs.replace(BTC_EUR, price_decimals=3)
+    tape.vwap = 85_000.5
+    view = observe(tape, at(0), TIME)
+    assert view is not None
+    assert view.vwap == 85_000_500.0
+
+
 def test_precisions_of_the_feed_are_newer_than_the_private_lines_own() -> None:
     tape = Tape(START)
     early = msgspec.structs.replace(BTC_EUR, qty_min=1)
