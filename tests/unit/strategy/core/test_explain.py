@@ -116,7 +116,7 @@ def test_each_figure_is_the_one_that_its_stage_decided_by() -> None:
     variance = 0.123456**2 / YEAR_SECONDS
     pair.regime = Regime(Kind.TRENDING_UP, Ns(1), variance, 0.001, 0.00223456, Ns(9), 7)
     pair.edges = Thresholds(3.456789, 71.23456, adaptive=True)
-    pair.spacing = Spacing(43.21987, "ATR")
+    pair.spacing = Spacing(43.2146, "ATR")
     pair.hung = Hung(Anchor(float(MID), STEP), lean=0.000987654)
     pair.imbalance = Imbalance(0.45678, Ns(1))
     began, ends = Ns(1_000 * SECOND), Ns(2_000 * SECOND)
@@ -129,7 +129,7 @@ def test_each_figure_is_the_one_that_its_stage_decided_by() -> None:
         "momentum_bps": 12.35,
         "trend_from_bps": 71.23,
         "thresholds": "adaptive",
-        "spacing_bps": 43.22,
+        "spacing_bps": 43.21,
         "lean_bps": 9.88,
         "imbalance": 0.457,
         "advice": "BUY",
@@ -200,7 +200,9 @@ def test_a_side_of_each_pair_is_counted_and_explained() -> None:
     assert (data["slot"], data["state"]) == ("buys", "trading")
     assert data["figures"] == {each.name: figures(memory, each) for each in (eur, usd)}
     assert explain(memory, "buy") == (known, text, data)
+    assert explain(memory, "sell") == explain(memory, "sells")
     assert explain(memory, "sell")[2]["slot"] == "sells"
+    assert explain(make_memory(), "sells")[2]["why"] == ["BTC/EUR: 0 of 5 orders rest", "starting"]
 
 
 def test_why_nothing_rests_is_told_of_the_pairs_of_which_nothing_does() -> None:
@@ -210,13 +212,20 @@ def test_why_nothing_rests_is_told_of_the_pairs_of_which_nothing_does() -> None:
         pair.laid = replace(LAID, missing=tuple((side, 2, word) for side in Side))
     assert explain(memory, "idle")[1] == "it is not idle: nothing keeps it from quoting"
     usd.slots[usd.place("b1")] = make_slot("b1")
+    lacks = ((Side.BUY, 2, "outside the price collar"), (Side.SELL, 1, "above grid.highest"))
+    usd.laid = replace(LAID, missing=lacks)
     known, text, data = explain(memory, "idle")
     assert known
-    assert text == "BTC/USD: rung 2: outside the price collar"
-    assert data["why"] == [text]
+    assert data["why"] == [
+        "BTC/USD: rung 2: outside the price collar",
+        "BTC/USD: rung 1: above grid.highest",
+    ]
+    assert text == "; ".join(data["why"])
     assert (data["slot"], data["state"]) == ("idle", "trading")
     usd.permit = Permit(True, True, False, ("the feed is stale: no new quotes",))
     assert explain(memory, "idle")[1] == "the feed is stale: no new quotes"
+    usd.permit = Permit(False, False, True, ("pause: DUAL_LOCK",))
+    assert explain(memory, "idle")[1] == "pause: DUAL_LOCK"
 
 
 def test_what_the_gate_refuses_is_told_for_its_side_and_where_nothing_rests() -> None:
@@ -253,12 +262,23 @@ def test_a_slot_that_cools_down_says_for_how_long() -> None:
     told = explain(memory, "buys")[2]["why"]
     assert isinstance(told, list)
     assert "b2: cools down for 7 s after a reject" in told
+    pair.view, pair.notes["b2"] = make_view(), "the gate: on hold"
+    both = explain(memory, "b2")[2]["why"]
+    assert both == [
+        "BTC/EUR: the gate: on hold",
+        "BTC/EUR: cools down for 7 s after a reject",
+        "BTC/USD: the plan of BTC/USD",
+    ]
+    pair.notes.clear()
     pair.slots[pair.place("b2")] = make_slot("b2", not_before=memory.now)
     assert "b2" not in explain(memory, "buys")[1]
 
 
 def test_a_hold_is_the_one_reason_for_being_idle_and_the_plan_of_before_is_none() -> None:
-    desk = quoting()
+    desk = Desk(make_config(grid={"base_reserve": "1"}))
+    desk.totals["EUR"] = Decimal(600)
+    desk.begin()
+    assert "no coins left" in desk.ask(control.Explain, slot="sells").text
     desk.hold("lunch")
     desk.run(3)
     told = desk.ask(control.Explain, slot="idle").data["why"]
