@@ -1,9 +1,9 @@
 """Recorded markets: reads a file of trades or bars, says what is wrong with it, and plays it.
 
 Understood, plain or packed as .gz or .zip: trades with a header (time, side, price, amount), trades
-as Kraken offers them for download (unix,price,volume), REST Trades as JSON, Binance's aggTrades,
-and bars with a header or without (time, open, high, low, close, volume). A bar is walked open,
-high and low, close as four trades inside its interval.
+as Kraken offers them for download (unix,price,volume), REST Trades as JSON, Binance's trades and
+aggTrades, and bars with a header or without (time, open, high, low, close, volume). A bar is walked
+open, high and low, close as four trades inside its interval.
 
 Tape time is relative: the first trade happens START after the market opened. After the last one
 the market stays quiet at its last price.
@@ -164,8 +164,11 @@ class _Reader:
             return self._named_layout([cell.lower() for cell in cells])
         if len(cells) == 3:
             return _Layout(time=0, price=1, qty=2)
-        if len(cells) == 8 and cells[6].lower() in ("true", "false"):
+        words = [cell.lower() in ("true", "false") for cell in cells]
+        if len(cells) in (7, 8) and words[6] and not words[5]:
             return _Layout(time=5, price=1, qty=2, maker_buys=6)
+        if len(cells) in (6, 7) and words[5]:
+            return _Layout(time=4, price=1, qty=2, maker_buys=5)
         if len(cells) >= 6:
             # Kraken's bars: time, open, high, low, close, [vwap,] volume, trades; without a
             # header the sixth column is the volume in both usual forms.
@@ -203,7 +206,9 @@ class _Reader:
             buys = self._side(cells, at, price)
         except IndexError:
             raise self._bad(f"has only {len(cells)} columns") from None
-        except (ValueError, InvalidOperation, OverflowError) as error:
+        except InvalidOperation:
+            raise self._bad("a price, an amount or a time is not a number") from None
+        except (ValueError, OverflowError) as error:
             raise self._bad(str(error) or "not a number") from None
         if self._walls and wall < self._walls[-1]:
             if self._walls[-1] - wall > _BACK_NS:

@@ -42,6 +42,9 @@ EXPECTED = [(0, 107_494, 400_000, False), (2, 107_497, 3_869_709, True)]
         "2019-07-01T00:00:05.000+0000,10749.7,0.03869709,b\n",
         "1,10749.4,0.004,1,1,1561939203000000,True,True\n"
         "2,10749.7,0.03869709,1,1,1561939205000000,False,True\n",
+        "1,10749.4,0.004,1,1,1561939203000,true\n2,10749.7,0.03869709,1,1,1561939205000,false\n",
+        "1,10749.4,0.004,43.0,1561939203000,True,True\n"
+        "2,10749.7,0.03869709,416.0,1561939205000,False,True\n",
         '{"error":[],"result":{"XXBTZUSD":[["10749.4","0.004",1561939203.0,"s","l","",1],'
         '["10749.7","0.03869709",1561939205.0,"b","m","",2]],"last":"1"}}',
     ],
@@ -70,7 +73,7 @@ def test_packed_files_are_unpacked(tmp_path: Path) -> None:
         (HEADER, "holds no trade and no bar"),
         ("a,b\n1,2\n", "line 1: the header names neither trades"),
         ("1,2\n", "line 1: 2 columns without a header"),
-        (HEADER + "1,x,sell,abc,1\n", "line 2: "),
+        (HEADER + "1,x,sell,abc,1\n", "line 2: a price, an amount or a time is not a number"),
         (HEADER + "1,x,sell,1,1\n2,x,sell,-1,1\n", "line 3: price -1 is not above 0"),
         (HEADER + "1,x,sell,1,nan\n", "line 2: "),
         (HEADER + "1,x,hold,1,1\n", 'line 2: side "hold" is neither buy nor sell'),
