@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,3 +80,36 @@ def test_a_deposit_while_we_were_down_is_no_gain() -> None:
     assert told(desk, "flow")
     assert abs(desk.memory.risk.peak - peak - 1_000) < 1
     assert desk.memory.risk.drawdown < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("age", "listed", "wants", "flow"),
+    [
+        (1.9, -1, False, False),
+        (2, -1, True, False),
+        (2, 0, True, False),
+        (2, 1, False, False),
+        (9.9, 1, False, False),
+        (10, 1, False, True),
+        (10, 0, True, False),
+    ],
+)
+def test_a_gap_is_asked_about_after_two_seconds_and_a_flow_after_ten(
+    age: float, listed: float, wants: bool, flow: bool
+) -> None:
+    since = Ns(100 * SECOND)
+    now, listed_at = Ns(since + int(age * SECOND)), Ns(since + int(listed * SECOND))
+    gap = Books({"EUR": Decimal(1)}, (("EUR", Decimal(5)),), since)
+    assert wants_list(gap, listed_at, now) is wants
+    assert is_flow(gap, listed_at, now) is flow
+    none = Books({"EUR": Decimal(1)}, (), since)
+    assert not wants_list(none, listed_at, now)
+    assert not is_flow(none, listed_at, now)
+
+
+def test_a_gap_that_closes_has_no_beginning() -> None:
+    books = compare(opened({"EUR": Decimal(1)}), {"EUR": Decimal(2)}, ("EUR",), Ns(7))
+    assert (books.gap, books.since) == ((("EUR", Decimal(1)),), 7)
+    assert compare(books, {"EUR": Decimal(2)}, ("EUR",), Ns(9)) is books, "it stands since then"
+    closed = compare(books, {"EUR": Decimal(1)}, ("EUR",), Ns(9))
+    assert (closed.gap, closed.since) == ((), 0)

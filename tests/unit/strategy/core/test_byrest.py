@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from shared import orders
 from shared.units import SECOND, Ns
+from strategy.core import byrest
+from strategy.core.lifecycle import Phase
+from strategy.core.memory import Asking, Memory
 from strategy.core.slots import State
-from tests.unit.strategy.core.build import CONFIG
+from tests.unit.strategy.core.build import BOOT, CONFIG, make_config, make_memory, make_slot
 from tests.unit.strategy.core.desk import Desk
+from tests.unit.strategy.core.test_gate import ready
+from tests.unit.strategy.core.test_gate_edges import two
 
+NOW = Ns(BOOT + 500 * SECOND)
 FULL = replace(CONFIG, orders=replace(CONFIG.orders, rest_fallback="full"))
 
 
@@ -190,3 +197,62 @@ def test_the_first_fill_of_an_order_of_an_earlier_life_tells_its_id_long_9007() 
     fill = desk.fill(desk.slot("s1").cl_ord_id, 1_000, silent=True)
     desk.run(1, fill)
     assert desk.slot("s1").order_id == fill.order_id
+
+
+# At its edges.
+
+
+def gone_for(seconds: float) -> Memory:
+    memory = ready(make_memory(FULL))
+    memory.line, memory.line_down_at = "down", Ns(NOW - int(seconds * SECOND))
+    memory.phase = Phase.STARTING
+    return memory
+
+
+@pytest.mark.parametrize(("seconds", "takes"), [(9.9, False), (10, True)])
+def test_rest_takes_over_after_ten_seconds(seconds: float, takes: bool) -> None:
+    memory = gone_for(seconds)
+    assert bool(byrest.take_over(memory, NOW)) is takes
+    assert memory.line == ("rest" if takes else "down")
+    assert memory.counters.get("by_rest", 0) == takes
+    assert byrest.take_over(memory, NOW) == [], "once"
+
+
+def test_a_house_that_has_ended_takes_nothing_over() -> None:
+    memory = gone_for(60)
+    memory.phase = Phase.STOPPED
+    assert byrest.take_over(memory, NOW) == []
+
+
+@pytest.mark.parametrize(("since", "refused"), [(45, False), (45.1, True)])
+def test_orders_must_have_been_listed_within_forty_five_seconds(
+    since: float, refused: bool
+) -> None:
+    memory = ready(make_memory(FULL))
+    memory.asking = Asking(listed_at=Ns(NOW - int(since * SECOND)))
+    assert byrest.refuse(memory, NOW) == ""
+    memory.line = "rest"
+    assert ("listed lately" in byrest.refuse(memory, NOW)) is refused
+
+
+def test_an_order_of_either_pair_that_is_in_doubt_holds_both() -> None:
+    memory, eur, usd = two()
+    memory.line, memory.asking = "rest", Asking(listed_at=NOW)
+    assert byrest.refuse(memory, NOW) == ""
+    for pair in (eur, usd):
+        for state in (State.LOST, State.PENDING_NEW):
+            slot = make_slot("b1", state)
+            pair.slots[pair.place("b1")] = replace(slot, pair=pair.name)
+            assert "outcome of another order" in byrest.refuse(memory, NOW)
+        pair.slots[pair.place("b1")] = replace(make_slot("b1"), pair=pair.name)
+
+
+@pytest.mark.parametrize(
+    ("list_sec", "line", "each"), [(30, "up", 30), (30, "rest", 15), (10, "rest", 10)]
+)
+def test_by_rest_lists_come_at_least_each_fifteen_seconds(
+    list_sec: int, line: str, each: int
+) -> None:
+    memory = ready(make_memory(make_config(time={"list_sec": list_sec})))
+    memory.line = line
+    assert byrest.list_each(memory) == each * SECOND

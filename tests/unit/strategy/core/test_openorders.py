@@ -1,0 +1,44 @@
+"""What may be at the exchange of one pair, by what is asked of its slots."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.units import Sats, Side, Ticks
+from strategy.core.openorders import look_through
+from strategy.core.slots import IN_FLIGHT, State
+from tests.unit.strategy.core.build import MID, make_slot
+
+HELD = [state for state in State if state is not State.EMPTY]
+
+
+@pytest.mark.parametrize("state", HELD)
+def test_what_may_still_be_there_counts_whatever_its_state(state: State) -> None:
+    found = look_through([make_slot("b1", state), make_slot("s1", state), make_slot("s2")])
+    assert [slot.name for slot in found.buys] == ["b1"]
+    assert [slot.name for slot in found.sells] == ["s1"]
+    assert found.busy == 2
+    assert [slot.name for slot in found.lost] == (["b1", "s1"] if state is State.LOST else [])
+    assert found.in_flight is (state in IN_FLIGHT)
+    assert len(found.slots) == 3
+
+
+def test_nothing_is_busy_where_all_is_empty() -> None:
+    found = look_through([make_slot("b1"), make_slot("s1")])
+    assert (found.busy, found.sell_sats, found.filled, found.in_flight) == (0, 0, {}, False)
+
+
+def test_the_sells_hand_over_what_is_open_and_what_has_filled_is_found_by_side_and_price() -> None:
+    at = Ticks(MID)
+    found = look_through(
+        [
+            make_slot("s1", State.LIVE, price=at, qty=Sats(1_000), filled=Sats(400)),
+            make_slot(
+                "s2", State.AMEND_PENDING, price=Ticks(MID + 1), qty=Sats(5), was_qty=Sats(9)
+            ),
+            make_slot("b1", State.LIVE, price=at, qty=Sats(1_000), filled=Sats(7)),
+        ]
+    )
+    assert found.sell_sats == 600 + 9
+    assert found.filled == {(Side.SELL, at): 400, (Side.BUY, at): 7}
+    assert (found.busy, found.in_flight) == (3, True)
