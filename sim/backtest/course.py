@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Final
 
 from msgspec import Struct
@@ -85,15 +87,17 @@ class Course:
 
     def passed(self, points: Sequence[parts.Point], lead: int, coins: int, money: int) -> None:
         """`priced` for each: (time, price, ...), whose wall is `lead` later."""
-        prices = [point[1] for point in points]
-        most, least = coins * max(prices) + money, coins * min(prices) + money
-        edge = most > self.peak or least < self.peak * (1.0 - self.drawdown)
-        if edge or points[-1][0] + lead >= self._due:
-            for point in points:
-                self.priced(Ns(point[0] + lead), point[1], coins, money)
-            return
-        price = prices[-1]
-        self._now = (Ns(points[-1][0] + lead), coins * price + money, price, coins)
+        begin, count = 0, len(points)
+        while begin < count:
+            due = bisect_left(points, self._due - lead, lo=begin, key=itemgetter(0))
+            part = points[begin : due + 1]  # of which the last alone may be one to keep
+            prices = [point[1] for point in part]
+            most, least = coins * max(prices) + money, coins * min(prices) + money
+            if most > self.peak or least < self.peak * (1.0 - self.drawdown):
+                for point in part[:-1]:
+                    self.priced(Ns(point[0] + lead), point[1], coins, money)
+            self.priced(Ns(part[-1][0] + lead), prices[-1], coins, money)
+            begin += len(part)
 
     def stepped(self, wall: Ns, memory: Memory) -> None:
         pair = next(iter(memory.pairs.values()))

@@ -237,6 +237,7 @@ Event = Exec | LedgerRow | Print | Moved | SystemChanged
 
 
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_PAIRS: Final = [low + high for high in _LETTERS for low in _LETTERS]
 _SPREAD: Final = 0x2C1B3C6D4F5A6978B3D1  # odd: multiplication by it permutes the 80-bit numbers
 
 
@@ -244,9 +245,9 @@ def mint_id(prefix: str, count: int) -> str:
     """A counted id in the exchange's form, OXXXXX-XXXXX-XXXXXX; never the same twice."""
     left = (count * _SPREAD + 0x9E3779B97F4A7C15) % (1 << 80)
     text = []
-    for _ in range(16):
-        left, digit = divmod(left, 32)
-        text.append(_LETTERS[digit])
+    for _ in range(8):
+        left, digits = divmod(left, 1024)
+        text.append(_PAIRS[digits])
     word = prefix + "".join(text)
     return f"{word[:6]}-{word[6:11]}-{word[11:]}"
 

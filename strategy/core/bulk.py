@@ -114,7 +114,7 @@ def _models(memory: Memory, pair: PairMemory, nows: Sequence[Ns], mids: Sequence
     high, low, close = pair.samples.high, pair.samples.low, pair.samples.close
     least = max(pair.floor_bps, float(cfg.grid.min_spacing_bps))
     patience = int(cfg.grid.narrow_after_sec * SECOND)
-    due = 0
+    sample_sec, due = cfg.regime.sample_sec, 0
     for place, now in enumerate(nows):
         mid = mids[place]
         if now < due:
@@ -124,24 +124,30 @@ def _models(memory: Memory, pair: PairMemory, nows: Sequence[Ns], mids: Sequence
                 low = mid
             close = mid
             continue
-        held = Samples(done, ends_at, high, low, close)
-        samples = grown(held, mid, now, cfg.regime.sample_sec)
+        if now < ends_at:
+            full, until = done, ends_at
+        else:
+            samples = grown(Samples(done, ends_at, high, low, close), mid, now, sample_sec)
+            full, until = samples.done, samples.ends_at
         noted, bounds, measured = record, edges, regime
         if now >= record.next_at:
             noted = note(record, regime.volatility, now, cfg.regime.adaptive)
             bounds = edges if noted is record else thresholds(noted, cfg.regime)
         if now >= regime.next_sample:
             measured = sampled(regime, mid, now, bounds, cfg.regime)
-        asks = wanted if samples.done is done else asked(samples, measured.variance, cfg)
+        asks = wanted if full is done else asked(samples, measured.variance, cfg)
         spaced = spacing
-        if asks is not wanted or spacing.less_since:  # else nothing is asked that was not before
+        if asks != wanted or spacing.less_since:  # else nothing is asked that was not before
             spaced = space(spacing, asks, least, now, cfg.grid)
         if measured.kind is not regime.kind or spaced.bps != spacing.bps:
             count = place  # this tick has to be a whole one
             break
         record, edges, regime, spacing, wanted = noted, bounds, measured, spaced, asks
-        done, ends_at = samples.done, samples.ends_at
-        high, low, close = samples.high, samples.low, samples.close
+        if now < ends_at:
+            high, low, close = max(high, mid), min(low, mid), mid
+        else:
+            high = low = close = mid  # of the sample that begins
+        done, ends_at = full, until
         narrows = spacing.less_since + patience if spacing.less_since else _NEVER
         due = min(ends_at, regime.next_sample, record.next_at, narrows)
     samples = Samples(done, ends_at, high, low, close)
