@@ -13,6 +13,7 @@ from shared import control
 from shared.control import CONTROL_VERSION, AnyRequest, Reply
 from shared.units import SECOND, Ns
 from strategy.core.advice import NEUTRAL
+from strategy.core.daily import overspent, overspent_by
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import Audit, Day, Kill, Memory
 from strategy.core.out import Answer, Out, Tell, Unflag
@@ -20,9 +21,12 @@ from strategy.core.outgoing import Outgoing
 from strategy.core.requests import HANDLERS, REPLIES_KEPT, answer, stop
 from strategy.core.risk import Risk
 from strategy.core.slots import State
+from strategy.core.taxgate import euro_price
 from strategy.ledger.entries import AuditEntry, Remember
 from tests.unit.strategy.core.build import BOOT, WALL, make_config, make_memory, make_slot
 from tests.unit.strategy.core.test_gate import one, put, ready
+from tests.unit.strategy.core.test_gate_edges import two
+from tests.unit.strategy.core.test_published import SATURDAY, file_of
 from tests.unit.strategy.core.test_withdrawals_edges import leaving
 
 NOW = Ns(BOOT + 5 * SECOND)
@@ -287,6 +291,31 @@ def test_rates_with_another_hash_change_nothing() -> None:
         assert (reply.ok, out) == (False, [])
         assert reply.text.startswith("x.csv: ")
     assert memory.published == {}
+
+
+def test_rates_that_are_taken_value_dollars_from_then_on() -> None:
+    memory, _, usd = two()
+    memory.wall = SATURDAY
+    assert euro_price(memory, usd, 1_103_400) is None
+    data = file_of(("2026-11-20", "1.1034"))
+    told: dict[str, Any] = {"name": "ECB EXR", "data": data}
+    told["sha256"] = hashlib.sha256(data).hexdigest()
+    reply, out = asked(memory, control.TakeRates, **told)
+    assert (reply.ok, reply.data["new"]) == (True, 1)
+    assert out
+    assert euro_price(memory, usd, 1_103_400) == Decimal(100_000)
+    assert memory.published["USD"].value == Decimal("1.1034")
+
+
+def test_a_day_that_cost_too_much_says_how_much() -> None:
+    memory = ready(make_memory(make_config(limits={"daily_loss_quote": "100"})))
+    memory.day, memory.risk = Day("2026-09-21", 9_000.0), Risk(8_900.0, 9_000.0)
+    assert overspent(memory) == "", "not more than the limit"
+    memory.risk = Risk(8_899.5, 9_000.0)
+    assert overspent(memory) == "lost 100.50 since the day began (limits.daily_loss_quote)"
+    memory.risk = Risk(0.0, 9_000.0)
+    assert overspent(memory) == "", "an equity that is not known is no loss"
+    assert not overspent_by(ready(), -10.0), "no day has begun"
 
 
 def test_what_is_on_record_bears_the_moment() -> None:
