@@ -177,7 +177,9 @@ def sweep(
     fees: Annotated[str | None, typer.Option(metavar="tier|PERCENT")] = None,
     tax_rate: Annotated[str, typer.Option(help="The person's own, as a ratio.")] = "0.42",
     rates: Annotated[Path | None, typer.Option(metavar="FILE", help="ECB rates.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON of all folds.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="All folds: JSON, and FILE.html beside it.")
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Search settings, walked forward: in sample against out of sample, after tax.

@@ -6,7 +6,7 @@ is absent, 130 after Ctrl-C.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
@@ -25,9 +25,11 @@ from icryptotrader.backtest.command import (
     writable,
 )
 from icryptotrader.files import write_whole
-from icryptotrader.sweep.search import Search, as_json, told
+from icryptotrader.sweep.page import write_page
+from icryptotrader.sweep.search import Fold, Search, as_json, told
 from icryptotrader.sweep.search import sweep as search_all
 from icryptotrader.sweep.space import read_space
+from shared.charts import ChartsError, script_file
 from shared.config import Home
 from sim.backtest.data import History
 from sim.backtest.parts import Fill
@@ -54,6 +56,8 @@ def sweep(
     if out is not None and not writable(out.parent, say):
         return EXIT_UNWRITTEN
     try:
+        if out is not None:
+            script_file()  # What the page needs is missed before the search, not after it.
         history = History(options.data, LISTINGS[config.pair].pair)
         fill = cast(Fill, options.fill or default_fill(history))
         fits(history, fill)
@@ -65,7 +69,7 @@ def sweep(
             ),
             say,
         )  # fmt: skip
-    except (DataError, BookError, RatesError) as error:
+    except (DataError, BookError, RatesError, ChartsError) as error:
         say(str(error))
         return EXIT_DATA
     except OSError as error:
@@ -78,10 +82,24 @@ def sweep(
     for line in told(found):
         say(line)
     if out is not None:
+        asked = (
+            f"{', '.join(part.path.name for part in history.parts)}, {config.pair}; "
+            f"{trials} trials in each of {folds} folds, fill {fill}, latency "
+            f"{options.latency_ms:g} ms, tax {Decimal(options.tax_rate):.0%}, seed {seed}.",
+        )
         try:
-            write_whole(out, as_json(found))
+            for path in write_out(found, out, asked):
+                say(f"wrote {path}")
         except OSError as error:
-            say(f"--out {out}: {error.strerror}")
+            say(f"--out {error.filename or out}: {error.strerror}")
             return EXIT_UNWRITTEN
-        say(f"wrote {out}")
     return 0
+
+
+def write_out(folds: Sequence[Fold], out: Path, asked: Sequence[str]) -> tuple[Path, Path]:
+    """The folds as JSON and, beside it, as a page; OSError."""
+    data = out if out.suffix not in ("", ".html") else out.with_suffix(".json")
+    page = out.with_suffix(".html")
+    write_whole(data, as_json(folds))
+    write_page(folds, page, asked)
+    return data, page

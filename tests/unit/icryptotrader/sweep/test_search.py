@@ -233,7 +233,18 @@ def test_the_command_tells_and_writes(tape: Path, tmp_path: Path) -> None:
     found = CliRunner().invoke(app, [*home, *words, "--out", str(out)])
     assert found.exit_code == 0, found.output
     assert "out of sample" in found.output
-    assert out.exists()
+    [fold] = json.loads(out.read_bytes())
+    page = out.with_suffix(".html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert " src=" not in page  # nothing to fetch
+    for text in (
+        "grid.min_spacing_bps",
+        f"{fold['outside']['gain']:+.2%}",
+        "after 1 trials",
+        "tape.csv",
+    ):
+        assert text in page, text
+    assert page.count('data-plot="') == 2
     found = CliRunner().invoke(app, [*home, *words, "--fill", "queue"])
     assert (found.exit_code, found.output.count("\n")) == (2, 1)
     assert "bars do not say" in found.output
