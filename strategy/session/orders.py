@@ -186,23 +186,23 @@ class Orders:
         if row.wall is None or not row.last_price or not row.last_qty:
             raise UnreadableError(f"fill {row.exec_id} without price, quantity or moment")
         cost = row.cost if row.cost is not None else row.last_price * row.last_qty
+        fill = Filled(
+            exec_id=row.exec_id,
+            order_id=order.order_id,
+            cl_ord_id=order.cl_ord_id,
+            pair=order.pair,
+            side=order.side,
+            price=nearest_ticks(pair, row.last_price),
+            qty=_sats(pair, row.last_qty),
+            cost=cost,
+            fees=tuple((asset, qty) for asset, qty in row.fees if qty),
+            wall=row.wall,
+            trade_id=row.trade_id,
+            maker=row.maker,
+        )
+        # Only now: what could not be read is still to be told, by whoever can.
         self.tell(row.exec_id)
-        return [
-            Filled(
-                exec_id=row.exec_id,
-                order_id=order.order_id,
-                cl_ord_id=order.cl_ord_id,
-                pair=order.pair,
-                side=order.side,
-                price=nearest_ticks(pair, row.last_price),
-                qty=_sats(pair, row.last_qty),
-                cost=cost,
-                fees=tuple((asset, qty) for asset, qty in row.fees if qty),
-                wall=row.wall,
-                trade_id=row.trade_id,
-                maker=row.maker,
-            )
-        ]
+        return [fill]
 
     def _merge(self, row: Report) -> _Order:
         """Take in what the row says, keep what it leaves out."""
