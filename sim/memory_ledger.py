@@ -5,6 +5,8 @@ Rule 1: it holds what the real ledger's tables enforce: a fill is booked once, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shared.units import Sats, Side
 from strategy.ledger.entries import (
     Entry,
@@ -22,7 +24,10 @@ class DiskFullError(Exception):
 
 
 class MemoryLedger:
-    """`full` makes every commit fail, as a disk without space does."""
+    """`full` makes every commit fail, as a disk without space does.
+
+    beside: told of each commit that was written.
+    """
 
     def __init__(self) -> None:
         self.fills: dict[str, FillEntry] = {}
@@ -31,6 +36,7 @@ class MemoryLedger:
         self.facts: dict[str, str] = {}
         self.commits = 0
         self.full = False
+        self.beside: Callable[[tuple[Entry | Imported, ...]], None] = lambda entries: None
 
     def commit(self, entries: tuple[Entry | Imported, ...]) -> None:
         """One transaction, whole or not at all."""
@@ -52,6 +58,7 @@ class MemoryLedger:
                     self.facts[key] = value
                 case _:
                     continue
+        self.beside(entries)
 
     def booked(self) -> dict[str, Sats]:
         """What the orders of the open intents have filled, where they have."""

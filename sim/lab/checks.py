@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from feed.market import MISMATCH
 from shared import frames
 from shared.kraken.checksum import book_checksum
 from shared.orders import Filled
@@ -24,10 +25,12 @@ from shared.units import SECOND, Ns, Side, price_of
 from sim.engine.desk import MET_ITSELF, USER
 from sim.engine.instruments import ASSETS
 from sim.engine.values import Event, Exec, Order, Print, Trade
+from sim.lab.beliefs import Beliefs
 from sim.lab.kept import unkept
-from sim.lab.letters import CLOCK_KNOWN, CLOCK_OFF, CLOCKS_APART, Letters
+from sim.lab.letters import CLOCKS_APART, Letters
 from sim.lab.paces import Paces
 from sim.lab.rested import coins, faults_at_rest, unrest
+from sim.lab.shadow import Shadow
 from sim.lab.taxes import TaxTruth
 from sim.lab.told import Told
 from sim.world import World
@@ -43,6 +46,8 @@ MONEY_KNOWN: Final = Ns(120 * SECOND)
 PRICES_APART: Final = 0.01
 """Of the account: what its coins may be worth otherwise at the price that the strategy saw."""
 YOUNG: Final = Ns(30 * SECOND)
+LATE: Final = Ns(5 * SECOND)
+"""By then the last of a book's messages that were held up has arrived."""
 ON_ITS_WAY: Final = Ns(SECOND // 2)
 SILENT_FOR: Final = Ns(16 * SECOND)
 
@@ -82,10 +87,16 @@ class Checks:
         self._letters = Letters(world, self.fail)
         self._told = Told(world, self._letters, self.fail)
         self._paces = Paces(world, self.fail)
+        self._beliefs = Beliefs(world)
+        self.shadow: Shadow | None = None  # the real file, in some runs
+        self._lives = 0
         self._feed_good_at = world.now
         self._prints: dict[int, Print] = {}
         self._checksums: deque[int] = deque(maxlen=BOOKS_KEPT)
         self._held_since: Ns | None = None
+        self._feed_says = ""
+        self._book_begun_at = world.now  # when a whole book was last sent
+        self._book_spoiled_at = Ns(0)  # when a message of it was last kept or changed on its way
         self._truth = TaxTruth(world.config.pair.partition("/")[0], world.config.tax)
         for trade in world.exchange.trades.values():
             self._book_truth(trade)
@@ -149,11 +160,19 @@ class Checks:
 
     def stepped(self, now: Ns, inbox: Sequence[In], out: Sequence[Out]) -> None:
         """A step of the strategy, before anything of it has left."""
+        if self.world.lives != self._lives:
+            self._lives = self.world.lives
+            self._check_file()
         self._letters.stepped(now, inbox, out)
         self._told.stepped(now, inbox, out)
         self._paces.stepped(now, inbox, out)
         if self._expected:
             self._judge(now)
+
+    def _check_file(self) -> None:
+        """I20: the ledger's file tells a new life what was written."""
+        if self.shadow is not None and (why := self.shadow.unlike()):
+            self.fail("ledger", why)
 
     # What the feed says.
 
@@ -164,6 +183,12 @@ class Checks:
         while text[end].isdigit():
             end += 1
         self._checksums.append(int(text[start:end]))
+        if text.startswith('{"channel":"book","type":"snapshot"'):
+            self._book_begun_at = self.world.now
+
+    def spoiled(self) -> None:
+        """A book message does not arrive as the exchange made it, or not when it was made."""
+        self._book_spoiled_at = self.world.now
 
     def published(self, now: Ns, frame: frames.FeedFrame) -> None:
         """I14: a valid book is two-sided, not crossed, and one that the exchange had."""
@@ -171,6 +196,9 @@ class Checks:
             self._check_tape(frame)
         if not isinstance(frame, frames.Book):
             return
+        found, self._feed_says = frame.why != self._feed_says, frame.why
+        if found and frame.why == MISMATCH and self._book_begun_at > self._book_spoiled_at + LATE:
+            self.fail("F50", "a checksum does not match, and every message came as it was sent")
         if not frame.valid:
             if frame.bids or frame.asks:
                 self.fail("I14", "an invalid book has levels")
@@ -216,6 +244,8 @@ class Checks:
     def _hear_exec(self, event: Exec) -> None:
         order = event.order
         owner = self.world.ledger.owners.get(order.cl_ord_id)
+        if owner is not None:
+            self._beliefs.touched(order)
         if event.trade is not None:
             self._book_truth(event.trade)
             if owner is None:
@@ -235,9 +265,6 @@ class Checks:
             self.fail("F71", f"{order.cl_ord_id} is {event.kind} {age / SECOND:.1f} s late")
         if event.kind == "new":
             self._letters.rejects = 0  # whatever becomes of its answer
-            skew, since = self._letters.skew
-            if abs(skew) > CLOCK_OFF and self.world.now - since > CLOCK_KNOWN:
-                self.fail("F42", f"{order.cl_ord_id}: our clock is {skew / SECOND:.1f} s off")
             if not exchange.switch_wall and not self._letters.disarmed_from_the_grave(
                 self.world.now
             ):
@@ -336,6 +363,8 @@ class Checks:
             self._held_since = None  # nobody looked: it may be another hold by now
         if trader is not None and (why := unkept(trader.core.memory, world.ledger.facts)):
             self.fail("I20", why)
+        if why := self._beliefs.wrong(now, self.troubled_at):
+            self.fail("belief", why)
         if self._expected:
             self._judge(now)
 
@@ -362,6 +391,9 @@ class Checks:
 
     def at_rest(self) -> None:
         """I5 to I7, once nothing is on its way."""
+        self._check_file()
+        if self.shadow is not None and (why := self.shadow.faults()):
+            self.fail("ledger", why)
         coin = self.world.config.pair.partition("/")[0]
         for check, why in faults_at_rest(self.world, self.declared.get(coin, 0)):
             self.fail(check, why)

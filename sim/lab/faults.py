@@ -125,6 +125,7 @@ class Fates:
         self.closed_until: dict[Owner, Ns] = {}
         self.dying: Callable[[Sequence[object]], int | None] | None = None
         self.on_book: Callable[[str], None] = lambda text: None
+        self.on_spoiled: Callable[[], None] = lambda: None  # a message of the book will not arrive
         self.on_refusal: Callable[[str], None] = lambda text: None
         self._answers: dict[tuple[int, int], tuple[Plan, str]] = {}
 
@@ -229,10 +230,12 @@ class Fates:
         if text.startswith('{"channel":"book"'):
             self.on_book(text)
         if self.muted and self._is_muted("feed", text):
+            self.on_spoiled()
             return ()
         if self.public_plans and text.startswith('{"channel":"book","type":"update"'):
             plan = self.public_plans.pop(0)
             self.count(plan.fault)
+            self.on_spoiled()
             return plan.change(text)
         return (Hop(text),)
 

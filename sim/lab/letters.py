@@ -23,6 +23,7 @@ from shared.units import MILLISECOND, SECOND, Ns, Side
 from sim.kraken.wire import read_stamp
 from sim.lab.faults import NOT_DONE
 from sim.lab.shown import Shown
+from sim.lab.waits import Waits
 from sim.wires import GIVEN_UP
 from sim.world import World
 from strategy.core.slots import State
@@ -106,6 +107,7 @@ class Letters:
         self._arms: dict[tuple[int, int], Ns] = {}
         self._rest_arms: dict[int, tuple[int, Ns]] = {}  # by job: the timeout, when it was sent
         self._shown = Shown(world.config)
+        self._waits = Waits()
         self._system = ""
         self._refusals: dict[str, deque[Ns]] = {}
         self._written: dict[str, IntentEntry] = {}  # of the step that is looked at
@@ -118,7 +120,9 @@ class Letters:
             self._begin_life()
         if self._world.fate.skew() != self.skew[0]:
             self.skew = (self._world.fate.skew(), now)
+        self._waits.clock(self.skew[0], now)
         for item in inbox:
+            self._waits.hear(item, now)
             if isinstance(item, frames.Book):
                 self._shown.hear(item, now)
             elif isinstance(item, mail.Text):
@@ -143,8 +147,9 @@ class Letters:
                     self._check_letter(now, line, data, facts)
                 case mail.RestCall(job, request):
                     self._check_call(now, job, request, facts)
-                case mail.CloseLine():
+                case mail.CloseLine(line):
                     self._asked.clear()
+                    self._waits.closed(line, now)
                     self._gap = ""
                 case _:
                     pass
@@ -165,6 +170,7 @@ class Letters:
         self.covered_until = self.arm_sent_at = Ns(0)
         self.arm_answered, self.rejects = False, 0
         self._shown = Shown(self._world.config)
+        self._waits.begin(self._world.now)
         self._system = self._gap = ""
 
     def _hear_text(self, item: mail.Text) -> None:
@@ -218,8 +224,12 @@ class Letters:
         found: Any = msgspec.json.decode(text)
         req_id = found.get("req_id", 0)
         sent_at = self._arms.pop((line, req_id), None)
+        if sent_at is not None:
+            self._waits.armed(sent_at, self._world.now)
         if sent_at is not None and found["success"]:
             self._covered(sent_at, self._world.config.ws.cancel_after_timeout_sec)
+        if not found.get("success") and found.get("method") in ("add_order", "amend_order"):
+            self._waits.refused(found["error"], self._world.now)
         if found["method"] == "add_order" and found["success"]:
             self.rejects = 0
         for slot, asked in list(self._asked.items()):
@@ -297,6 +307,7 @@ class Letters:
 
     def _check_call(self, now: Ns, job: int, request: Request, facts: Mapping[str, str]) -> None:
         """What goes by REST, held against the same rules; and one more where it binds money."""
+        self._waits.asked(job, request.path, now)
         name = request.path.rpartition("/")[2]
         method = REST_METHODS.get(name, b"")
         if not method and name != "CancelAllOrdersAfter":
@@ -384,6 +395,8 @@ class Letters:
     ) -> None:
         """Whether anything may leave at all. worth: of the order, in Ticks x Sats."""
         leaving, config = slot == "x", self._world.config
+        if (objection := self._waits.objection(now, leaving=leaving)) is not None:
+            self._fail(*objection)
         halted = facts.get("halt", "") or facts.get("hold", "")
         if halted and not (leaving and halted == "flatten"):
             self._fail("I18", f"an order leaves while halted or held: {halted}")

@@ -10,18 +10,22 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import msgspec
+
 from shared import control
 from shared.units import MINUTE, SECOND, Ns
 from sim.lab.letters import Letters
 from sim.world import World
 from strategy.core.lifecycle import Phase
-from strategy.core.memory import Memory
+from strategy.core.memory import EXIT_SLOT, Day, Memory
 from strategy.core.out import Booked, Tell
-from strategy.ledger.entries import FillEntry, Remember
+from strategy.ledger.entries import FillEntry, IntentEntry, Remember
 from strategy.trader import Commit, In, Out
 
 MATTERS: Final = {"halt": "critical", "hold": "warning", "drift": "error"}
 """Facts whose writing a person must be told of, and how loudly."""
+
+HOUR: Final = Ns(60 * MINUTE)
 
 ARM_AGAIN: Final = Ns(7 * SECOND)
 """A request to arm the switch that brings nothing is made anew within this, less a tick."""
@@ -34,10 +38,13 @@ class Told:
         self._world = world
         self._letters = letters
         self._fail = fail
+        self._limit_of_loss = float(world.config.limits.daily_loss_quote)
         self._lives = 0
         self._line = "down"
         self._believed = False
-        self._fills: deque[Ns] = deque()
+        self._fills: deque[Ns] = deque()  # of the grid and of exits, within the hour
+        self._slots: dict[str, str] = {}  # cl_ord_id of an order of this life -> its slot
+        self._overspent: Day | None = None  # the day of which the last step has lost too much
 
     def stepped(self, now: Ns, inbox: Sequence[In], out: Sequence[Out]) -> None:
         """Hold a step's words against what was written and believed in it."""
@@ -47,6 +54,7 @@ class Told:
         if self._world.lives != self._lives:
             self._lives, self._line, self._believed = self._world.lives, "down", False
             self._fills.clear()
+            self._slots.clear()
         tells = {each.key: each.level for each in out if type(each) is Tell}
         self._check_line(memory, tells)
         self._check_switch(memory, tells, now)
@@ -57,6 +65,7 @@ class Told:
             self._letters.rejects = 0
         elif not memory.halt:
             self._check_limits(now)
+        self._check_loss(memory)
 
     def _check_line(self, memory: Memory, tells: dict[str, str]) -> None:
         if self._line == "up" and memory.line != "up" and "line" not in tells:
@@ -83,6 +92,15 @@ class Told:
 
     def _check_commit(self, now: Ns, commit: Commit, tells: dict[str, str], booked: int) -> None:
         fills = [entry for entry in commit.entries if isinstance(entry, FillEntry)]
+        self._slots |= {
+            entry.cl_ord_id: entry.slot for entry in commit.entries if type(entry) is IntentEntry
+        }
+        for fill in fills:
+            slot = self._slots.get(fill.fill.cl_ord_id, fill.slot)
+            if slot != fill.slot:
+                self._fail("I4", f"a fill of slot {slot} is booked as one of {fill.slot!r}")
+        if fills:
+            self._check_unmatched(commit, fills)
         if len(fills) != booked:
             self._fail("told", f"{len(fills)} fills are booked, and {booked} are told")
         self._fills.extend(now for fill in fills if fill.slot)
@@ -92,13 +110,41 @@ class Told:
             if tells.get(entry.key) != MATTERS[entry.key]:
                 self._fail("told", f"{entry.key} is written, and nobody is told: {entry.value}")
 
+    def _check_unmatched(self, commit: Commit, fills: Sequence[FillEntry]) -> None:
+        """I20: what the grid has bought and not sold yet follows from its fills."""
+        key = f"unmatched:{self._world.config.pair}"
+        held = _sum(self._world.ledger.facts.get(key, "[]"))
+        for entry in fills:
+            if entry.slot not in ("", EXIT_SLOT):
+                held = max(0, held + entry.fill.side.sign * entry.fill.qty)
+        kept = [e.value for e in commit.entries if type(e) is Remember and e.key == key]
+        if kept and _sum(kept[-1]) != held:
+            self._fail("I20", f"{_sum(kept[-1])} Sats wait for their sell, and {held} should")
+
     def _check_limits(self, now: Ns) -> None:
         """I10: what the house must stop at by itself."""
         limits = self._world.config.limits
-        while self._fills and self._fills[0] <= now - MINUTE:
+        while self._fills and self._fills[0] <= now - HOUR:
             self._fills.popleft()
-        if len(self._fills) > limits.fills_per_minute:
-            self._fail("I10", f"{len(self._fills)} fills within a minute, and it goes on")
+        if len(self._fills) > limits.fills_per_hour:
+            self._fail("I10", f"{len(self._fills)} fills within an hour, and it goes on")
+        if self._fills and self._fills[-1] == now:
+            lately = sum(at > now - MINUTE for at in self._fills)
+            if lately > limits.fills_per_minute:
+                self._fail("I10", f"{lately} fills within a minute, and it goes on")
         # Exact: what is heard in a step is acted on in it, and only what the house must count is.
         if self._letters.rejects >= limits.rejects_in_a_row:
             self._fail("I10", f"{self._letters.rejects} refusals in a row, and it goes on")
+
+    def _check_loss(self, memory: Memory) -> None:
+        """I10: a day that has lost more than it may is over with the next step."""
+        day, limit = memory.day, self._limit_of_loss
+        lost = bool(day.day) and memory.risk.equity > 0 and day.equity - memory.risk.equity > limit
+        if lost and not memory.halt and self._overspent is day:
+            self._fail("I10", f"{day.equity - memory.risk.equity:.2f} lost today, and it goes on")
+        self._overspent = day if lost else None
+
+
+def _sum(unmatched: str) -> int:
+    """Of the text of a fact: Sats at all prices."""
+    return sum(qty for _, qty in msgspec.json.decode(unmatched, type=tuple[tuple[int, int], ...]))

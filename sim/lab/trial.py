@@ -7,6 +7,7 @@ within a bound. What is found wrong is an Outcome with the check's name, never a
 from __future__ import annotations
 
 import traceback
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from sim.lab.checks import Checks, Violation
 from sim.lab.faults import Fates, seconds
 from sim.lab.lively import Lively
 from sim.lab.scene import Scene
+from sim.lab.shadow import Shadow
 from sim.lab.taxes import tax_of
 from sim.lab.troubles import TROUBLES, goes_by_rest, troubles_of
 from sim.lab.troubles_house import accept_drift, resume
@@ -33,6 +35,10 @@ LOCKED_OUT_FOR: Final = Ns(16 * 60 * SECOND)
 NEVER_POKED: Final = 1 << 62
 WATCHED_EACH: Final = 4
 """In each so-maniest run the strategy makes its view for people too: it costs an eighth."""
+
+FILED_EACH: Final = 12
+FILED_REST: Final = 2
+"""In these runs a real ledger file is told the same as the simulated one, and compared."""
 
 
 class Profile(Struct, frozen=True):
@@ -122,6 +128,7 @@ class Trial:
         fates.now, fates.wall = lambda: world.now, lambda: world.wall
         self.checks = Checks(world)
         fates.on_book, fates.on_refusal = self.checks.genuine, self.checks.refused
+        fates.on_spoiled = self.checks.spoiled
         self.scene = Scene(world, fates, self.checks, source)
         self.trace: list[str] = []
         self._restart_at: Ns | None = None
@@ -132,6 +139,14 @@ class Trial:
         self._weights = [weight for _, weight in self._enabled.values()]
 
     def run(self) -> Outcome:
+        if self.seed % FILED_EACH != FILED_REST:
+            return self._run()
+        checks, ledger = self.checks, self.world.ledger
+        with closing(Shadow(ledger, self.world.config.pair.partition("/")[0])) as shadow:
+            checks.shadow, ledger.beside = shadow, shadow.commit
+            return self._run()
+
+    def _run(self) -> Outcome:
         failed, text = "", ""
         try:
             self._live()
@@ -346,6 +361,12 @@ def limits_of(limits: Limits, seed: int) -> Limits:
             return replace(limits, order_quote=Decimal(250))
         case 20:
             return replace(limits, open_orders=4, btc_max_pct=0.135)
+        case 1:
+            return replace(limits, daily_loss_quote=Decimal(10))
+        case 11:
+            return replace(limits, fills_per_minute=6)
+        case 15:
+            return replace(limits, fills_per_hour=8)
         case _:
             return limits
 

@@ -23,6 +23,7 @@ EVERY: Final[dict[str, tuple[Trouble, int, int, tuple[int, ...]]]] = {
     # Not drawn, so that the seeds that once failed stay what they were.
     "long_outage": (lines.long_outage, 8, 5, (2,)),
     "kill_all": (house.kill_all, 8, 7, (2, 4)),
+    "begin_behind": (house.begin_behind, 6, 11, (1, 10)),
 }
 
 TROUBLES: Final[dict[str, tuple[Trouble, int]]] = {

@@ -158,6 +158,17 @@ def wander(scene: Scene) -> None:
     scene.later(scene.between(10, 40), lambda: _set_clock(scene))
 
 
+def begin_behind(scene: Scene) -> None:
+    """Killed, and the next life begins with a clock that was set back."""
+    if scene.world.trader is None or scene.world.frozen:
+        return
+    scene.fates.count("F42")
+    scene.checks.upheave()
+    scene.world.kill_trader()
+    scene.fates.wall_skew -= 3600 * SECOND
+    scene.later(scene.between(20, 60), lambda: _set_clock(scene))
+
+
 def _set_clock(scene: Scene) -> None:
     scene.fates.wall_skew = 0
 

@@ -81,3 +81,13 @@ def tape_is_wrong(p: Patches) -> None:
         return found if found is None else replace(found, qty=found.qty + 1)
 
     p.set(feed_market, "trade_of", trade_of)
+
+
+@bug("a level that was pushed out of the depth is kept")
+def depth_is_ignored(p: Patches) -> None:
+    before = feed_book._Side.__init__
+
+    def deep(self: Any, depth: int) -> None:
+        before(self, 1_000_000)
+
+    p.set(feed_book._Side, "__init__", deep)

@@ -7,10 +7,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from shared.kraken import private
-from strategy.core import byrest, deadman, gate, hear, permit, pipeline
+from shared.units import Ns
+from strategy.core import byrest, deadman, gate, hear, inbox, permit, pipeline
 from strategy.ledger import book, desk
 from strategy.session import session
-from tests.simulation.bugs.patches import Patches, bug
+from tests.simulation.bugs.patches import HOUR, Patches, bug
 
 
 @bug("orders leave although the switch does not cover them")
@@ -158,3 +159,48 @@ def refusals_never_halt(p: Patches) -> None:
         return out
 
     p.set(hear, "refused", uncounted)
+
+
+@bug("after a refusal for the pace orders go on as before")
+def pace_is_not_learned(p: Patches) -> None:
+    before = hear.refused
+
+    def refused(mem: Any, event: Any, now: Ns) -> Any:
+        kept = {name: pair.limiter for name, pair in mem.pairs.items()}
+        out = before(mem, event, now)
+        for name, limiter in kept.items():
+            mem.pairs[name].limiter = limiter
+        return out
+
+    p.set(inbox.hear, "refused", refused)
+
+
+@bug("fills are counted by the hour alone")
+def minute_has_no_limit(p: Patches) -> None:
+    _unlimited(p, "fills_per_minute")
+
+
+@bug("fills are counted by the minute alone")
+def hour_has_no_limit(p: Patches) -> None:
+    _unlimited(p, "fills_per_hour")
+
+
+def _unlimited(p: Patches, name: str) -> None:
+    """A throttle that does not know one of its limits."""
+    before = pipeline.throttle
+
+    def throttle(mem: Any, now: Ns) -> str:
+        why = before(mem, now)
+        return "" if f"(limits.{name})" in why else why
+
+    p.set(pipeline, "throttle", throttle)
+
+
+@bug("the day may lose whatever it loses")
+def loss_has_no_limit(p: Patches) -> None:
+    p.set(gate, "overspent", lambda mem: "")
+
+
+@bug("our clock may be off by an hour")
+def clock_is_ignored(p: Patches) -> None:
+    p.set(permit, "LONGEST_SKEW", Ns(HOUR * 24))

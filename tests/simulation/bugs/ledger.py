@@ -9,8 +9,10 @@ from msgspec.structs import replace
 from shared.kraken import private
 from shared.units import Ns
 from strategy import trader
-from strategy.ledger import lots
-from strategy.ledger.entries import FillEntry, IntentDone, IntentEntry
+from strategy.core import hear
+from strategy.core.grid import bought, sold
+from strategy.ledger import lots, records, store
+from strategy.ledger.entries import FillEntry, IntentDone, IntentEntry, Remember
 from strategy.session import orders as session_orders
 from strategy.session import session
 from tests.simulation.bugs.patches import Patches, bug, filtered
@@ -98,3 +100,51 @@ def letter_is_not_the_paper(p: Patches) -> None:
         return before(replace(order, qty=order.qty + 1_000), *rest)
 
     p.set(session.private, "add_order", add_order)
+
+
+@bug("a fill that comes after its order's end belongs to no slot")
+def late_fills_are_nobodys(p: Patches) -> None:
+    p.set(hear, "RECENT", 0)
+
+
+@bug("what was bought is taken from the grid's book, what was sold is put into it")
+def grid_is_matched_backwards(p: Patches) -> None:
+    p.set(hear, "bought", lambda unmatched, price, qty: sold(unmatched, qty))
+    p.set(hear, "sold", lambda unmatched, qty: bought(unmatched, 1_000, qty))
+
+
+@bug("the file keeps the first value of a fact")
+def facts_are_written_once(p: Patches) -> None:
+    before = store.Store._write
+
+    def write(self: Any, entry: Any) -> None:
+        known = (
+            isinstance(entry, Remember)
+            and self._db.execute("SELECT 1 FROM fact WHERE key = ?", (entry.key,)).fetchone()
+        )
+        if not known:
+            before(self, entry)
+
+    p.set(store.Store, "_write", write)
+
+
+@bug("the file does not learn that an order is over")
+def file_keeps_intents(p: Patches) -> None:
+    before = store.Store._write
+
+    def write(self: Any, entry: Any) -> None:
+        if not isinstance(entry, IntentDone):
+            before(self, entry)
+
+    p.set(store.Store, "_write", write)
+
+
+@bug("the file rounds what a fill cost")
+def file_rounds_costs(p: Patches) -> None:
+    before = records.fill_row
+
+    def fill_row(seq: int, entry: Any) -> Any:
+        fill = replace(entry.fill, cost=round(entry.fill.cost, 2))
+        return before(seq, replace(entry, fill=fill))
+
+    p.set(store, "fill_row", fill_row)

@@ -140,3 +140,13 @@ def cursor_runs_ahead(p: Patches) -> None:
 @bug("what rests is not asked for again after the first time")
 def asks_once(p: Patches) -> None:
     p.set(reconcile, "_due", lambda mem, asking, now: not asking.listed_at)
+
+
+@bug("it trades before its orders were listed")
+def trades_unlisted(p: Patches) -> None:
+    before = pipeline.syncing_for
+
+    def syncing_for(mem: Any) -> Any:
+        return [what for what in before(mem) if not what.endswith("list of our orders")]
+
+    p.set(pipeline, "syncing_for", syncing_for)

@@ -7,10 +7,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from shared.units import MINUTE, SECOND, Ns
+from strategy import trader
 from strategy.core import memory
 from strategy.session import desk as session_desk
 from strategy.session import line as session_line
 from strategy.session import mail as session_mail
+from strategy.session import session
 from tests.simulation.bugs.patches import HOUR, Patches, bug
 
 
@@ -84,3 +86,13 @@ def no_reconnect(p: Patches) -> None:
 def reconnects_in_a_storm(p: Patches) -> None:
     p.set(session_line.Reconnect, "next_at", lambda self, now, *rest: Ns(now + SECOND // 20))
     p.set(session_line.Reconnect, "tried", lambda self, now: self)
+
+
+@bug("the key's last nonce is not kept for the next life")
+def nonce_is_not_kept(p: Patches) -> None:
+    p.set(trader.Trader, "_nonce_fact", lambda self, now, ending: ())
+
+
+@bug("how far the clock is off is not heard")
+def clock_is_not_heard(p: Patches) -> None:
+    p.set(session.Session, "_tell_skew", lambda self, skew: None)

@@ -77,3 +77,8 @@ def cancelled_is_free(p: Patches) -> None:
         return before(bold, *rest)
 
     p.set(pipeline, "decide", decide)
+
+
+@bug("what an order has filled is not taken off what it may still fill")
+def fills_are_not_counted(p: Patches) -> None:
+    p.set(hear, "filled", lambda slot, price, qty: slot)
