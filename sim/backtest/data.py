@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -289,22 +290,26 @@ class History:
         walls: list[int] = []
         notes: list[str] = []
         skips, unread = 0, ""
-        for line, cells in self._first_lines(path, notes):
-            if layout is None:
-                layout, skips = self._layout_of(path, line, cells, prices), line - 1
+        try:
+            for line, cells in cells_of(path, None, self.pair, notes):
                 if layout is None:
-                    continue  # a title
-                skips += layout.has_header
-            if layout.time < 0:
-                return self._named(Part(path, layout, _PRICES_BEGIN, MINUTE, skips))
-            try:
-                walls.append(read_wall(cells[layout.time], notes))
-            except (ValueError, IndexError, OverflowError) as error:
-                if line > skips:
-                    unread = unread or f": line {line}: {why_not(layout, cells, error)}"
-                continue  # a row that will be named when it is read
-            if len(walls) >= _LOOK_AHEAD:
-                break
+                    layout, skips = self._layout_of(path, line, cells, prices), line - 1
+                    if layout is None:
+                        continue  # a title
+                    skips += layout.has_header
+                if layout.time < 0:
+                    return self._named(Part(path, layout, _PRICES_BEGIN, MINUTE, skips))
+                try:
+                    walls.append(read_wall(cells[layout.time], notes))
+                except (ValueError, IndexError, OverflowError) as error:
+                    if line > skips:
+                        unread = unread or f": line {line}: {why_not(layout, cells, error)}"
+                    continue  # a row that will be named when it is read
+                if len(walls) >= _LOOK_AHEAD:
+                    break
+        except DataError:
+            if not walls:
+                raise  # else what stands before the tear is played
         if layout is None:
             raise DataError(f"{path}: the file is empty")
         if not walls:
@@ -319,16 +324,6 @@ class History:
         layout = layout.with_zone(NAIVE in notes)
         return self._named(Part(path, layout, min(walls), min(interval, 31 * DAY), skips))
 
-    def _first_lines(self, path: Path, notes: list[str]) -> Iterator[tuple[int, list[str]]]:
-        """The lines to look at; those before a tear, where there is one."""
-        seen = 0
-        try:
-            for seen, cells in cells_of(path, None, self.pair, notes):
-                yield seen, cells
-        except DataError:
-            if not seen:
-                raise
-
     def _layout_of(self, path: Path, line: int, cells: list[str], prices: bool) -> Layout | None:
         """None for a line that may be a title; DataError where there is no layout."""
         try:
@@ -340,8 +335,10 @@ class History:
 
     def _goes_on(self, path: Path, line: int) -> bool:
         """Whether a line of several columns follows."""
-        lines = itertools.islice(self._first_lines(path, []), line, line + _TITLES)
-        return any(len(cells) > 1 for _, cells in lines)
+        with suppress(DataError):
+            lines = itertools.islice(cells_of(path, None, self.pair, []), line, line + _TITLES)
+            return any(len(cells) > 1 for _, cells in lines)
+        return False
 
     def _named(self, part: Part) -> Part:
         """The same; a file whose name says another currency is doubted."""

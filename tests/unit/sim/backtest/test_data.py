@@ -385,5 +385,9 @@ def test_a_recording_of_our_feed_is_a_tape(tmp_path: Path) -> None:
         f"feed.rec: ends before its end: damaged from byte {len(whole)} on; what is readable is "
         "played"
     ]
+    empty = tmp_path / "empty.rec"
+    RecordingWriter(empty, head, 10**6).close()
+    with pytest.raises(DataError, match="holds no trade of BTC/EUR"):
+        History([empty], PAIR)
     with pytest.raises(DataError, match="name one of them with --pair"):
         History([path], LISTINGS["BTC/USD"].pair)
