@@ -33,6 +33,7 @@ _PRICES_BEGIN: Final = 1_767_225_600 * SECOND  # 2026-01-01, for prices that bea
 _REMEMBERED: Final = 4_096
 _OTHER_MARKET: Final = 0.005
 _TITLES: Final = 5  # lines that a file may bear before its header
+_SILENT: Final = 60 * MINUTE  # without a trade: told as a gap
 _A_FAULT: Final = 3  # a price that moves by this factor from one row to the next
 _CURRENCY: Final = re.compile(r"(?:XBT|BTC)[-_/]?(USD|EUR|GBP|CHF|JPY|CAD|AUD)")
 
@@ -151,6 +152,8 @@ class History:
                         self._bad(part, line, "time goes back")
                         continue
                     wall = last
+                if last and wall - last > _SILENT:
+                    self._see_silence(part, line, wall - last)
                 if price_before and not price_before < _A_FAULT * price < 9 * price_before:
                     self._see_leap(part, line)
                 last, price_before = wall, price
@@ -275,6 +278,15 @@ class History:
         self.found.longest_gap = max(self.found.longest_gap, wall - last - self.interval)
         if missing and len(self.found.gaps) < MOST_NAMED:
             self.found.gaps.append(f"{part.path.name}, line {line}: {missing} bars missing before")
+
+    def _see_silence(self, part: Part, line: int, length: int) -> None:
+        self.found.gap_count += 1
+        self.found.longest_gap = max(self.found.longest_gap, length)
+        if len(self.found.gaps) < MOST_NAMED:
+            minutes = length // MINUTE
+            self.found.gaps.append(
+                f"{part.path.name}, line {line}: {minutes} minutes without a trade before"
+            )
 
     def _bad(self, part: Part, line: int, why: str) -> None:
         """Count a row that is left out, and name the first few."""

@@ -81,7 +81,7 @@ def _rows(path: Path, texts: Iterator[str], notes: list[str]) -> Iterator[tuple[
         if len(text) > _LONGEST_LINE:
             yield line, [f"a line longer than {_LONGEST_LINE} characters"]
             continue
-        if not text or text[0] == "#":
+        if not text or text[0] == "#" or text[:4].lower() == "sep=":  # a word to Excel
             continue
         begun = True
         separator = separator or next((s for s in ",;\t|" if s in text), "")

@@ -68,7 +68,7 @@ def test_bars_of_every_form_are_read_alike(form: str, tmp_path: Path) -> None:
 MORE_BAR_FORMS = {
     "names of one letter, between strokes": f"t|o|h|l|c|v\n{T0}|100|110|90|105|2.5\n"
     f"{T0 + 60}|105|105|105|105|0",
-    "decimal commas and German dates": "Datum;Open;High;Low;Close;Volume\n"
+    "decimal commas and German dates": "sep=;\nDatum;Open;High;Low;Close;Volume\n"
     "14.11.2023 22:14;100,0;110,0;90,0;105,0;2,5\n14.11.2023 22:15:00;105;105;105;105;0",
     "English thousands in quotes": "time,open,high,low,close,volume\n"
     f'{T0},"0,100.0","0,110","90","105.00",2.5\n{T0 + 60},105,105,105,105,0',
@@ -247,6 +247,13 @@ def test_gaps_are_counted_and_named(tmp_path: Path) -> None:
     assert found.found.gap_count == 1
     assert found.found.gaps == ["0.csv, line 201: 100 bars missing before"]
     assert found.found.longest_gap == 100 * MINUTE
+
+
+def test_an_hour_without_a_trade_is_a_gap(tmp_path: Path) -> None:
+    found = history(tmp_path, f"{T0},100,1\n{T0 + 3_600},100,1\n{T0 + 18_000},100,1")
+    assert len(list(found.deals())) == 3
+    assert found.found.gaps == ["0.csv, line 3: 240 minutes without a trade before"]
+    assert (found.found.gap_count, found.found.longest_gap) == (1, 240 * MINUTE)
 
 
 def test_overlapping_files_are_joined_and_each_moment_is_used_once(tmp_path: Path) -> None:
