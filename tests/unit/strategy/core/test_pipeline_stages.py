@@ -10,11 +10,19 @@ from msgspec.structs import replace
 
 from shared import orders
 from shared.units import MINUTE, SECOND, Ns, Side
-from strategy.core.out import Tell
-from strategy.core.pipeline import ALERTS_KEPT
+from strategy.core.out import Report, Tell
+from strategy.core.pipeline import ALERTS_KEPT, Core
 from strategy.core.plan import Plan
 from strategy.core.skew import leaned
-from tests.unit.strategy.core.build import MID, STEP, make_book, make_config, rung
+from tests.unit.strategy.core.build import (
+    BOOT,
+    MID,
+    STEP,
+    make_book,
+    make_config,
+    make_memory,
+    rung,
+)
 from tests.unit.strategy.core.desk import Desk, changes, quoting
 
 ANY_SHARE = {"btc_max_pct": 1.0, "btc_min_pct": 0.0}
@@ -189,3 +197,27 @@ def test_each_order_is_charged_to_the_rate_counter_of_its_pair() -> None:
         desk.run(0.5)
     pair = desk.memory.pairs["BTC/EUR"]
     assert pair.limiter.value(desk.now, desk.config.rate_limit) == len(desk.resting) == 10
+
+
+def test_each_cancel_says_what_asked_for_it() -> None:
+    desk = quoting()
+    desk.deaf = (orders.CancelOrder,)
+    desk.hold("lunch")
+    notes = desk.memory.pairs["BTC/EUR"].notes
+    assert len(notes) == 10
+    assert set(notes.values()) == {"on hold: lunch"}
+
+
+def test_a_pause_of_one_side_stands_in_the_plan_beside_what_else_decided() -> None:
+    desk = desk_with(regime={"range_bound": ANY_SHARE})
+    desk.memory.risk = replace(desk.memory.risk, peak=desk.memory.risk.equity / 0.84)
+    desk.run(2)
+    assert desk.side(Side.BUY) == []
+    assert "pause: RISK_PAUSE_ACTIVE" in plan_of(desk).why
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_view_for_people_is_made_only_where_somebody_looks(watched: bool) -> None:
+    core = Core(make_memory(), watched=watched)
+    out = [item for each in range(8) for item in core.step(Ns(BOOT + each * SECOND // 2), [])]
+    assert any(isinstance(item, Report) for item in out) is watched
