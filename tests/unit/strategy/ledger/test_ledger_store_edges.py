@@ -133,3 +133,9 @@ def test_what_is_brought_into_a_file_that_was_replaced_is_not_taken_for_kept(
     path.rename(path.with_suffix(".gone"))
     with pytest.raises(LedgerBroken, match="deleted or replaced"):
         store.bring_in([entry(1)])
+
+
+def test_what_was_decided_is_on_record_word_for_word(store: Store) -> None:
+    store.commit([AuditEntry(START, "operator", "hold", "lunch"), Remember("hold", "lunch")])
+    rows = store._db.execute("SELECT wall, who, what, why FROM audit").fetchall()
+    assert rows == [(START, "operator", "hold", "lunch")]

@@ -98,6 +98,18 @@ def test_an_ack_without_an_id_joins_nothing() -> None:
     assert found.cl_of(ORDER) == ""
 
 
+def test_an_order_of_an_earlier_life_is_known_by_either_id() -> None:
+    found = orders(sent=False)
+    assert found.accept(ORDER, NAME)
+    assert found.update(row("canceled", "", NAME)) == [Gone(NAME, ORDER, "canceled", Sats(0))]
+
+
+def test_an_order_in_a_pair_that_we_do_not_trade_is_followed_without_numbers() -> None:
+    strange = replace(FOREIGN, symbol="ETH/EUR", cum_qty=Decimal("0.1"))
+    assert orders().update(strange) == []
+    assert orders().snapshot((strange,))[1][0].qty == 0
+
+
 def test_a_name_that_is_used_again_is_a_new_order() -> None:
     found = begun()
     found.update(row("canceled"))
