@@ -10,6 +10,7 @@ import enum
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -27,6 +28,9 @@ class Freshness(enum.StrEnum):
     DEAD = "dead"  # cancel all own orders
 
 
+_FRESH: Final = Freshness.FRESH  # reached once: each stage asks, and an enum's members are slow
+
+
 class View(Struct, frozen=True, gc=False):
     """What a tick sees of one pair. Prices in Ticks; mid and vwap are estimates, in Ticks too."""
 
@@ -42,7 +46,7 @@ class View(Struct, frozen=True, gc=False):
 
     @property
     def fresh(self) -> bool:
-        return self.freshness is Freshness.FRESH
+        return self.freshness is _FRESH
 
 
 class Extremes:

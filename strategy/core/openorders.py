@@ -34,6 +34,7 @@ class OpenOrders(Struct, frozen=True):
 
 def look_through(slots: Sequence[Slot]) -> OpenOrders:
     """Of these slots as they are now."""
+    empty, live, buy = State.EMPTY, State.LIVE, Side.BUY  # an enum's members are slow to look up
     buys: list[Slot] = []
     sells: list[Slot] = []
     lost: list[Slot] = []
@@ -41,9 +42,9 @@ def look_through(slots: Sequence[Slot]) -> OpenOrders:
     in_flight, sell_sats, buy_units = False, 0, 0
     for slot in slots:
         state = slot.state
-        if state is State.EMPTY:
+        if state is empty:
             continue
-        if slot.side is Side.BUY:
+        if slot.side is buy:
             buys.append(slot)
             buy_units += slot.open_qty * slot.high_price
         else:
@@ -51,9 +52,11 @@ def look_through(slots: Sequence[Slot]) -> OpenOrders:
             sell_sats += slot.open_qty
         if slot.filled:
             filled[slot.side, slot.price] = slot.filled
+        if state is live:
+            continue
         if state is State.LOST:
             lost.append(slot)
-        elif state is not State.LIVE:
+        else:
             in_flight = True
     return OpenOrders(
         list(slots), tuple(buys), tuple(sells), tuple(lost),

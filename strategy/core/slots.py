@@ -99,6 +99,11 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
     (State.LIVE, Input.UNSURE): State.LIVE,
 }
 
+# Reached once: a member of an enum is slow to look up, and this is asked of each slot.
+_EMPTY: Final = State.EMPTY
+_LIVE: Final = State.LIVE
+_BUY: Final = Side.BUY
+
 _OLD: Final = Ns(1 << 62)
 
 IN_FLIGHT: Final = (State.PENDING_NEW, State.AMEND_PENDING, State.CANCEL_PENDING)
@@ -166,9 +171,9 @@ def move(slot: Slot, what: Input, now: Ns) -> Slot:
         raise IllegalTransitionError(f"slot {slot.pair} {slot.name}: {what} while {slot.state}")
     if after is slot.state:
         return slot
-    if after is State.EMPTY:
+    if after is _EMPTY:
         return _emptied(slot, now)
-    if after is State.LIVE:
+    if after is _LIVE:
         stands = what is Input.REJECT  # the amend was refused: the old order still stands
         # Kraken v2, executions: an add may be acknowledged and refused by the engine after that.
         unproven = stands or slot.state is State.PENDING_NEW
@@ -216,7 +221,7 @@ class Rules(Struct, frozen=True):
 
     def filling(self, slot: Slot) -> bool:
         """The market stands at its price or beyond: the fill is on its way, so it is let be."""
-        return slot.price >= self.ask if slot.side is Side.BUY else slot.price <= self.bid
+        return slot.price >= self.ask if slot.side is _BUY else slot.price <= self.bid
 
 
 class Add(Struct, frozen=True):
@@ -245,11 +250,11 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
 
     So one completed fill changes two orders at most, and the rest keep their places in the queue.
     """
-    held = [slot for slot in slots if slot.state is not State.EMPTY]
+    held = [slot for slot in slots if slot.state is not _EMPTY]
     if _stands(held, wishes):
         return []
     wanted, unmatched = _match(held, wishes, now, rules)
-    movable = [s for s in unmatched if s.state is State.LIVE and not rules.filling(s)]
+    movable = [s for s in unmatched if s.state is _LIVE and not rules.filling(s)]
     intents: list[Intent] = []
     # A wish for which no order rests is best served by an order that no wish keeps.
     for slot, wish in _paired(movable, wanted):
@@ -267,7 +272,7 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
         # Else too young to move without a rate penalty: its wish waits for it.
         if wish is not None:
             wanted.remove(wish)
-    free = [s for s in slots if s.state is State.EMPTY and s.not_before <= now]
+    free = [s for s in slots if s.state is _EMPTY and s.not_before <= now]
     # Each order in flight, lost, being filled or being cancelled holds the place of one wish:
     # never more orders than rungs.
     leaving = sum(isinstance(intent, Cancel) for intent in intents)
@@ -278,7 +283,7 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
 
 def at_rest(slots: Sequence[Slot], wishes: Sequence[Wish], rules: Rules) -> bool:
     """Whether each wish has its order and each order its wish, however old they get."""
-    held = [slot for slot in slots if slot.state is not State.EMPTY]
+    held = [slot for slot in slots if slot.state is not _EMPTY]
     return _stands(held, wishes) or _match(held, wishes, _OLD, rules) == ([], [])
 
 
@@ -286,7 +291,7 @@ def _stands(held: Sequence[Slot], wishes: Sequence[Wish]) -> bool:
     """Whether every order is just as it is wished, to the Tick and the Sat."""
     if len(held) != len(wishes):
         return False
-    there = {slot.price: slot.qty for slot in held if slot.state is State.LIVE}
+    there = {slot.price: slot.qty for slot in held if slot.state is _LIVE}
     return len(there) == len(wishes) and all(there.get(w.price) == w.qty for w in wishes)
 
 
@@ -343,7 +348,7 @@ def _size_fits(slot: Slot, wish: Wish, now: Ns, rules: Rules) -> bool:
     Kraken: a larger quantity goes to the back of the queue. So what was made smaller a moment ago
     is not made larger again before it has rested for `enlarge_age`; what is too large shrinks now.
     """
-    if slot.state is not State.LIVE:
+    if slot.state is not _LIVE:
         return True
     fifths = slot.qty * 5
     if fifths < wish.qty * 4:
@@ -353,7 +358,7 @@ def _size_fits(slot: Slot, wish: Wish, now: Ns, rules: Rules) -> bool:
 
 def reduces(slot: Slot, wish: Wish) -> bool:
     """Whether the change takes risk away: a smaller order at a price no nearer to the market."""
-    farther = wish.price <= slot.price if slot.side is Side.BUY else wish.price >= slot.price
+    farther = wish.price <= slot.price if slot.side is _BUY else wish.price >= slot.price
     return farther and wish.qty <= slot.qty
 
 
