@@ -87,7 +87,8 @@ def test_where_nothing_was_ever_out_no_list_is_waited_for(
     memory.line = line
     if not armed:
         memory.switch = OFF
-    assert (stopped(drain(memory, at(2))) is not None) is ends
+    out = drain(memory, at(2))
+    assert bool(out) is (stopped(out) is not None) is ends, "nor is the switch disarmed unseen"
 
 
 @pytest.mark.parametrize(
