@@ -13,6 +13,7 @@ from shared.units import MINUTE, SECOND, Ns, Side
 from strategy.core.out import Report, Tell
 from strategy.core.pipeline import ALERTS_KEPT, Core
 from strategy.core.plan import Plan
+from strategy.core.regime import Kind
 from strategy.core.skew import leaned
 from tests.unit.strategy.core.build import (
     BOOT,
@@ -221,3 +222,17 @@ def test_a_view_for_people_is_made_only_where_somebody_looks(watched: bool) -> N
     core = Core(make_memory(), watched=watched)
     out = [item for each in range(8) for item in core.step(Ns(BOOT + each * SECOND // 2), [])]
     assert any(isinstance(item, Report) for item in out) is watched
+
+
+@pytest.mark.parametrize(("side", "share"), [(Side.BUY, 0.1), (Side.SELL, 0.9)])
+def test_an_order_that_is_the_best_of_its_own_side_is_withdrawn_like_any_other(
+    side: Side, share: float
+) -> None:
+    """Only where the other side stands at its price is its fill on the way."""
+    asked = {"btc_min_pct": share, "btc_target_pct": share, "btc_max_pct": share}
+    desk = quoting(Desk(make_config(regime={"chaos": asked})))
+    desk.mid = desk.side(side)[0].price + 5 * side.sign  # the best price of its side is ours
+    pair = desk.memory.pairs["BTC/EUR"]
+    pair.regime = replace(pair.regime, kind=Kind.CHAOS)
+    desk.run(2)
+    assert desk.side(side) == []
