@@ -68,6 +68,26 @@ def test_a_failing_disk_is_not_hammered() -> None:
     assert 5 <= disk.tries <= 12
 
 
+def test_after_a_success_the_next_failure_is_tried_again_soon() -> None:
+    disk = Disk()
+    keeper = Keeper(disk.commit)
+
+    def tries_within(begin: int, seconds: int) -> int:
+        before, disk.room = disk.tries, False
+        for tenth in range(10 * seconds):
+            keeper.keep(Ns(begin * SECOND + tenth * SECOND // 10), facts(1))
+        return disk.tries - before
+
+    first = tries_within(0, 30)
+    disk.room = True
+    assert keeper.last(Ns(30 * SECOND)) == ""
+    assert disk.kept
+    assert keeper.keep(Ns(31 * SECOND)) == ()
+    assert disk.tries == first + 1, "nothing waits: the disk is left in peace"
+    assert tries_within(40, 30) == first
+    assert keeper.last(Ns(70 * SECOND)) == "no space left"
+
+
 def test_the_line_is_bounded() -> None:
     disk = Disk()
     disk.room = False

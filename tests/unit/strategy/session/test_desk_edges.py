@@ -154,3 +154,18 @@ def test_cancelling_everything_overtakes_what_waits_and_nothing_waits_twice() ->
     assert take(counter, 0) is not None
     counter.put(CANCEL, Ns(0))
     assert counter.wake_at(Ns(0)) == 10 * SECOND, "one cancel waits for the call under way"
+
+
+def test_the_late_answer_of_a_call_that_was_given_up_is_not_that_of_the_next_one() -> None:
+    counter = desk()
+    counter.put(ASK, Ns(0))
+    late = take(counter, 0)
+    assert late is not None
+    assert counter.overdue(Ns(10 * SECOND)) is not None
+    counter.put(arm(60), Ns(10 * SECOND))
+    now = take(counter, 10 * SECOND)
+    assert now is not None
+    assert counter.done(late[1]) is None
+    found = counter.done(now[1])
+    assert found is not None
+    assert (found.errand, found.sent_at, found.sent_wall) == (arm(60), 10 * SECOND, WALL)
