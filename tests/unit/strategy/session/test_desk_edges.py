@@ -75,18 +75,18 @@ def test_a_higher_tier_asks_more_before_it_waits(threshold: int, calls: int) -> 
 
 @pytest.mark.parametrize(("threshold", "seconds"), [(60, "3.03"), (125, "4"), (180, "2")])
 def test_the_counter_decays_as_the_tier_lets_it(threshold: int, seconds: str) -> None:
-    counter = desk()
+    counter, now = desk(), 100 * SECOND
     counter.learn_tier(threshold)
     for _ in range(5 if threshold == 60 else 8):
-        counter.put(HISTORY, Ns(0))
-        found = take(counter, 0)
+        counter.put(HISTORY, Ns(now))
+        found = take(counter, now)
         assert found is not None
         counter.done(found[1])
-    counter.put(HISTORY, Ns(0))
-    wait = int(Decimal(seconds) * SECOND)
-    assert counter.wake_at(Ns(0)) == pytest.approx(wait, rel=0.01)
-    assert take(counter, counter.wake_at(Ns(0)) - 2) is None
-    assert take(counter, counter.wake_at(Ns(0))) is not None
+    counter.put(HISTORY, Ns(now))
+    wake = counter.wake_at(Ns(now))
+    assert wake - now == pytest.approx(int(Decimal(seconds) * SECOND), rel=0.01)
+    assert take(counter, wake - 2) is None
+    assert take(counter, wake) is not None
 
 
 @pytest.mark.parametrize(
