@@ -2,7 +2,8 @@
 
 Run as `python tests/bench/bench_backtest.py [ROWS]`; without ROWS the first 60,000 of the year,
 with 600000 all of it. Every engine is given the same rows, read before, and a ladder of ten rungs
-on each side with the same distance between them, once for 39 bps and once for 100 bps. The peers'
+on each side with the same distance between them, once for 39 bps and once for 100 bps; this house
+also a quiet fortnight, and both with the settings as they are delivered. The peers'
 ladders know no tax, no fees' floor, no rate limit and no regime. Seconds are those of the
 processor, so that what else runs on the machine does not count. An absent peer is 'not measured'.
 """
@@ -19,7 +20,7 @@ from decimal import Decimal
 from importlib import import_module
 from importlib.metadata import version
 from io import StringIO
-from itertools import islice
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -27,7 +28,7 @@ from warnings import catch_warnings, simplefilter
 from msgspec.structs import replace
 
 from shared.config import Config, Home, load
-from shared.units import Ns
+from shared.units import SECOND, Ns
 from sim.backtest.backtest import House
 from sim.backtest.course import Course
 from sim.backtest.data import Bar, History
@@ -43,6 +44,9 @@ AT_ONCE = 256
 PAIR = LISTINGS["BTC/USD"].pair
 SPACINGS = (39, 100)
 """Basis points between two rungs."""
+
+QUIET = 1_540_080_000 * SECOND  # 21 October 2018
+FORTNIGHT = 20_000
 
 
 def config(bps: int = 39) -> Config:
@@ -89,13 +93,20 @@ def rated(name: str, rows: int, work: Callable[[], str]) -> float:
     return rate
 
 
-def ours(bars: Sequence[Bar], interval: int, bps: int, *, skip: bool) -> float:
+def delivered() -> Config:
+    """What a person gets who changes nothing."""
+    return replace(load(Home(Path("nowhere"))), pair="BTC/USD")
+
+
+def ours(
+    bars: Sequence[Bar], interval: int, settings: Config, name: str = "ours", *, skip: bool = True
+) -> float:
     """The production core before the simulated exchange's matching."""
 
     def work() -> str:
         course, terms = Course(), Terms(maker=1_200, taker=2_500)
         first = bars[0]
-        house = House(config(bps), terms, Ns(first[0]), first[1], interval, course, skip=skip)
+        house = House(settings, terms, Ns(first[0]), first[1], interval, course, skip=skip)
         walk = Walk(house)
         for begin in range(0, len(bars), AT_ONCE):
             walk.bars(bars[begin : begin + AT_ONCE], "low_first")
@@ -105,7 +116,7 @@ def ours(bars: Sequence[Bar], interval: int, bps: int, *, skip: bool) -> float:
             f"{len(course.fills):,} fills"
         )
 
-    return rated("ours" if skip else "ours, every tick whole", len(bars), work)
+    return rated(name, len(bars), work)
 
 
 def backtesting(bars: Sequence[Bar], bps: int) -> float | None:
@@ -177,10 +188,18 @@ def main() -> None:
     reading = len(bars) / (time.process_time() - begin)
     print(f"backtest   Python {platform.python_version()}, {len(bars):,} minutes of 2018")
     print(f"{'reading and checking the rows':42}{reading:>12,.0f} bars/s")
+    later = dropwhile(lambda bar: bar[0] < QUIET, History([YEAR], PAIR).bars())
+    quiet = list(islice(later, FORTNIGHT))
+    print("\nas delivered")
+    ours(bars, history.interval, delivered())
+    ours(quiet, history.interval, delivered(), "ours, a quiet fortnight")
     for bps in SPACINGS:
         print(f"\nrungs {bps} bps apart")
-        rate = ours(bars, history.interval, bps, skip=True)
-        ours(bars[:UNSKIPPED], history.interval, bps, skip=False)
+        settings = config(bps)
+        rate = ours(bars, history.interval, settings)
+        every = bars[:UNSKIPPED]
+        ours(every, history.interval, settings, "ours, every tick whole", skip=False)
+        ours(quiet, history.interval, settings, "ours, a quiet fortnight")
         for name, measured in (("backtesting.py", backtesting), ("nautilus_trader", nautilus)):
             peer = measured(bars, bps)
             if peer is not None:
