@@ -236,3 +236,39 @@ def test_an_order_that_is_the_best_of_its_own_side_is_withdrawn_like_any_other(
     pair.regime = replace(pair.regime, kind=Kind.CHAOS)
     desk.run(2)
     assert desk.side(side) == []
+
+
+def test_the_anchor_is_kept_on_paper_when_it_moves_and_the_next_life_hangs_there() -> None:
+    desk = quoting()
+    kept = desk.facts["anchor:BTC/EUR"]
+    desk.facts.clear()
+    desk.run(5)
+    assert "anchor:BTC/EUR" not in desk.facts  # it has not moved
+    desk.facts["anchor:BTC/EUR"] = kept
+    before = desk.memory.pairs["BTC/EUR"].hung.anchor
+    desk.restart()
+    desk.mid += 1_000
+    desk.begin()
+    assert desk.memory.pairs["BTC/EUR"].hung.anchor == before
+
+
+def test_the_intent_on_paper_is_the_order_that_leaves() -> None:
+    desk = quoting()
+    for name, order in desk.resting.items():
+        kept = desk.intents[name]
+        assert (kept.price, kept.qty, kept.side) == (order.price, order.qty, order.side)
+        assert desk.slot(kept.slot).cl_ord_id == name
+
+
+def test_what_a_person_sees_change_is_reported_at_once_and_the_rest_each_second() -> None:
+    desk = quoting()
+
+    def reports(changed: str = "") -> bool:
+        desk.now = Ns(desk.now + SECOND // 4)
+        desk.memory.hold = changed
+        return any(isinstance(item, Report) for item in desk.step())
+
+    while not reports():
+        pass
+    assert [reports() for _ in range(4)] == [False, False, False, True]
+    assert reports("lunch")
