@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from shared.kraken import rest
-from shared.units import SECOND, Ns
+from shared.units import MINUTE, SECOND, Ns
 from strategy.session.desk import LOCKOUT, NEVER, Desk, Errand, Purpose
 from tests.unit.strategy.session.test_desk import ASK, HISTORY, WALL, arm, desk, nonce_of, take
 
@@ -169,3 +169,18 @@ def test_the_late_answer_of_a_call_that_was_given_up_is_not_that_of_the_next_one
     found = counter.done(now[1])
     assert found is not None
     assert (found.errand, found.sent_at, found.sent_wall) == (arm(60), 10 * SECOND, WALL)
+
+
+def test_what_is_urgent_wakes_at_once_whatever_the_questions_wait_for() -> None:
+    counter = desk()
+    assert counter.overdue(Ns(MINUTE)) is None, "nothing is under way"
+    counter.heard("EAPI:Rate limit exceeded", Ns(0))
+    counter.put(ASK, Ns(0))
+    assert counter.is_waited_for
+    assert counter.wake_at(Ns(0)) == 5 * SECOND
+    counter.put(CANCEL, Ns(0))
+    assert counter.wake_at(Ns(0)) == 0
+    alone = desk()
+    alone.put(CANCEL, Ns(0))
+    assert alone.is_waited_for
+    assert alone.wake_at(Ns(0)) == 0
