@@ -99,6 +99,7 @@ class World:
         self.tells: list[tuple[Ns, Tell]] = []
         self.digest = 0
         self.steps = 0
+        self.feed_heard_at = Ns(0)  # when a text last reached the feed
         self.frozen: dict[Owner, Ns] = {}  # a process that is stopped, and until when
         self.lives = 0
         self.born_at = begin  # when the strategy began its life
@@ -285,6 +286,7 @@ class World:
 
     def heard(self, owner: Owner, line: int, raw: bytes) -> None:
         if owner == "feed" and self.feed is not None:
+            self.feed_heard_at = self.now
             self._feed_inbox.append(feed_mail.Text(line, raw, self.now))
         elif owner == "trader":
             self._put_trader(line_mail.Text(line, raw))

@@ -21,7 +21,7 @@ from feed.market import MISMATCH
 from shared import frames
 from shared.kraken.checksum import book_checksum
 from shared.orders import Filled
-from shared.units import SECOND, Ns, Side, price_of
+from shared.units import MINUTE, SECOND, Ns, Side, price_of
 from sim.engine.desk import MET_ITSELF, USER
 from sim.engine.instruments import ASSETS
 from sim.engine.values import Event, Exec, Order, Print, Trade
@@ -35,7 +35,7 @@ from sim.lab.taxes import TaxTruth
 from sim.lab.told import Told
 from sim.world import World
 from strategy.core.lifecycle import Phase
-from strategy.core.memory import is_ours
+from strategy.core.memory import EXIT_SLOT, is_ours
 from strategy.core.slots import State
 from strategy.trader import In, Out
 
@@ -43,6 +43,7 @@ SWITCH_GRACE: Final = Ns(10 * SECOND)
 BOOKS_KEPT: Final = 400
 SETTLED_AFTER: Final = Ns(20 * SECOND)
 MONEY_KNOWN: Final = Ns(120 * SECOND)
+ALONE_FOR: Final = Ns(15 * MINUTE)
 PRICES_APART: Final = 0.01
 """Of the account: what its coins may be worth otherwise at the price that the strategy saw."""
 YOUNG: Final = Ns(30 * SECOND)
@@ -95,6 +96,7 @@ class Checks:
         self._checksums: deque[int] = deque(maxlen=BOOKS_KEPT)
         self._held_since: Ns | None = None
         self._feed_says = ""
+        self._shown: tuple[object, ...] = ()
         self._book_begun_at = world.now  # when a whole book was last sent
         self._book_spoiled_at = Ns(0)  # when a message of it was last kept or changed on its way
         self._truth = TaxTruth(world.config.pair.partition("/")[0], world.config.tax)
@@ -196,6 +198,8 @@ class Checks:
             self._check_tape(frame)
         if not isinstance(frame, frames.Book):
             return
+        if frame.heard_at > self.world.feed_heard_at:
+            self.fail("I15", "a book is published as younger than the last word about it")
         found, self._feed_says = frame.why != self._feed_says, frame.why
         if found and frame.why == MISMATCH and self._book_begun_at > self._book_spoiled_at + LATE:
             self.fail("F50", "a checksum does not match, and every message came as it was sent")
@@ -206,6 +210,10 @@ class Checks:
         self._feed_good_at = now
         if not frame.bids or not frame.asks or frame.bids[0] >= frame.asks[0]:
             self.fail("I14", f"published as valid: {frame.bids[:1]} / {frame.asks[:1]}")
+        shown = frame.bids, frame.bid_qtys, frame.asks, frame.ask_qtys
+        if shown == self._shown:
+            return  # as before: looked at already
+        self._shown = shown
         checksum = book_checksum(
             zip(frame.asks, frame.ask_qtys, strict=True),
             zip(frame.bids, frame.bid_qtys, strict=True),
@@ -247,9 +255,11 @@ class Checks:
         if owner is not None:
             self._beliefs.touched(order)
         if event.trade is not None:
-            self._book_truth(event.trade)
+            passed = self._book_truth(event.trade)
             if owner is None:
                 self.foreign_trade_at = self.world.now
+            elif passed and self._must_keep(owner[0]):
+                self.fail("I8", f"{order.cl_ord_id} passes the room of the year by {passed:.2f}")
             elif not event.trade.maker and owner[0] != "x":
                 self.fail("I11", f"{order.cl_ord_id} of slot {owner[0]} took")
         if owner is not None and event.kind == "canceled" and event.reason == MET_ITSELF:
@@ -279,6 +289,16 @@ class Checks:
             self._check_exposure(order)
         if order.side == "sell" and order.status == "open":
             self._check_free()
+
+    def _must_keep(self, slot: str) -> bool:
+        """Whether a sale of this slot has to stay within the room of the year.
+
+        The owner's own sales take the coins from under ours; an emergency may pass the room.
+        """
+        trader = self.world.trader
+        flatten = trader is not None and trader.core.memory.flatten
+        alone = self.world.now - self.foreign_trade_at > ALONE_FOR
+        return alone and (slot != EXIT_SLOT or flatten)
 
     def _check_exposure(self, order: Order) -> None:
         """I10: the orders of ours, and the coins if all our buys fill."""
@@ -311,18 +331,18 @@ class Checks:
         if why := self._truth.objection(resting, self.world.wall):
             self.fail("I8", why)
 
-    def _book_truth(self, trade: Trade) -> None:
+    def _book_truth(self, trade: Trade) -> float:
+        """EUR by which the year passes its limit with this trade."""
         decimals = 4
         spec = self.world.exchange.markets[trade.pair].pair
         paid = Decimal(trade.cost).scaleb(-spec.price_decimals - spec.qty_decimals)
-        self._truth.book(
-            Filled(
-                trade.exec_id, trade.order_id, trade.cl_ord_id, trade.pair, Side(trade.side),
-                trade.price, trade.qty, paid,  # type: ignore[arg-type]
-                (("EUR", Decimal(trade.fee).scaleb(-decimals)),), trade.wall, trade.trade_id,
-                trade.maker,
-            )
+        fill = Filled(
+            trade.exec_id, trade.order_id, trade.cl_ord_id, trade.pair, Side(trade.side),
+            trade.price, trade.qty, paid,  # type: ignore[arg-type]
+            (("EUR", Decimal(trade.fee).scaleb(-decimals)),), trade.wall, trade.trade_id,
+            trade.maker,
         )  # fmt: skip
+        return float(self._truth.passed_by(fill))
 
     def ours(self) -> list[Any]:
         """The orders of ours that rest at the exchange."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
+from shared.units import SECOND, Ns
 from strategy.core.memory import Day, Memory
+
+PEAK_WITHIN: Final = Ns(65 * SECOND)
+"""It is written each minute at the most."""
 
 
 def unkept(memory: Memory, facts: Mapping[str, str]) -> str:
@@ -30,6 +35,9 @@ def unkept(memory: Memory, facts: Mapping[str, str]) -> str:
         believed.append((unmatched, _text(pair.unmatched), facts.get(unmatched, "[]")))
         if pair.hung.anchor.base > 0.0:
             believed.append((anchor, _text(pair.hung.anchor), facts.get(anchor, "")))
+    peak = float(facts.get("peak", "0"))
+    if memory.risk.peak > peak and memory.now - memory.peak_kept[0] > PEAK_WITHIN:
+        return f"the peak is {memory.risk.peak} in memory, and {peak} in the ledger"
     for name, held, kept in believed:
         if held != kept:
             return f"{name} is {held!r} in memory, and {kept!r} in the ledger"

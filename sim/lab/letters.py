@@ -277,6 +277,8 @@ class Letters:
         if booked != (trade.side, trade.qty, trade.price, Decimal(trade.fee), trade.maker):
             self._fail("I4", f"fill {fill.exec_id} is booked as {booked}, and was {trade}")
         spec = self._world.exchange.markets[trade.pair].pair
+        if any(asset != spec.quote for asset, _ in fill.fees):
+            self._fail("I4", f"the fee of {fill.exec_id} is booked in {fill.fees}")
         cost = Decimal(trade.cost).scaleb(-spec.price_decimals - spec.qty_decimals)
         told = fill.order_id, fill.trade_id
         if abs(fill.cost - cost) > COST_ROUNDED or told != (trade.order_id, trade.trade_id):

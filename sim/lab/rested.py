@@ -6,9 +6,10 @@ Rule 1: beliefs of the strategy are held against the exchange's truth and agains
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from shared.orders import Filled
-from shared.units import Side
+from shared.units import MINUTE, Side
 from sim.engine.instruments import ASSETS
 from sim.world import World
 from strategy.core.audit import drift
@@ -16,6 +17,9 @@ from strategy.core.lifecycle import Phase
 from strategy.core.memory import Memory, is_ours
 from strategy.core.slots import State
 from strategy.ledger.lots import SATS_DECIMALS
+
+SECOND_PRICE_WITHIN: Final = MINUTE
+"""It is asked each ten seconds, and waits its turn behind what matters more."""
 
 
 def unrest(world: World) -> str:
@@ -69,6 +73,8 @@ def _unrest_of_market(world: World, memory: Memory) -> str:
     pair = memory.pairs[world.config.pair]
     if pair.view is None or not pair.view.fresh:
         return "the book is not fresh"
+    if world.now - pair.reference.second_at > SECOND_PRICE_WITHIN:
+        return "the exchange's ticker was not heard lately"
     return ""
 
 

@@ -43,6 +43,13 @@ class TaxTruth:
                     gain = Fraction(part.proceeds) - Fraction(part.cost) - Fraction(part.fee)
                     self._nets[year] = self._nets.get(year, Fraction(0)) + gain
 
+    def passed_by(self, fill: Filled) -> Fraction:
+        """By how many EUR the year has passed its limit with this sale; 0 where it has not."""
+        room = self._room(fill.wall)
+        self.book(fill)
+        left = self._room(fill.wall)
+        return -left if left < min(room, -ROUNDED) else Fraction(0)
+
     def objection(self, sells: Sequence[Sell], wall: Ns) -> str:
         """Why these sells must not all rest; "" if in any order they stay within the year."""
         safety = self._tax.holding_safety_days

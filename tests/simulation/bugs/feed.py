@@ -91,3 +91,13 @@ def depth_is_ignored(p: Patches) -> None:
         before(self, 1_000_000)
 
     p.set(feed_book._Side, "__init__", deep)
+
+
+@bug("a book says that it was heard when it is sent")
+def books_are_always_young(p: Patches) -> None:
+    before = feed_market.Market.book_frame
+
+    def book_frame(self: Any, head: Any, seq: int, now: Ns) -> Any:
+        return before(self, replace(head, heard_at=now), seq, now)
+
+    p.set(feed_market.Market, "book_frame", book_frame)

@@ -148,3 +148,14 @@ def file_rounds_costs(p: Patches) -> None:
         return before(seq, replace(entry, fill=fill))
 
     p.set(store, "fill_row", fill_row)
+
+
+@bug("the fee of a fill is booked in coins")
+def fees_are_coins(p: Patches) -> None:
+    before = session_orders.Orders._fill
+
+    def fill(self: Any, row: Any) -> Any:
+        found = before(self, row)
+        return [replace(each, fees=tuple(("BTC", fee) for _, fee in each.fees)) for each in found]
+
+    p.set(session_orders.Orders, "_fill", fill)

@@ -35,3 +35,8 @@ def external_is_not_kept(p: Patches) -> None:
 @bug("the buys that no sell has answered yet are forgotten with this life")
 def unmatched_is_not_kept(p: Patches) -> None:
     dropped(p, lambda item: isinstance(item, Remember) and item.key.startswith("unmatched:"))
+
+
+@bug("the account's peak is forgotten with this life")
+def peak_is_not_kept(p: Patches) -> None:
+    dropped(p, lambda item: isinstance(item, Remember) and item.key == "peak")
