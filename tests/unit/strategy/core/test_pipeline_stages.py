@@ -272,3 +272,15 @@ def test_what_a_person_sees_change_is_reported_at_once_and_the_rest_each_second(
         pass
     assert [reports() for _ in range(4)] == [False, False, False, True]
     assert reports("lunch")
+
+
+def test_each_cancel_is_charged_as_dear_as_its_order_is_young() -> None:
+    desk = Desk()
+    desk.connect()
+    while not desk.resting:
+        desk.run(0.5)
+    pair, cfg = desk.memory.pairs["BTC/EUR"], desk.config.rate_limit
+    before = pair.limiter.value(desk.now, cfg)
+    desk.hold("lunch")
+    left = max(0.0, before - cfg.decay_rate * 0.5)
+    assert pair.limiter.value(desk.now, cfg) == pytest.approx(left + 10 * 8)
