@@ -10,7 +10,7 @@ import random
 from decimal import Decimal
 from typing import Final, Literal
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
@@ -115,7 +115,26 @@ def config_of(held: Account, edge: Edge) -> Config:
     )
 
 
-@settings(max_examples=25)
+# A halt that comes with the tick after; a day that begins with it; an emergency about to sell.
+@example(
+    Account(50_000, 1_000, 40_000),
+    Edge(0.01, 0.02, 0.01, 0.01, 0.02, (0.99, 1.03), "off"),
+    [(0, 25.0, 6), (0, 25.0, 36), (0, 5.0, 19), (0, 25.0, 23), (-60, 25.0, 40)],
+    944,
+)
+@example(
+    Account(0, 0, 1_000),
+    Edge(0.01, 0.02, 0.03, 1.0, 0.5, (0.98, 1.01), "off"),
+    [(60, 0.0, 29), (15, 0.0, 33)],
+    272,
+)
+@example(
+    Account(0, 4_000, 0),
+    Edge(0.03, 0.005, 0.01, 0.01, 0.1, (0.99, 1.03), "up"),
+    [(60, 5.0, 37), (-15, 25.0, 9), (0, 0.0, 9), (0, 5.0, 25), (0, 1.0, 15), (-15, 1.0, 17)],
+    351,
+)
+@settings(max_examples=20)
 @given(accounts, edges, parts, st.integers(0, 1_000))
 def test_a_made_up_market_ends_the_same_with_and_without_the_steps_that_change_nothing(
     held: Account, edge: Edge, legs: list[tuple[int, float, int]], seed: int
