@@ -22,6 +22,15 @@ with processes(2) as pool:
     work[-1].result()
 """
 
+HASTY = """
+import multiprocessing, os, time
+from icryptotrader.pool import processes
+with processes(2) as pool:
+    pool.submit(time.sleep, 900), pool.submit(time.sleep, 900)
+    print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+    os._exit(1)
+"""
+
 
 def lives(pid: int) -> bool:
     try:
@@ -39,7 +48,18 @@ def test_whatever_ends_the_parent_ends_its_processes(blow: signal.Signals) -> No
         assert len(children) == 2
         parent.send_signal(blow)
         parent.wait(timeout=120)
+    wait_until_none_lives(children)
 
+
+def test_processes_that_were_still_starting_end_too() -> None:
+    start = [sys.executable, "-c", HASTY]
+    done = subprocess.run(start, stdout=subprocess.PIPE, check=False, timeout=120)
+    children = [int(pid) for pid in done.stdout.split()]
+    assert children
+    wait_until_none_lives(children)
+
+
+def wait_until_none_lives(children: list[int]) -> None:
     end = time.monotonic() + 120
     while any(lives(child) for child in children) and time.monotonic() < end:
         time.sleep(0.05)
