@@ -1,8 +1,8 @@
 """What must be waited for before an order leaves: told from the strategy's mail alone.
 
 After each doubt (a new life, a line that came up or was lost) a list of open orders that was asked
-for later; after a refusal for the pace, the counter's decay; while the
-clock is off, that it is right again.
+for later; after a refusal for the pace, the counter's decay; while the clock is off, that it is
+right again.
 """
 
 from __future__ import annotations
