@@ -1,6 +1,6 @@
 """`python -m icryptotrader` is the `icryptotrader` command."""
 
-from icryptotrader.cli import main
+from icryptotrader.entry import icryptotrader
 
 if __name__ == "__main__":
-    main()
+    icryptotrader()

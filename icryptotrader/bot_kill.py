@@ -192,10 +192,5 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def script() -> None:
-    """The console script."""
-    sys.exit(main())
-
-
 if __name__ == "__main__":
-    script()
+    sys.exit(main())

@@ -43,7 +43,7 @@ app.command()(safety.drill)
 
 
 def main() -> None:
-    """The console script. Exit codes: 0 done, 1 not in order, 2 usage, 70 our fault, 78 config."""
+    """The command. Exit codes: 0 done, 1 not in order, 2 usage, 70 our fault, 78 config."""
     try:
         app()
     except ConfigError as error:

@@ -80,7 +80,7 @@ ReasonArgument = Annotated[str, typer.Argument(help="Kept in the ledger's audit 
 
 
 def main() -> None:
-    """The console script."""
+    """The command."""
     try:
         app()
     except BrokenPipeError:
