@@ -2,10 +2,14 @@
 
 Run as `python tests/bench/bench_backtest.py [ROWS]`; without ROWS the first 60,000 of the year,
 with 600000 all of it. Every engine is given the same rows, read before, and a ladder of ten rungs
-on each side with the same distance between them, once for 39 bps and once for 100 bps; this house
-also a quiet fortnight, and both with the settings as they are delivered. The peers'
-ladders know no tax, no fees' floor, no rate limit and no regime. Seconds are those of the
-processor, so that what else runs on the machine does not count. An absent peer is 'not measured'.
+on each side with the same distance between them, for three distances; this house also a quiet
+fortnight, and both with the settings as they are delivered. backtesting.py cannot sell what it has
+not bought: its ladder is ten buys, each with its sell a rung above. The peers' ladders know no tax,
+no fees' floor, no rate limit and no regime. Seconds are those of the processor, so that what else
+runs on the machine does not count. An absent peer is 'not measured'.
+
+What fills costs more than what does not, so each line says how many fills there were, and the
+last ones what a bar and a fill cost each engine, by the nearest and the widest distance.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from importlib.metadata import version
 from io import StringIO
 from itertools import dropwhile, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from warnings import catch_warnings, simplefilter
 
 from msgspec.structs import replace
@@ -42,11 +46,23 @@ YEAR = (
 UNSKIPPED = 10_000
 AT_ONCE = 256
 PAIR = LISTINGS["BTC/USD"].pair
-SPACINGS = (39, 100)
-"""Basis points between two rungs."""
+SPACINGS = (39, 100, 150)
+"""Basis points between two rungs: in the year about 26,600, 3,800 and 1,740 fills of this house."""
 
 QUIET = 1_540_080_000 * SECOND  # 21 October 2018
 FORTNIGHT = 20_000
+
+
+class Run(NamedTuple):
+    """One engine over some rows; seconds of processor time."""
+
+    rows: int
+    seconds: float
+    fills: int
+
+    @property
+    def rate(self) -> float:
+        return self.rows / self.seconds
 
 
 def config(bps: int = 39) -> Config:
@@ -82,15 +98,16 @@ def config(bps: int = 39) -> Config:
     )  # fmt: skip
 
 
-def rated(name: str, rows: int, work: Callable[[], str]) -> float:
-    """Bars a second of processor time; prints a line."""
+def rated(name: str, rows: int, work: Callable[[], tuple[int, str]]) -> Run:
+    """Times what gives the number of fills and a remark; prints a line."""
     begin = time.process_time()
     with redirect_stderr(StringIO()), catch_warnings():  # progress bars and advice of the peers
         simplefilter("ignore")
-        told = work()
-    rate = rows / (time.process_time() - begin)
-    print(f"{name:42}{rate:>12,.0f} bars/s   {told}")
-    return rate
+        fills, told = work()
+    run = Run(rows, time.process_time() - begin, fills)
+    often = f"{fills:,} fills, {fills * 1000 / rows:.1f} in 1,000 bars"
+    print(f"{name:42}{run.rate:>12,.0f} bars/s   {often}{told and '; ' + told}")
+    return run
 
 
 def delivered() -> Config:
@@ -100,10 +117,10 @@ def delivered() -> Config:
 
 def ours(
     bars: Sequence[Bar], interval: int, settings: Config, name: str = "ours", *, skip: bool = True
-) -> float:
+) -> Run:
     """The production core before the simulated exchange's matching."""
 
-    def work() -> str:
+    def work() -> tuple[int, str]:
         course, terms = Course(), Terms(maker=1_200, taker=2_500)
         first = bars[0]
         house = House(settings, terms, Ns(first[0]), first[1], interval, course, skip=skip)
@@ -111,15 +128,12 @@ def ours(
         for begin in range(0, len(bars), AT_ONCE):
             walk.bars(bars[begin : begin + AT_ONCE], "low_first")
         walk.finish()
-        return (
-            f"{house.steps:,} whole ticks, {walk.learned:,} learned from, "
-            f"{len(course.fills):,} fills"
-        )
+        return len(course.fills), f"{house.steps:,} whole ticks, {walk.learned:,} learned from"
 
     return rated(name, len(bars), work)
 
 
-def backtesting(bars: Sequence[Bar], bps: int) -> float | None:
+def backtesting(bars: Sequence[Bar], bps: int) -> Run | None:
     """backtesting.py with a ladder of ten buys, each with its sell a rung above."""
     try:
         module: Any = import_module("backtesting")
@@ -148,16 +162,16 @@ def backtesting(bars: Sequence[Bar], bps: int) -> float | None:
             limit = price * (1 - step * rung)
             self.buy(size=0.0001, limit=limit, tp=limit * (1 + step))
 
-    def work() -> str:
+    def work() -> tuple[int, str]:
         ladder = type("Ladder", (module.Strategy,), {"init": init, "next": follow})
         test = module.Backtest(frame, ladder, cash=1e9, commission=0.0012, finalize_trades=True)
         result = test.run()
-        return f"{result['# Trades']:,} round trips"
+        return 2 * result["# Trades"], ""
 
     return rated(f"backtesting.py {version('backtesting')}", len(bars), work)
 
 
-def nautilus(bars: Sequence[Bar], bps: int) -> float | None:
+def nautilus(bars: Sequence[Bar], bps: int) -> Run | None:
     """nautilus_trader's BacktestEngine with a ladder of ten limit orders on each side."""
     try:
         ladder: Any = import_module("tests.bench.nautilus_ladder")
@@ -166,15 +180,24 @@ def nautilus(bars: Sequence[Bar], bps: int) -> float | None:
         return None
     engine = ladder.engine(bars, PAIR, bps)
 
-    def work() -> str:
+    def work() -> tuple[int, str]:
         engine.run()
-        return f"{ladder.fills(engine):,} fills"
+        return ladder.fills(engine), ""
 
     return rated(f"nautilus_trader {version('nautilus_trader')}", len(bars), work)
 
 
 def absent(name: str) -> None:
     print(f"{name:42}{'not measured':>12}   (not installed: pip install .[bench])")
+
+
+def apart(name: str, runs: Sequence[Run]) -> None:
+    """What a bar and what a fill cost, where runs over the same rows had unlike many fills."""
+    many, few = runs[0], runs[-1]
+    if len(runs) > 1 and many.fills > few.fills:
+        each = (many.seconds - few.seconds) / (many.fills - few.fills)
+        bar = max(0.0, few.seconds - few.fills * each) / few.rows
+        print(f"{name:42}{bar * 1e6:>9,.1f} µs a bar, {each * 1e6:,.0f} µs a fill")
 
 
 def main() -> None:
@@ -193,17 +216,23 @@ def main() -> None:
     print("\nas delivered")
     ours(bars, history.interval, delivered())
     ours(quiet, history.interval, delivered(), "ours, a quiet fortnight")
+    runs: dict[str, list[Run]] = {"ours": [], "backtesting.py": [], "nautilus_trader": []}
     for bps in SPACINGS:
         print(f"\nrungs {bps} bps apart")
         settings = config(bps)
-        rate = ours(bars, history.interval, settings)
+        mine = ours(bars, history.interval, settings)
+        runs["ours"].append(mine)
         every = bars[:UNSKIPPED]
         ours(every, history.interval, settings, "ours, every tick whole", skip=False)
         ours(quiet, history.interval, settings, "ours, a quiet fortnight")
         for name, measured in (("backtesting.py", backtesting), ("nautilus_trader", nautilus)):
             peer = measured(bars, bps)
             if peer is not None:
-                print(f"{'ratio to ' + name:42}{rate / peer:>12.2f}")
+                runs[name].append(peer)
+                print(f"{'ratio to ' + name:42}{mine.rate / peer.rate:>12.2f}")
+    print(f"\nby {SPACINGS[0]} and {SPACINGS[-1]} bps")
+    for name, found in runs.items():
+        apart(name, found)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\npeak memory, all rows of the year and every engine in it: {peak:.0f} MB")
 
