@@ -32,6 +32,7 @@ from sim.engine.market import Market
 from sim.engine.values import TIERS, Exec, LedgerRow, Order, Refused, Switches
 from sim.opening import FIRST_TRADE, open_account, read_lots
 from sim.sources import Hit, Quote, Tick
+from strategy.core.bulk import Learned
 from strategy.core.memory import Memory, Start, stamp_of
 from strategy.core.out import In
 from strategy.core.pipeline import Core
@@ -151,16 +152,16 @@ class House:
         """Whether mail is on its way."""
         return bool(self._mail)
 
-    def learn(self, nows: Sequence[Ns], mids: Sequence[float]) -> int:
-        """Let the core learn from the first of these ticks; how many it were."""
+    def learn(self, nows: Sequence[Ns], mids: Sequence[float]) -> Learned:
+        """Let the core learn from the first of these ticks."""
 
         def book(place: int) -> frames.Book:
             bid = int(mids[place])
             return self._book(bid, bid + 1, nows[place])
 
         learned = self.core.learn(nows, mids, book)
-        if self.band is not None and self.band.refused and learned:
-            self.core.memory.count("gated", self.band.refused * learned)
+        if self.band is not None and self.band.refused and learned.ticks:
+            self.core.memory.count("gated", self.band.refused * learned.ticks)
         return learned
 
     def passed(self, points: Sequence[Point], now: Ns) -> None:

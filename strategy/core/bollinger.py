@@ -21,7 +21,7 @@ def bollinger(samples: Samples, cfg: Bollinger) -> float | None:
         return None
     closes = [sample.close for sample in samples.done[-cfg.window :]]
     mean = sum(closes) / len(closes)
-    variance = sum([(close - mean) ** 2 for close in closes]) / len(closes)
+    variance = sum([(off := close - mean) * off for close in closes]) / len(closes)
     width = 2.0 * cfg.multiplier * math.sqrt(variance) / mean
     wanted = width * cfg.spacing_scale * BPS
     return min(max(wanted, float(cfg.min_spacing_bps)), float(cfg.max_spacing_bps))

@@ -9,9 +9,7 @@ is not learned here: fewer ticks are, or none, and the next one has to be a whol
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from shared.frames import Book
 from shared.units import SECOND, Ns, float_price
@@ -21,134 +19,92 @@ from strategy.core.imbalance import Imbalance
 from strategy.core.market import observe
 from strategy.core.memory import Memory, PairMemory
 from strategy.core.reference import follow_all
-from strategy.core.regime import Regime, sampled
 from strategy.core.risk import Risk, assess_range
-from strategy.core.samples import Samples, grown
-from strategy.core.spacing import Asked, Spacing, asked, space
-from strategy.core.thresholds import Record, Thresholds, note, thresholds
+from strategy.core.sweep import sweep
 
-_NEVER: Final = Ns(1 << 62)
+
+class Learned(NamedTuple):
+    """ticks: how many were learned from. ended: the next one has to be a whole one."""
+
+    ticks: int
+    ended: bool
 
 
 def learn(
     memory: Memory, nows: Sequence[Ns], mids: Sequence[float], frame: Callable[[int], Book]
-) -> int:
-    """Learn from the first of these ticks; how many were learned from.
+) -> Learned:
+    """Learn from the first of these ticks.
 
     nows: their moments, none before memory's own; the wall clock runs with them. mids: of books
     that weigh the same on both sides. frame: the book of one of them, by its place.
     """
-    pair = first(memory)
-    risk = _risk(memory, pair, mids)
-    if risk is None or not _is_steady(memory, pair, nows, mids):
-        return 0
-    found = _models(memory, pair, nows, mids)
-    count = found.count
-    if not count:
-        return 0
-    if count < len(mids):
-        nows, mids = nows[:count], mids[:count]
-        risk = _risk(memory, pair, mids)
-        assert risk is not None, "a part of a run that crosses no edge crosses none"
+    pair, cfg = first(memory), memory.config
+    if pair.maker is None or pair.breaker.frozen or pair.imbalance.value:
+        return Learned(0, ended=True)
+    found = sweep(pair, nows, mids, cfg)
+    ended = found.count < len(nows)
+    count, risk = _within(memory, pair, nows, mids, found.count)
+    if risk is None:
+        return Learned(0, ended=True)
+    if count < found.count:
+        ended, found = False, sweep(pair, nows[:count], mids[:count], cfg)
+    nows, mids = nows[:count], mids[:count]
     now = nows[-1]
     memory.wall = Ns(memory.wall + now - memory.now)
     memory.now = now
     pair.tape.hear_run(frame(count - 1), nows, mids)
-    pair.view = observe(pair.tape, now, memory.config.time)
+    pair.view = observe(pair.tape, now, cfg.time)
     pair.samples, pair.regime, pair.spacing = found.samples, found.regime, found.spacing
-    pair.record, pair.edges = found.record, found.edges
+    pair.record, pair.ranked, pair.edges = found.record, found.ranked, found.edges
     pair.asked = (found.samples.done, found.regime.variance, found.asked)
     pair.imbalance = Imbalance(pair.imbalance.value, now)
     pair.reference = follow_all(pair.reference, nows, mids)
     memory.risk = risk
-    return count
+    return Learned(count, ended)
 
 
-def _risk(memory: Memory, pair: PairMemory, mids: Sequence[float]) -> Risk | None:
-    """The risk after these mids; None where its band, or the day's loss, might change."""
+def _within(
+    memory: Memory, pair: PairMemory, nows: Sequence[Ns], mids: Sequence[float], count: int
+) -> tuple[int, Risk | None]:
+    """How many of the first `count` ticks cross no edge of risk and breaker, and the risk then.
+
+    A part of a run that crosses none crosses none, so the longest such part is searched for.
+    """
+    longest, found, crosses, tried = 0, None, count + 1, count
+    while crosses - longest > 1:
+        part = mids[:tried]
+        ends = min(part), max(part)
+        risk = _risk(memory, pair, (*ends, part[-1]))
+        if risk is not None and _is_steady(memory, pair, nows[tried - 1], ends):
+            longest, found = tried, risk
+        else:
+            crosses = tried
+        tried = (longest + crosses) // 2
+    return longest, found
+
+
+def _risk(memory: Memory, pair: PairMemory, mids: tuple[float, float, float]) -> Risk | None:
+    """The risk after a run of mids, of which these are the least, the largest and the last; None
+    where its band, or the day's loss, might change."""
     spec = pair.tape.pair
     if spec is None:
         return None
     totals = memory.books.expected or memory.balances
     rate = memory.rates[spec.quote]
     # The account's worth never falls with the price of its coins.
-    least, most, last = (
-        worth_at(memory, totals, float_price(spec, mid) * rate)
-        for mid in (min(mids), max(mids), mids[-1])
-    )
+    least, most, last = (worth_at(memory, totals, float_price(spec, mid) * rate) for mid in mids)
     if not memory.halt and overspent_by(memory, least):
         return None
     return assess_range(memory.risk, least, most, last, memory.config.risk)
 
 
-def _is_steady(memory: Memory, pair: PairMemory, nows: Sequence[Ns], mids: Sequence[float]) -> bool:
-    """Whether no tick of these is stale, none trips the breaker, and no side of a book is heavy."""
+def _is_steady(memory: Memory, pair: PairMemory, now: Ns, ends: tuple[float, float]) -> bool:
+    """Whether no tick until now is stale, and none of mids between these two trips the breaker."""
     cfg, book = memory.config, pair.tape.book
     window = pair.tape.extremes(memory.now)
-    if book is None or window is None or pair.breaker.frozen or pair.imbalance.value:
+    if book is None or window is None:
         return False
-    if nows[-1] - book.heard_at > cfg.time.feed_stale_sec * SECOND or pair.reference.slow <= 0:
+    if now - book.heard_at > cfg.time.feed_stale_sec * SECOND or pair.reference.slow <= 0:
         return False
-    low, high = min(*window, *mids), max(*window, *mids)
+    low, high = min(*window, *ends), max(*window, *ends)
     return max(high / low - 1.0, 1.0 - low / high) < cfg.risk.price_velocity_freeze_pct
-
-
-class _Models(Struct):
-    """What the models know after `count` ticks."""
-
-    count: int
-    samples: Samples
-    regime: Regime
-    spacing: Spacing
-    record: Record
-    edges: Thresholds
-    asked: Asked
-
-
-def _models(memory: Memory, pair: PairMemory, nows: Sequence[Ns], mids: Sequence[float]) -> _Models:
-    """Samples, thresholds, regime and spacing, until one would change what is quoted."""
-    cfg, count = memory.config, len(nows)
-    record, edges, regime, spacing = pair.record, pair.edges, pair.regime, pair.spacing
-    assert edges is not None, "a band has edges"
-    done, ends_at, wanted = pair.samples.done, pair.samples.ends_at, pair.asked[2]
-    high, low, close = pair.samples.high, pair.samples.low, pair.samples.close
-    least = max(pair.floor_bps, float(cfg.grid.min_spacing_bps))
-    patience = int(cfg.grid.narrow_after_sec * SECOND)
-    sample_sec, due = cfg.regime.sample_sec, 0
-    for place, now in enumerate(nows):
-        mid = mids[place]
-        if now < due:
-            if mid > high:
-                high = mid
-            elif mid < low:
-                low = mid
-            close = mid
-            continue
-        if now < ends_at:
-            full, until = done, ends_at
-        else:
-            samples = grown(Samples(done, ends_at, high, low, close), mid, now, sample_sec)
-            full, until = samples.done, samples.ends_at
-        noted, bounds, measured = record, edges, regime
-        if now >= record.next_at:
-            noted = note(record, regime.volatility, now, cfg.regime.adaptive)
-            bounds = edges if noted is record else thresholds(noted, cfg.regime)
-        if now >= regime.next_sample:
-            measured = sampled(regime, mid, now, bounds, cfg.regime)
-        asks = wanted if full is done else asked(samples, measured.variance, cfg)
-        spaced = spacing
-        if asks != wanted or spacing.less_since:  # else nothing is asked that was not before
-            spaced = space(spacing, asks, least, now, cfg.grid)
-        if measured.kind is not regime.kind or spaced.bps != spacing.bps:
-            count = place  # this tick has to be a whole one
-            break
-        record, edges, regime, spacing, wanted = noted, bounds, measured, spaced, asks
-        if now < ends_at:
-            high, low, close = max(high, mid), min(low, mid), mid
-        else:
-            high = low = close = mid  # of the sample that begins
-        done, ends_at = full, until
-        narrows = spacing.less_since + patience if spacing.less_since else _NEVER
-        due = min(ends_at, regime.next_sample, record.next_at, narrows)
-    samples = Samples(done, ends_at, high, low, close)
-    return _Models(count, samples, regime, spacing, record, edges, wanted)

@@ -42,7 +42,7 @@ from strategy.core.samples import Samples
 from strategy.core.slots import Slot, State
 from strategy.core.spacing import Asked, Spacing
 from strategy.core.taxdesk import PER_SAT, desk_of, taxes_from
-from strategy.core.thresholds import Record, Thresholds
+from strategy.core.thresholds import Ranked, Record, Thresholds
 from strategy.ledger.entries import IntentEntry
 from strategy.ledger.events import TaxEvent
 from strategy.ledger.lots import Lots
@@ -111,6 +111,7 @@ class PairMemory:
         self.advice: Advice = NEUTRAL
         self.judged = False  # whether the ladder of the settings was held against the account
         self.record = Record()
+        self.ranked = Ranked()  # of which record
         self.edges: Thresholds | None = None  # None until first derived from the record
         self.samples = Samples()
         self.imbalance = Imbalance()

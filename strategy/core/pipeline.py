@@ -26,7 +26,7 @@ from strategy.core.advice import advise, standing_bps
 from strategy.core.allocation import allot, fence, fenced
 from strategy.core.audit import audit
 from strategy.core.breaker import guard
-from strategy.core.bulk import learn
+from strategy.core.bulk import Learned, learn
 from strategy.core.daily import turn_day
 from strategy.core.draining import drain, switch_wanted
 from strategy.core.fees import PATIENCE, floor_bps, scheduled
@@ -63,7 +63,7 @@ from strategy.core.slots import (
 )
 from strategy.core.spacing import Asked, asked, space
 from strategy.core.taxgate import trimmed, withhold
-from strategy.core.thresholds import note, thresholds
+from strategy.core.thresholds import note, rank, thresholds
 from strategy.core.view import status, syncing_for
 from strategy.core.withdrawals import settle
 from strategy.ledger.entries import AuditEntry, IntentEntry, Remember
@@ -121,16 +121,19 @@ class Core:
         """Where ticks ask for nothing, after one that did; None where each has to be run."""
         return find(self.memory, _Asking(self, first(self.memory)))
 
-    def learn(self, nows: Sequence[Ns], mids: Sequence[float], frame: Callable[[int], Book]) -> int:
-        """Learn from the first of these ticks inside a band; how many. The next is run whole.
+    def learn(
+        self, nows: Sequence[Ns], mids: Sequence[float], frame: Callable[[int], Book]
+    ) -> Learned:
+        """Learn from the first of these ticks inside a band.
 
         nows: their moments. mids: of a book of one Tick's spread that weighs the same on both
         sides. frame: the book of one of them, by its place.
         """
-        count = learn(self.memory, nows, mids, frame)
-        if count:
-            self._next_tick = Ns(nows[count - 1] + int(self.memory.config.time.tick_sec * SECOND))
-        return count
+        learned = learn(self.memory, nows, mids, frame)
+        if learned.ticks:
+            last = nows[learned.ticks - 1]
+            self._next_tick = Ns(last + int(self.memory.config.time.tick_sec * SECOND))
+        return learned
 
     # What concerns the whole account, once a step.
 
@@ -178,7 +181,8 @@ class Core:
         pair.breaker = guard(pair.breaker, view, now, cfg.risk)  #                 2 circuit breaker
         record = note(pair.record, pair.regime.volatility, now, cfg.regime.adaptive)
         if record is not pair.record or pair.edges is None:
-            pair.record, pair.edges = record, thresholds(record, cfg.regime)
+            pair.record, pair.ranked = record, rank(record.seen, pair.ranked)
+            pair.edges = thresholds(record, cfg.regime, pair.ranked)
         pair.regime = classify(pair.regime, view, now, pair.edges, cfg.regime)  #  4 regime
         if pair.maker is not None:
             pair.floor_bps = floor_bps(pair.maker, pair.taker or pair.maker, cfg.grid)

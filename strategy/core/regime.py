@@ -32,6 +32,10 @@ class Kind(enum.StrEnum):
     CHAOS = "chaos"
 
 
+# Reached once: each sample asks, and an enum's members are slow.
+_RANGE, _UP, _DOWN, _CHAOS = Kind.RANGE_BOUND, Kind.TRENDING_UP, Kind.TRENDING_DOWN, Kind.CHAOS
+
+
 class Regime(Struct, frozen=True):
     kind: Kind = Kind.RANGE_BOUND
     since: Ns = Ns(0)
@@ -88,22 +92,20 @@ def sampled(regime: Regime, mid: float, now: Ns, edges: Thresholds, cfg: RegimeC
 
 
 def _choose(regime: Regime, now: Ns, edges: Thresholds, cfg: RegimeConfig) -> Kind:
+    kind = regime.kind
     if regime.samples < WARM_SAMPLES:
-        return regime.kind
-    in_chaos = regime.kind is Kind.CHAOS
-    if regime.volatility >= edges.chaos * (CHAOS_LEFT_AT if in_chaos else 1.0):
-        return Kind.CHAOS
+        return kind
+    if regime.volatility >= edges.chaos * (CHAOS_LEFT_AT if kind is _CHAOS else 1.0):
+        return _CHAOS
     if now - regime.since < cfg.least_dwell_sec * SECOND:
-        return regime.kind
+        return kind
     trend = edges.trend_bps
-    up = trend * (TREND_LEFT_AT if regime.kind is Kind.TRENDING_UP else 1.0)
-    down = trend * (TREND_LEFT_AT if regime.kind is Kind.TRENDING_DOWN else 1.0)
+    up = trend * (TREND_LEFT_AT if kind is _UP else 1.0)
+    down = trend * (TREND_LEFT_AT if kind is _DOWN else 1.0)
     momentum = regime.momentum_bps
     if momentum >= up:
-        return Kind.TRENDING_UP
-    if momentum <= -down:
-        return Kind.TRENDING_DOWN
-    return Kind.RANGE_BOUND
+        return _UP
+    return _DOWN if momentum <= -down else _RANGE
 
 
 def values_of(regime: Regime, cfg: RegimeConfig) -> RegimeValues:

@@ -12,7 +12,7 @@ A further model is one file with its formula and one line in MODELS.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -28,19 +28,29 @@ RELATIVE_QUANTUM: Final = 0.25
 SETTLES_BEYOND: Final = 0.75
 """Of a quantum: half would be plain rounding, the rest is hysteresis."""
 
-Model = Callable[[Samples, float, Config], float | None]
-"""(samples, variance of the log return per second, settings) -> wanted spacing in bps.
 
-0.0 while it is switched off, None while it has not seen enough.
-"""
+class Model(NamedTuple):
+    """wants: (samples, variance of the log return per second, settings) -> wanted spacing in bps;
+    0.0 while it is switched off, None while it has not seen enough. sees: so many samples."""
+
+    wants: Callable[[Samples, float, Config], float | None]
+    sees: Callable[[Config], int]
+
 
 MODELS: Final[dict[str, Model]] = {
-    "Bollinger": lambda samples, _, cfg: (
-        0.0 if cfg.avellaneda_stoikov.enabled else bollinger(samples, cfg.bollinger)
+    "Bollinger": Model(
+        lambda samples, _, cfg: (
+            0.0 if cfg.avellaneda_stoikov.enabled else bollinger(samples, cfg.bollinger)
+        ),
+        lambda cfg: cfg.bollinger.window if cfg.bollinger.enabled else 0,
     ),
-    "ATR": lambda samples, _, cfg: atr(samples, cfg.atr),
-    "Avellaneda-Stoikov": lambda _, variance, cfg: half_spread_bps(
-        variance, cfg.avellaneda_stoikov
+    "ATR": Model(
+        lambda samples, _, cfg: atr(samples, cfg.atr),
+        lambda cfg: cfg.atr.window + 1 if cfg.atr.enabled else 0,
+    ),
+    "Avellaneda-Stoikov": Model(
+        lambda _, variance, cfg: half_spread_bps(variance, cfg.avellaneda_stoikov),
+        lambda cfg: 0,
     ),
 }
 
@@ -72,12 +82,17 @@ def asked(samples: Samples, variance: float, cfg: Config) -> Asked:
     """What the models ask for; changes only with a new sample."""
     most, who, cold = float(cfg.grid.min_spacing_bps), "grid.min_spacing_bps", ""
     for name, model in MODELS.items():
-        wanted = model(samples, variance, cfg)
+        wanted = model.wants(samples, variance, cfg)
         if wanted is None:
             cold = cold or name
         elif wanted > most:
             most, who = wanted, name
     return Asked(most, who, cold)
+
+
+def seen_by_models(cfg: Config) -> int:
+    """How many of the last samples decide what is asked for; 0: none does."""
+    return max(model.sees(cfg) for model in MODELS.values())
 
 
 def space(held: Spacing, wanted: Asked, floor: float, now: Ns, cfg: Grid) -> Spacing:

@@ -7,6 +7,8 @@ quantiles of it, inside bounds; until the record is long enough the fixed ones s
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -42,12 +44,32 @@ def note(record: Record, volatility: float, now: Ns, cfg: Adaptive) -> Record:
     return Record((*record.seen, volatility)[-cfg.window_hours * EACH_HOUR :], Ns(now + EACH))
 
 
-def thresholds(record: Record, cfg: RegimeConfig) -> Thresholds:
-    """The edges of this tick."""
+class Ranked(Struct, frozen=True):
+    """A record's figures as they were seen, and from the least to the largest."""
+
+    seen: tuple[float, ...] = ()
+    ordered: list[float] = []
+
+
+def rank(seen: tuple[float, ...], known: Ranked) -> Ranked:
+    """These figures in order: one more than what is known of, with its oldest gone or not, is put
+    in its place; anything else is sorted."""
+    gone = len(known.seen) + 1 - len(seen)
+    if not seen or gone not in (0, 1) or known.seen[gone:] != seen[:-1]:
+        return Ranked(seen, sorted(seen))
+    ordered = known.ordered.copy()
+    if gone:
+        del ordered[bisect_left(ordered, known.seen[0])]
+    insort(ordered, seen[-1])
+    return Ranked(seen, ordered)
+
+
+def thresholds(record: Record, cfg: RegimeConfig, ranked: Ranked | None = None) -> Thresholds:
+    """The edges of this tick. ranked: the record's figures in order, where they are known."""
     adaptive = cfg.adaptive
     if not adaptive.enabled or len(record.seen) < adaptive.warm_up_hours * EACH_HOUR:
         return Thresholds(cfg.chaos_volatility_pct, float(cfg.trend_momentum_bps))
-    ordered = sorted(record.seen)
+    ordered = (ranked or rank(record.seen, Ranked())).ordered
     chaos = quantile(ordered, adaptive.chaos_quantile) * adaptive.chaos_factor
     usual = quantile(ordered, 0.5) * math.sqrt(cfg.half_life_sec / YEAR_SECONDS) * BPS
     trend = usual * adaptive.trend_factor
@@ -58,7 +80,7 @@ def thresholds(record: Record, cfg: RegimeConfig) -> Thresholds:
     )
 
 
-def quantile(ordered: list[float], part: float) -> float:
+def quantile(ordered: Sequence[float], part: float) -> float:
     """The value below which `part` of them lie, between neighbours in proportion."""
     place = part * (len(ordered) - 1)
     below = int(place)

@@ -15,7 +15,15 @@ from strategy.core.avellaneda import lean_bps, spread_bps, variance_pct2
 from strategy.core.bollinger import bollinger
 from strategy.core.market import Freshness
 from strategy.core.samples import KEPT, Sample, Samples, sample
-from strategy.core.spacing import Asked, Spacing, asked, settle, space, spaced
+from strategy.core.spacing import (
+    Asked,
+    Spacing,
+    asked,
+    seen_by_models,
+    settle,
+    space,
+    spaced,
+)
 from tests.unit.strategy.core.build import CONFIG, MID, make_config, make_view
 
 START = Ns(1_000 * SECOND)
@@ -52,6 +60,24 @@ def test_time_that_nobody_watched_ends_the_run() -> None:
     assert seen.done == ()
     stale = make_view(MID * 2, freshness=Freshness.STALE)
     assert sample(seen, stale, Ns(START + 600 * SECOND), 60) == seen
+
+
+@pytest.mark.parametrize("bands", [True, False])
+@pytest.mark.parametrize("ranges", [True, False])
+def test_as_many_samples_as_the_models_see_ask_for_the_same_as_all(
+    bands: bool, ranges: bool
+) -> None:
+    cfg = make_config(
+        bollinger={"enabled": bands, "window": 4, "min_spacing_bps": 1},
+        atr={"enabled": ranges, "window": 5, "min_spacing_bps": 1},
+    )
+    seen = closes(*(MID * (1 + (7 * n % 13) / 100) for n in range(9)))
+    sees = seen_by_models(cfg)
+    assert sees == max(4 * bands, 6 * ranges)
+    last = Samples(seen.done[len(seen.done) - sees :])
+    assert asked(last, 0.0, cfg) == asked(seen, 0.0, cfg)
+    if sees:
+        assert asked(Samples(last.done[1:]), 0.0, cfg) != asked(seen, 0.0, cfg)
 
 
 def test_samples_are_bounded() -> None:

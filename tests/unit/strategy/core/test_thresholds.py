@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.units import SECOND, Ns
-from strategy.core.thresholds import Record, note, quantile, thresholds
+from strategy.core.thresholds import Ranked, Record, note, quantile, rank, thresholds
 from tests.unit.strategy.core.build import CONFIG, make_config
 
 CFG = CONFIG.regime
@@ -40,6 +40,19 @@ def test_they_stay_inside_their_bounds(seen: tuple[float, ...]) -> None:
     assert CFG.adaptive.chaos_min_pct <= edges.chaos <= CFG.adaptive.chaos_max_pct
     assert float(CFG.adaptive.trend_min_bps) <= edges.trend_bps
     assert edges.trend_bps <= float(CFG.adaptive.trend_max_bps)
+
+
+@given(st.lists(st.sampled_from([0.5, 0.7, 0.7, 1.5, 2.0, 3.0]), max_size=30), st.integers(1, 6))
+def test_figures_put_in_their_place_one_by_one_are_those_that_are_sorted(
+    seen: list[float], kept: int
+) -> None:
+    record, ranked = tuple[float, ...](), Ranked()
+    for each in seen:
+        record = (*record, each)[-kept:]
+        ranked = rank(record, ranked)
+        assert ranked == Ranked(record, sorted(record))
+        assert rank(record, ranked) == ranked  # the same again
+    assert rank((9.0, 1.0), ranked).ordered == [1.0, 9.0]  # of another market
 
 
 @given(volatilities, st.floats(1.0, 3.0))

@@ -1,0 +1,64 @@
+"""Learning in bulk goes as far as can be shown, and says whether the next tick is a whole one."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from shared.config import Config
+from shared.frames import Book
+from shared.units import SECOND, Ns
+from strategy.core.bulk import Learned, learn
+from strategy.core.memory import Memory
+from strategy.core.risk import Severity
+from tests.unit.strategy.core.build import CONFIG, MID, make_book
+from tests.unit.strategy.core.desk import Desk
+
+
+def quoting(config: Config = CONFIG) -> Memory:
+    desk = Desk(config)
+    desk.begin()
+    desk.run(60)
+    assert any(slot.order_id for slot in desk.slots)
+    return desk.memory
+
+
+def taught(memory: Memory, mids: list[float]) -> Learned:
+    """One tick a second, at these mids."""
+    nows = [Ns(memory.now + number * SECOND) for number in range(1, len(mids) + 1)]
+
+    def frame(place: int) -> Book:
+        return make_book(nows[place], int(mids[place]), seq=10**6 + nows[place] // SECOND)
+
+    return learn(memory, nows, mids, frame)
+
+
+def test_it_stops_right_before_the_tick_that_enters_another_band_of_drawdown() -> None:
+    memory = quoting()
+    memory.risk = replace(memory.risk, peak=memory.risk.equity / 0.951)
+    falls = MID * 0.99  # 5 % below the peak, with the coins that are held
+    for before in range(4):
+        begun = memory.now
+        run = [MID + 0.5] * before + [falls] * 3
+        assert taught(memory, run) == Learned(before, ended=before == 0)
+        assert memory.now == begun + before * SECOND
+    assert memory.risk.severity is Severity.HEALTHY
+
+
+def test_a_market_that_moves_far_in_a_long_time_is_learned_from_in_parts() -> None:
+    memory = quoting(
+        replace(
+            CONFIG,
+            regime=replace(CONFIG.regime, least_dwell_sec=1e9, chaos_volatility_pct=1e9),
+            bollinger=replace(CONFIG.bollinger, enabled=False),
+        )
+    )
+    most = CONFIG.risk.price_velocity_freeze_pct
+    run = [MID * (1.0 + most * second / 200) for second in range(500)]
+    parts = 0
+    while run:
+        learned = taught(memory, run)
+        assert 0 < learned.ticks < 250
+        assert not learned.ended
+        run, parts = run[learned.ticks :], parts + 1
+    assert parts > 2
+    assert taught(memory, [MID * (1.0 + 4 * most)]) == Learned(0, ended=True)  # the breaker trips
