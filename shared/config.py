@@ -96,7 +96,7 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     snapshot_sec: Seconds
 
 
-class Grid(Struct, frozen=True, forbid_unknown_fields=True):
+class Grid(Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
     levels: Annotated[int, Meta(ge=0, le=20)]
     order_size_quote: Decimal
     min_spacing_bps: Decimal
@@ -137,7 +137,7 @@ class Risk(Struct, frozen=True, forbid_unknown_fields=True):
     price_velocity_cooldown_sec: Seconds
 
 
-class RegimeValues(Struct, frozen=True, forbid_unknown_fields=True):
+class RegimeValues(Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
     btc_target_pct: Ratio
     btc_max_pct: Ratio
     btc_min_pct: Ratio

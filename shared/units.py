@@ -44,7 +44,7 @@ class Side(enum.StrEnum):
         return 1 if self is Side.BUY else -1
 
 
-class Pair(Struct, frozen=True, gc=False):
+class Pair(Struct, frozen=True, gc=False, cache_hash=True):
     """A market as the exchange's instrument channel (or AssetPairs) describes it.
 
     Nothing here is ever hard-coded: precisions and minima move (KRAKEN.md 2.1).

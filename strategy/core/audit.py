@@ -31,7 +31,8 @@ def audit(memory: Memory, now: Ns) -> list[Out]:
     if found is None:
         return []
     if found == 0 or memory.outgoing.explains(-found):
-        memory.audit = replace(known, drift=0, since=Ns(0), held=False)
+        if known.drift or known.since or known.held:
+            memory.audit = replace(known, drift=0, since=Ns(0), held=False)
         if not known.held:
             return []
         memory.alerts.pop("drift", None)

@@ -38,9 +38,9 @@ class Found(Struct, frozen=True):
 
 def alike(memory: Memory, pair: PairMemory, here: Found, there: Found, lay: Lay) -> bool:
     """Whether the same is wished at each price from here to there, and the anchor stays."""
-    if there.hung != here.hung or _shape(there.plan) != _shape(here.plan):
-        return False
     if there.laid.buys != here.laid.buys or there.laid.sells != here.laid.sells:
+        return False
+    if there.hung != here.hung or _shape(there.plan) != _shape(here.plan):
         return False
     views = here.view, there.view
     if not _same_lock(memory, pair, views):

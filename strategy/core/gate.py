@@ -14,11 +14,12 @@ from strategy.core.account import money_units
 from strategy.core.audit import HELD
 from strategy.core.daily import overspent, spares_exits
 from strategy.core.lifecycle import Phase
-from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
+from strategy.core.memory import Memory, PairMemory
+from strategy.core.openorders import OpenOrders
 from strategy.core.owed import WAITS
 from strategy.core.reference import doubt, slower
 from strategy.core.regime import values_of
-from strategy.core.slots import Add, Amend, Slot, Wish
+from strategy.core.slots import Add, Amend, Wish
 from strategy.core.taxgate import refuse_sale, refuse_spending
 
 
@@ -74,8 +75,7 @@ def _refuse_price(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns
             return "outside the price collar"
     if why := doubt(pair.reference, view, now, limits.collar_pct):
         return why
-    facing = pair.open.sells if wish.side is Side.BUY else pair.open.buys
-    if any(_meets(slot, wish) for slot in facing):
+    if _meets(pair.open, wish):
         return "would meet an order of our own"
     if intent.slot.name == "x":
         return ""
@@ -88,37 +88,33 @@ def off_collar(price: int, mids: tuple[float, float], collar: float) -> bool:
     return price / max(mids) - 1.0 > collar or price / min(mids) - 1.0 < -collar
 
 
-def _meets(other: Slot, wish: Wish) -> bool:
-    """Whether the two could trade with each other, whichever amend is still under way."""
+def _meets(resting: OpenOrders, wish: Wish) -> bool:
+    """Whether it could trade with one of ours, whichever amend is still under way."""
     if wish.side is Side.BUY:
-        return wish.price >= other.low_price
-    return wish.price <= other.high_price
+        return wish.price >= resting.lowest_sell
+    return wish.price <= resting.highest_buy
 
 
 def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> str:
     """Worst case: everything that may rest fills, and this order too."""
     wish = intent.wish
-    resting = [pair.open.buys]
-    if wish.side is Side.SELL:  # the coins are the account's, whichever pair sells them
-        resting = [each.open.sells for each in memory.pairs.values()]
-    own = pair.name, intent.slot.name
-    others = [slot for side in resting for slot in side if (slot.pair, slot.name) != own]
     grown = max(wish.qty, intent.slot.open_qty + intent.slot.filled) - intent.slot.filled
+    price = max(wish.price, intent.slot.high_price)
     if wish.side is Side.SELL:
         if memory.audit.held:
             return HELD
+        # The coins are the account's, whichever pair sells them.
+        resting = sum(each.open.sell_sats for each in memory.pairs.values())
+        others = resting - intent.slot.open_qty
         reserve = memory.going() + int(memory.config.grid.base_reserve.scaleb(8))
-        if sum(slot.open_qty for slot in others) + grown > memory.base_total(pair) - reserve:
+        if others + grown > memory.base_total(pair) - reserve:
             return "more than the coins that may be sold"
-        price = max(wish.price, intent.slot.high_price)
-        leaving = intent.slot.name == EXIT_SLOT
-        return refuse_sale(memory, pair, others, price, grown, leaving=leaving)
-    bound = sum(slot.open_qty * slot.high_price for slot in others)
-    price = max(wish.price, intent.slot.high_price)
+        return refuse_sale(memory, pair, intent.slot, price, others, grown)
+    stands = intent.slot.open_qty * intent.slot.high_price
+    bound = pair.open.buy_units - stands
     fee = 1.0 + (pair.maker or 0.0)
     if (bound + grown * price) * fee > memory.quote_total(pair):
         return "more than the funds there are"
-    stands = intent.slot.open_qty * intent.slot.high_price
     if grown * price <= stands:
         return ""
     if why := refuse_spending(memory, pair, bound + grown * price):

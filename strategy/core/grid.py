@@ -10,6 +10,7 @@ Rule 3: a partial fill never moves it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import lru_cache
 from typing import Final
 
@@ -186,9 +187,12 @@ Unmatched = tuple[tuple[int, int], ...]
 
 def bought(unmatched: Unmatched, price: int, qty: int) -> Unmatched:
     """The unmatched buys after another buy; bounded, the dearest are merged."""
-    merged: dict[int, int] = dict(unmatched)
-    merged[price] = merged.get(price, 0) + qty
-    entries = sorted(merged.items())
+    entries = list(unmatched)
+    place = bisect_left(entries, (price, 0))
+    if place < len(entries) and entries[place][0] == price:
+        entries[place] = (price, entries[place][1] + qty)
+    else:
+        entries.insert(place, (price, qty))
     while len(entries) > UNMATCHED_LIMIT:
         (_, below), (dearest, above) = entries[-2:]
         entries[-2:] = [(dearest, below + above)]
@@ -197,13 +201,11 @@ def bought(unmatched: Unmatched, price: int, qty: int) -> Unmatched:
 
 def sold(unmatched: Unmatched, qty: int) -> Unmatched:
     """The unmatched buys after a sell: it answers the cheapest ones first."""
-    left: list[tuple[int, int]] = []
-    for price, held in unmatched:
-        taken = min(held, qty)
-        qty -= taken
-        if held > taken:
-            left.append((price, held - taken))
-    return tuple(left)
+    for place, (price, held) in enumerate(unmatched):
+        if held > qty:
+            return ((price, held - qty), *unmatched[place + 1 :])
+        qty -= held
+    return ()
 
 
 def floors(unmatched: Unmatched, step_floor: float) -> list[tuple[int, int]]:

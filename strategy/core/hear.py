@@ -24,8 +24,7 @@ from shared.orders import (
     Verdict,
 )
 from shared.units import SECOND, Ns, Side
-from strategy.core import deadman
-from strategy.core.books import entered
+from strategy.core import books, deadman
 from strategy.core.grid import bought, moved_to, sold
 from strategy.core.lifecycle import Turn, turn
 from strategy.core.memory import EXIT_SLOT, Asking, Memory, PairMemory, is_ours
@@ -35,7 +34,7 @@ from strategy.core.slots import Input, Slot, State, filled, move
 from strategy.core.view import fill_view
 from strategy.ledger.entries import FillEntry, IntentDone, Remember
 from strategy.ledger.events import of_trade
-from strategy.ledger.lots import Disposal, Ignored, Reason, trade_of
+from strategy.ledger.lots import Ignored, Reason
 
 LONGEST_COOL_DOWN_S: Final = 60
 RECENT: Final = 500
@@ -193,16 +192,14 @@ def anchor_fact(pair: PairMemory) -> Remember:
 
 def booked(memory: Memory, event: Filled, now: Ns) -> list[Out]:
     """Book a fill, wherever we heard of it: stream, snapshot or history."""
-    booking = memory.lots.book(event)
-    if isinstance(booking, Ignored):
-        if booking.reason is Reason.KNOWN:
+    entered = memory.lots.enter(event)
+    if isinstance(entered, Ignored):
+        if entered.reason is Reason.KNOWN:
             return []
-        level = "error" if booking.reason is Reason.CONFLICT else "warning"
-        text = f"fill {event.exec_id} of {event.pair} not booked: {booking.reason}"
-        return [Tell(level, f"fill_{booking.reason}", text)]
-    trade = trade_of(event)
-    assert trade is not None, event.exec_id
-    memory.desk.hear(of_trade(trade, event.order_id))
+        level = "error" if entered.reason is Reason.CONFLICT else "warning"
+        text = f"fill {event.exec_id} of {event.pair} not booked: {entered.reason}"
+        return [Tell(level, f"fill_{entered.reason}", text)]
+    memory.desk.hear(of_trade(entered.trade, event.order_id))
     bring(memory, event.cl_ord_id, event.qty)
     name = ""
     out: list[Out] = []
@@ -223,11 +220,11 @@ def booked(memory: Memory, event: Filled, now: Ns) -> list[Out]:
     if name:
         # The history of an earlier life is no sign of a grid that runs wild.
         memory.fill_times.append(now)
-    if isinstance(booking, Disposal) and booking.unknown_qty:
-        text = f"{event.exec_id} sold {booking.unknown_qty} sats of which no purchase is known"
+    if entered.unknown_qty:
+        text = f"{event.exec_id} sold {entered.unknown_qty} sats of which no purchase is known"
         out.append(Tell("error", "unknown_coins", text))
     if memory.books.expected:
-        memory.books = entered(memory.books, event)
+        memory.books = books.entered(memory.books, event)
         out.append(Remember("books", msgspec.json.encode(memory.books.expected).decode()))
     memory.fills += 1
     shown = fill_view(event)

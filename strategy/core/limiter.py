@@ -11,6 +11,7 @@ Rule 3: what costs extra because it is young may fill the first half of the coun
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -42,6 +43,7 @@ class Limiter(Struct, frozen=True):
         return max(0.0, self.counter - decay * (now - self.at) / SECOND)
 
 
+@lru_cache(maxsize=16)
 def tier_decay(threshold: int) -> float:
     """What a tier's counter loses in a second; between two thresholds as the lower one's does."""
     return next((decay for least, decay in TIER_DECAYS if threshold >= least), TIER_DECAYS[-1][1])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -39,7 +39,7 @@ from strategy.core.reference import Reference
 from strategy.core.regime import Regime
 from strategy.core.risk import Pause, Risk
 from strategy.core.samples import Samples
-from strategy.core.slots import Slot, State
+from strategy.core.slots import Intent, Slot, State
 from strategy.core.spacing import Asked, Spacing
 from strategy.core.taxdesk import PER_SAT, desk_of, taxes_from
 from strategy.core.thresholds import Ranked, Record, Thresholds
@@ -96,6 +96,22 @@ class Start(Struct, frozen=True):
     booked: dict[str, Sats] = {}  # cl_ord_id -> what the ledger has of the order of an intent
 
 
+class _Order(Struct, frozen=True):
+    """Where each name, and each side of the grid, stands among so many slots."""
+
+    count: int
+    places: dict[str, int]
+    sides: dict[Side, list[int]]
+
+
+def _ordered(slots: Sequence[Slot]) -> _Order:
+    sides: dict[Side, list[int]] = {Side.BUY: [], Side.SELL: []}
+    for place, slot in enumerate(slots):
+        if slot.name != EXIT_SLOT:
+            sides[slot.side].append(place)
+    return _Order(len(slots), {slot.name: place for place, slot in enumerate(slots)}, sides)
+
+
 class PairMemory:
     """What is known of one pair."""
 
@@ -117,6 +133,7 @@ class PairMemory:
         self.imbalance = Imbalance()
         self.spacing = Spacing()
         self.asked: tuple[object, float, Asked] = (None, 0.0, Asked())  # of which samples
+        self.settled: tuple[object, ...] | None = None  # spacing, what was asked for, the floor
         self.rested: tuple[object, list[Slot]] = (None, [])  # wishes and slots that are one
         self.bound: tuple[object, float, list[tuple[int, int]]] = (None, 0.0, [])  # sells' floors
         self.hung = Hung()
@@ -126,7 +143,9 @@ class PairMemory:
         self.plan: Plan | None = None
         self.laid: Laid | None = None
         self.trimmed: tuple[object, Laid] | None = None  # what was laid so before, and its trim
+        self.wished: tuple[object, int, int] = (None, 0, 0)  # what is laid, its Sats and its units
         self.meant: tuple[tuple[object, ...], tuple[int, int]] = ((None,) * 3, (0, 0))  # taxgate.py
+        self.intents: Sequence[Intent] = ()  # what stage 10 asked for in the last tick
         self.notes: dict[str, str] = {}  # slot name -> why it is as it is
         self.floor_bps = 0.0  # of the fees; 0.0 while they are not known
         self.maker: float | None = None  # ratios; None until the account's own rates are known
@@ -136,7 +155,7 @@ class PairMemory:
         names += [(f"s{k}", Side.SELL) for k in range(1, levels + 1)]
         names.append((EXIT_SLOT, Side.SELL))
         self.slots: list[Slot] = [Slot(slot, name, side) for slot, side in names]
-        self._open = look_through(self.slots)
+        self._open, self._ordered = look_through(self.slots), _ordered(self.slots)
         self.totals: tuple[object, object, tuple[int, int]] = (None, None, (0, 0))  # of which words
 
     @property
@@ -150,11 +169,18 @@ class PairMemory:
         return self.spacing.bps
 
     def side(self, side: Side) -> list[Slot]:
-        return [s for s in self.slots if s.side is side and s.name != EXIT_SLOT]
+        """The slots of the grid on one side; that of exits is none of them."""
+        return [self.slots[place] for place in self._order().sides[side]]
 
     def place(self, name: str) -> int:
         """Where the slot of this name stands in `slots`."""
-        return next(i for i, slot in enumerate(self.slots) if slot.name == name)
+        return self._order().places[name]
+
+    def _order(self) -> _Order:
+        """A slot keeps its name and its place, so this is old only where some were added."""
+        if self._ordered.count != len(self.slots):
+            self._ordered = _ordered(self.slots)
+        return self._ordered
 
     def place_for(self, intent: IntentEntry) -> int:
         """Where an order of an earlier life belongs: a further slot where its own is no more.
@@ -335,9 +361,10 @@ class Memory:
 
     def gone(self) -> Sats:
         """Coins that leave or have left with the oldest lots, of which the ledger does not know."""
-        declared, lack = max(0, -self.audit.external), 0
-        if self.outgoing.rows or self.audit.drift < 0:
-            lack = max(0, self.lack() or 0)
+        declared = max(0, -self.audit.external)
+        if not self.outgoing.rows and self.audit.drift >= 0:
+            return Sats(declared)
+        lack = max(0, self.lack() or 0)
         found = self.outgoing.reserved(lack)
         if self.audit.drift < 0 and self.now - self.audit.since >= UNEXPLAINED:
             found = max(found, lack)  # gone without a word so far: the sells may be held soon

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from shared.units import Side
 from strategy.core.slots import Slot, State
 
+NO_SELL: Final = 1 << 62
+"""Ticks: above any price."""
+
 
 class OpenOrders(Struct, frozen=True):
     """The slots of one pair by what is asked of them.
 
     buys, sells: all that may still be there, lost ones too. sell_sats: the most that the sells may
-    still hand over; buy_units: what the buys may still cost (Ticks x Sats). filled: (side, Ticks)
-    -> Sats that the order there has filled already.
+    still hand over; buy_units: what the buys may still cost (Ticks x Sats). highest_buy,
+    lowest_sell: Ticks at which one of them may still fill. filled: (side, Ticks) -> Sats that the
+    order there has filled already.
     """
 
     slots: list[Slot] = []
@@ -25,6 +30,8 @@ class OpenOrders(Struct, frozen=True):
     in_flight: bool = False
     sell_sats: int = 0
     buy_units: int = 0
+    highest_buy: int = 0
+    lowest_sell: int = NO_SELL
     filled: dict[tuple[Side, int], int] = {}
 
     @property
@@ -40,16 +47,23 @@ def look_through(slots: Sequence[Slot]) -> OpenOrders:
     lost: list[Slot] = []
     filled: dict[tuple[Side, int], int] = {}
     in_flight, sell_sats, buy_units = False, 0, 0
+    highest_buy, lowest_sell = 0, NO_SELL
     for slot in slots:
         state = slot.state
         if state is empty:
             continue
         if slot.side is buy:
+            price = slot.high_price
             buys.append(slot)
-            buy_units += slot.open_qty * slot.high_price
+            buy_units += slot.open_qty * price
+            if price > highest_buy:
+                highest_buy = price
         else:
+            price = slot.low_price
             sells.append(slot)
             sell_sats += slot.open_qty
+            if price < lowest_sell:
+                lowest_sell = price
         if slot.filled:
             filled[slot.side, slot.price] = slot.filled
         if state is live:
@@ -60,5 +74,5 @@ def look_through(slots: Sequence[Slot]) -> OpenOrders:
             in_flight = True
     return OpenOrders(
         list(slots), tuple(buys), tuple(sells), tuple(lost),
-        in_flight, sell_sats, buy_units, filled,
+        in_flight, sell_sats, buy_units, highest_buy, lowest_sell, filled,
     )  # fmt: skip

@@ -14,16 +14,9 @@ from shared.frames import Book
 from shared.orders import AddOrder, AmendOrder, ArmDeadman
 from shared.units import BPS, MINUTE, SECOND, Ns, Sats, Side, Ticks
 from strategy.core import byrest, deadman, exits, hear, killing, reconcile
-from strategy.core.account import (
-    assess_account,
-    first,
-    judge,
-    money_units,
-    neighbours,
-    part_of_account,
-)
-from strategy.core.advice import advise, standing_bps
-from strategy.core.allocation import allot, fence, fenced
+from strategy.core.account import assess_account, first, judge
+from strategy.core.advice import advise
+from strategy.core.allocation import allot, fenced
 from strategy.core.audit import audit
 from strategy.core.breaker import guard
 from strategy.core.bulk import Learned, learn
@@ -32,6 +25,7 @@ from strategy.core.draining import drain, switch_wanted
 from strategy.core.fees import PATIENCE, floor_bps, scheduled
 from strategy.core.gate import refuse, throttle
 from strategy.core.grid import Hung, floors, hang, propose
+from strategy.core.ground import Ground, survey
 from strategy.core.hedge import hedge
 from strategy.core.imbalance import weigh
 from strategy.core.inbox import hear_item
@@ -45,9 +39,9 @@ from strategy.core.permit import permit
 from strategy.core.plan import Laid, Plan, lay
 from strategy.core.quiet import Band, find
 from strategy.core.reference import follow
-from strategy.core.regime import classify, values_of
+from strategy.core.regime import classify
 from strategy.core.samples import sample
-from strategy.core.skew import Opinion, leaned, skew
+from strategy.core.skew import leaned, skew
 from strategy.core.slots import (
     Add,
     Amend,
@@ -61,11 +55,12 @@ from strategy.core.slots import (
     canceled,
     decide,
 )
-from strategy.core.spacing import Asked, asked, space
+from strategy.core.spacing import Asked, Spacing, asked, space
 from strategy.core.taxgate import trimmed, withhold
 from strategy.core.thresholds import note, rank, thresholds
 from strategy.core.view import status, syncing_for
 from strategy.core.withdrawals import settle
+from strategy.ledger.desk import Gate
 from strategy.ledger.entries import AuditEntry, IntentEntry, Remember
 
 REPORT_EACH: Final = Ns(SECOND)
@@ -186,8 +181,7 @@ class Core:
         pair.regime = classify(pair.regime, view, now, pair.edges, cfg.regime)  #  4 regime
         if pair.maker is not None:
             pair.floor_bps = floor_bps(pair.maker, pair.taker or pair.maker, cfg.grid)
-            least = max(pair.floor_bps, float(cfg.grid.min_spacing_bps))
-            pair.spacing = space(pair.spacing, self._asked(pair), least, now, cfg.grid)
+            pair.spacing = self._spaced(pair, now)
         pair.advice = advise(pair.advice, now)  #                                  5 advice
 
     def _asked(self, pair: PairMemory) -> Asked:
@@ -196,6 +190,18 @@ class Core:
         if pair.asked[0] is not done or pair.asked[1] != variance:
             pair.asked = (done, variance, asked(pair.samples, variance, self.memory.config))
         return pair.asked[2]
+
+    def _spaced(self, pair: PairMemory, now: Ns) -> Spacing:
+        """The spacing: what has settled stays while the same is asked for."""
+        held, wanted, cfg = pair.spacing, self._asked(pair), self.memory.config.grid
+        asked_for = (held, wanted, pair.floor_bps)
+        if asked_for == pair.settled:
+            return held
+        least = max(pair.floor_bps, float(cfg.min_spacing_bps))
+        found = space(held, wanted, least, now, cfg)
+        # While less is asked for, time alone may change it.
+        pair.settled = asked_for if found == held and not held.less_since else None
+        return found
 
     def _floors(self, pair: PairMemory) -> list[tuple[int, int]]:
         """Of the unmatched buys, which change with fills alone."""
@@ -208,14 +214,17 @@ class Core:
         """What we would like of one pair, and what we do."""
         memory, cfg, view = self.memory, self.memory.config, pair.view
         pair.permit = permit(memory, pair, now)
-        wished = self._wish(pair, view, now) if view is not None else None  #      6 to 9
-        if wished is not None:
-            self._anchor_moved = wished[1].anchor != pair.hung.anchor
-            pair.plan, pair.hung, pair.laid = wished
-        laid = wished[2] if wished is not None else None
+        laid: Laid | None = None
+        if view is not None and pair.permit.change and view.fresh and pair.maker is not None:
+            pair.plan, hung, laid = self._wish(pair, view, survey(memory, pair, now))  # 6 to 9
+            self._anchor_moved = hung.anchor != pair.hung.anchor
+            # The same wishes stay the same object: what was found out of them is known still.
+            pair.hung, pair.laid = hung, pair.laid if pair.laid == laid else laid
         told = judge(memory, pair)
         pair.notes = {}
-        intents = self._decide(pair, view, laid, now)  #                          10 order decisions
+        intents = pair.intents = self._decide(pair, view, laid, now)  #           10 order decisions
+        if view is not None and laid is not None and not intents:
+            self._note_rest(pair, view, laid)
         admitted = admit(pair.limiter, intents, now, cfg.rate_limit)  #           11 rate limit
         told += self._dispatch(pair, admitted, now)  #                            12 dispatch
         if len(admitted) < len(intents):
@@ -223,26 +232,20 @@ class Core:
             pair.notes |= {each.slot.name: why for each in intents if each not in admitted}
         return told
 
-    def _wish(self, pair: PairMemory, view: View, now: Ns) -> tuple[Plan, Hung, Laid] | None:
+    def _wish(self, pair: PairMemory, view: View, ground: Ground) -> tuple[Plan, Hung, Laid]:
         """Stages 6 to 9: the Plan goes from hand to hand; then it is laid as prices.
 
         It changes nothing: what a quiet stretch is sought with must leave no trace (quiet.py).
         """
-        memory, cfg = self.memory, self.memory.config
-        if not pair.permit.change or not view.fresh or pair.maker is None:
-            return None
-        values = values_of(pair.regime, cfg.regime)
-        base, money = memory.base_total(pair), money_units(memory, pair)
-        reserve = memory.going() + int(cfg.grid.base_reserve.scaleb(view.pair.qty_decimals))
-        step, quote = pair.spacing.bps / BPS, memory.quote_total(pair)
+        memory, cfg, values = self.memory, self.memory.config, ground.values
+        base, money, step = ground.base, ground.money, pair.spacing.bps / BPS
 
-        plan = propose(  #                                                         6 grid
-            view, values, step, (base - reserve, quote), cfg.grid, pair.spacing.who
-        )
+        funds = base - ground.reserve, ground.quote
+        plan = propose(view, values, step, funds, cfg.grid, pair.spacing.who)  #   6 grid
         plan = plan.collared(view.mid, cfg.limits.collar_pct)
         plan = confine(plan, view, (base, money), cfg.inventory.rebalance_cap_pct, values)
-        plan = withhold(plan, memory, pair)  #                                     7 tax gating
-        plan = fenced(allot(plan, part_of_account(memory, pair)), fence(neighbours(memory, pair)))
+        plan = withhold(plan, memory, pair, ground.gate)  #                        7 tax gating
+        plan = fenced(allot(plan, ground.part), ground.fence)
         if not pair.permit.buy:
             plan = plan.capped(_first(pair.permit.why), buy=0)
         if not pair.permit.sell:
@@ -250,28 +253,23 @@ class Core:
         plan = hedge(  #                                                           8 hedge
             plan, memory.risk.drawdown, cfg.risk.max_portfolio_drawdown_pct, cfg.hedge
         )
-        bias = standing_bps(pair.advice, values.signal_enabled, now)
-        plan = skew(  #                                                            9 skew
-            plan,
-            share(base, money, view.mid),
-            values,
-            Opinion(pair.imbalance.value, pair.regime.variance, bias),
-            (cfg.skew, cfg.avellaneda_stoikov),
-        )
+        coin_share, leaning = share(base, money, view.mid), (cfg.skew, cfg.avellaneda_stoikov)
+        plan = skew(plan, coin_share, values, ground.opinion, leaning)  #          9 skew
 
         follow_down = plan.buy_levels > 0 and plan.buy_units > 0
         follow_up = plan.sell_levels > 0 and plan.sell_sats > 0
-        hung = hang(pair.hung, view, step, (follow_down, follow_up), now, cfg.grid)
-        hung = replace(hung, lean=leaned(pair.hung.lean, plan.lean_bps, step))
-        return plan, hung, self._lay(pair, view, plan, hung)
+        hung = hang(pair.hung, view, step, (follow_down, follow_up), ground.now, cfg.grid)
+        lean = leaned(pair.hung.lean, plan.lean_bps, step)
+        hung = hung if lean == hung.lean else replace(hung, lean=lean)
+        return plan, hung, self._lay(pair, view, plan, hung, ground.gate)
 
-    def _lay(self, pair: PairMemory, view: View, plan: Plan, hung: Hung) -> Laid:
+    def _lay(self, pair: PairMemory, view: View, plan: Plan, hung: Hung, gate: Gate) -> Laid:
         """The plan as prices on this lattice."""
         cfg = self.memory.config.grid
         bound = self._floors(pair) if cfg.sell_floor == "paired" else []
         filled = pair.open.filled
         laid = lay(plan, hung.leaning, view.pair, (view.bid, view.ask), bound, filled)
-        return trimmed(laid, self.memory, pair, filled)
+        return trimmed(laid, self.memory, pair, filled, gate)
 
     def _decide(
         self, pair: PairMemory, view: View | None, laid: Laid | None, now: Ns
@@ -288,11 +286,15 @@ class Core:
             return intents + exits.decide(memory, pair, now)
         if laid is None or view is None:
             return []
-        wanted = (laid.buys, laid.sells, pair.hung.anchor.step)
-        if wanted == pair.rested[0] and pair.slots == pair.rested[1]:
-            return []  # each wish has its order, and neither has changed since
-        cfg = memory.config.grid
-        rules = Rules(
+        if _is_at_rest(pair, laid):
+            return []
+        rules = self._rules(pair, view)
+        buys = decide(pair.side(Side.BUY), laid.buys, now, rules)
+        return buys + decide(pair.side(Side.SELL), laid.sells, now, rules)
+
+    def _rules(self, pair: PairMemory, view: View) -> Rules:
+        cfg = self.memory.config.grid
+        return Rules(
             pair.hung.anchor.step,
             cfg.requote_tolerance,
             int(cfg.requote_age_sec * SECOND),
@@ -300,11 +302,15 @@ class Core:
             view.ask,
             int(cfg.enlarge_age_sec * SECOND),
         )
-        sides = ((pair.side(Side.BUY), laid.buys), (pair.side(Side.SELL), laid.sells))
-        found = [each for slots, wishes in sides for each in decide(slots, wishes, now, rules)]
-        if not found and all(at_rest(slots, wishes, rules) for slots, wishes in sides):
-            pair.rested = (wanted, list(pair.slots))
-        return found
+
+    def _note_rest(self, pair: PairMemory, view: View, laid: Laid) -> None:
+        """Keep it where each wish has its order: then nothing is asked for until one changes."""
+        if _is_at_rest(pair, laid):
+            return
+        rules = self._rules(pair, view)
+        buys, sells = pair.side(Side.BUY), pair.side(Side.SELL)
+        if at_rest(buys, laid.buys, rules) and at_rest(sells, laid.sells, rules):
+            pair.rested = (_wanted(pair, laid), list(pair.slots))
 
     def _dispatch(self, pair: PairMemory, intents: Sequence[Intent], now: Ns) -> list[Out]:
         """Stage 12: the gate, then the intent on paper, then the letter."""
@@ -397,19 +403,36 @@ class Core:
 
 
 class _Asking:
-    """What a tick would do (quiet.py)."""
+    """What a tick would do (quiet.py), asked in the moment of the last one."""
 
     def __init__(self, core: Core, pair: PairMemory) -> None:
         self._core, self._pair = core, pair
+        self._known: Ground | None = None
 
-    def wish(self, view: View) -> tuple[Plan, Hung, Laid] | None:
-        return self._core._wish(self._pair, view, self._core.memory.now)
+    @property
+    def _ground(self) -> Ground:
+        if self._known is None:
+            memory = self._core.memory
+            self._known = survey(memory, self._pair, memory.now)
+        return self._known
+
+    def wish(self, view: View) -> tuple[Plan, Hung, Laid]:
+        return self._core._wish(self._pair, view, self._ground)
 
     def lay(self, view: View, plan: Plan) -> Laid:
-        return self._core._lay(self._pair, view, plan, self._pair.hung)
+        return self._core._lay(self._pair, view, plan, self._pair.hung, self._ground.gate)
 
     def ask(self, view: View, laid: Laid, now: Ns) -> Sequence[Intent]:
         return self._core._decide(self._pair, view, laid, now)
+
+
+def _wanted(pair: PairMemory, laid: Laid) -> tuple[object, ...]:
+    return laid.buys, laid.sells, pair.hung.anchor.step
+
+
+def _is_at_rest(pair: PairMemory, laid: Laid) -> bool:
+    """Whether each wish has its order, and neither has changed since that was found."""
+    return _wanted(pair, laid) == pair.rested[0] and pair.slots == pair.rested[1]
 
 
 def _first(why: tuple[str, ...]) -> str:

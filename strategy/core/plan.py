@@ -162,6 +162,10 @@ class Laid(Struct, frozen=True):
     def sell_sats(self) -> int:
         return sum(wish.qty for wish in self.sells)
 
+    @property
+    def buy_units(self) -> int:
+        return sum(wish.qty * wish.price for wish in self.buys)
+
 
 def lay(
     plan: Plan,
@@ -242,10 +246,11 @@ def _lay_sells(
         rest = left - rungs.sats
         inside = bid < first > above and last <= farthest and not 0 < highest < last
         if inside and (rest == 0 or rest >= qty_min):
-            if not floors or first >= floors[-1][0]:
+            answered = _answered_by(floors, rungs.sats)
+            if not answered or first >= answered[-1][0]:
                 return rungs.wishes
             found = _answering(
-                anchor, pair, plan.sell_levels, plan.notional, plan.sell_scale, tuple(floors)
+                anchor, pair, plan.sell_levels, plan.notional, plan.sell_scale, answered
             )
             missing += found[1]
             return found[0]
@@ -275,6 +280,15 @@ def _lay_sells(
         left -= max(0, open_qty)
         wishes.append(Wish(Side.SELL, Ticks(price), Sats(qty), rung))
     return tuple(wishes)
+
+
+def _answered_by(floors: Sequence[tuple[int, int]], sats: int) -> tuple[tuple[int, int], ...]:
+    """The floors of those buys that sells of so many Sats in all answer: the cheapest."""
+    place = 0
+    while place < len(floors) and sats > 0:
+        sats -= floors[place][1]
+        place += 1
+    return tuple(floors[:place])
 
 
 @lru_cache(maxsize=64)

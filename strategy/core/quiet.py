@@ -60,7 +60,7 @@ class Band(Struct, frozen=True):
 class Would(Protocol):
     """What a tick would do, asked without a trace (pipeline.py)."""
 
-    def wish(self, view: View) -> tuple[Plan, Hung, Laid] | None:
+    def wish(self, view: View) -> tuple[Plan, Hung, Laid]:
         """Stages 6 to 9."""
         ...
 
@@ -88,7 +88,7 @@ def find(memory: Memory, would: Would) -> Band | None:
         return None
     if pair.open.in_flight or pair.open.lost or not _rests(memory, pair, (view.mid, view.mid)):
         return None
-    asked = would.ask(view, laid, memory.now)
+    asked = pair.intents
     if asked and not _all_refused(memory, pair, asked):
         return None  # the gate or the rate limit has said no: it is asked for again
     if would.ask(view, laid, _OVER) != asked:
@@ -194,10 +194,9 @@ def _asked_at(
 
 def _limits(pair: PairMemory, bid: int) -> tuple[int, int]:
     """Between our own best orders: nothing fills there, and the touch is not ours."""
-    buys = [slot.price for slot in pair.open.buys]
-    sells = [slot.price for slot in pair.open.sells]
-    low = max(buys, default=Ticks(int(bid * (1.0 - _FARTHEST)))) + 1
-    high = min(sells, default=Ticks(int(bid * (1.0 + _FARTHEST)))) - 2
+    orders = pair.open  # none of them in flight
+    low = (orders.highest_buy if orders.buys else int(bid * (1.0 - _FARTHEST))) + 1
+    high = (orders.lowest_sell if orders.sells else int(bid * (1.0 + _FARTHEST))) - 2
     return min(low, bid), max(high, bid)
 
 
@@ -228,8 +227,7 @@ def _alike(memory: Memory, here: _Here, end: int, would: Would) -> bool:
     mids = found.view.mid, view.mid
     if not _rests(memory, pair, mids) or not _off_collar(here.asked, mids, memory):
         return False
-    wished = would.wish(view)
-    return wished is not None and alike(memory, pair, found, Found(view, *wished), would.lay)
+    return alike(memory, pair, found, Found(view, *would.wish(view)), would.lay)
 
 
 def _edge(memory: Memory, here: _Here, end: int) -> int:

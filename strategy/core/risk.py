@@ -29,6 +29,9 @@ class Severity(enum.IntEnum):
     EMERGENCY = 4
 
 
+_SEVERITIES: Final = tuple(Severity)
+
+
 class Pause(enum.StrEnum):
     ACTIVE_TRADING = "ACTIVE_TRADING"
     TAX_LOCK_ACTIVE = "TAX_LOCK_ACTIVE"
@@ -110,13 +113,17 @@ def _classify(before: Severity, drawdown: float, cfg: RiskConfig) -> Severity:
         cfg.max_portfolio_drawdown_pct,
         cfg.emergency_drawdown_pct,
     )
-    return max(_band(drawdown, edges), min(before, _band(drawdown + LATCH, edges)))
+    band = _band(drawdown, edges)
+    return band if before <= band else max(band, min(before, _band(drawdown + LATCH, edges)))
 
 
 def _band(drawdown: float, edges: tuple[float, ...]) -> Severity:
     """The worst band whose edge is reached; a pause set below PROBLEM still pauses."""
-    reached = [place for place, edge in enumerate(edges, start=1) if drawdown >= edge]
-    return Severity(max(reached, default=0))
+    worst = 0
+    for place, edge in enumerate(edges, start=1):
+        if drawdown >= edge:
+            worst = place
+    return _SEVERITIES[worst]
 
 
 def pause_of(severity: Severity, tax_locked: bool) -> Pause:

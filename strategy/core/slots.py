@@ -143,12 +143,12 @@ class Slot(Struct, frozen=True):
     @property
     def high_price(self) -> int:
         """The highest price at which it may still fill."""
-        return max(self.price, self.was_price)
+        return self.price if self.price > self.was_price else self.was_price
 
     @property
     def low_price(self) -> int:
         """The lowest price at which it may still fill."""
-        return min(self.price, self.was_price) if self.was_price else self.price
+        return self.was_price if 0 < self.was_price < self.price else self.price
 
 
 class Wish(Struct, frozen=True, gc=False):
@@ -257,7 +257,7 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
     movable = [s for s in unmatched if s.state is _LIVE and not rules.filling(s)]
     intents: list[Intent] = []
     # A wish for which no order rests is best served by an order that no wish keeps.
-    for slot, wish in _paired(movable, wanted):
+    for slot, wish in _paired(movable, wanted) if movable else ():
         if wish is None:
             # A side that is withdrawn as a whole goes at once; a rung too many can wait.
             intents.append(Cancel(slot, "no rung wants it", urgent=not wishes))
@@ -272,6 +272,8 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
         # Else too young to move without a rate penalty: its wish waits for it.
         if wish is not None:
             wanted.remove(wish)
+    if not wanted:
+        return intents
     free = [s for s in slots if s.state is _EMPTY and s.not_before <= now]
     # Each order in flight, lost, being filled or being cancelled holds the place of one wish:
     # never more orders than rungs.
@@ -292,7 +294,7 @@ def _stands(held: Sequence[Slot], wishes: Sequence[Wish]) -> bool:
     if len(held) != len(wishes):
         return False
     there = {slot.price: slot.qty for slot in held if slot.state is _LIVE}
-    return len(there) == len(wishes) and all(there.get(w.price) == w.qty for w in wishes)
+    return len(there) == len(wishes) and all([there.get(w.price) == w.qty for w in wishes])
 
 
 def _paired(movable: list[Slot], wanted: list[Wish]) -> list[tuple[Slot, Wish | None]]:
@@ -303,7 +305,7 @@ def _paired(movable: list[Slot], wanted: list[Wish]) -> list[tuple[Slot, Wish | 
     at_price = {wish.price: wish for wish in wanted}
     staying = {slot.name: at_price.pop(slot.price) for slot in movable if slot.price in at_price}
     moving = [wish for wish in wanted if wish.price in at_price]
-    outward = sorted(movable, key=lambda slot: -slot.side.sign * slot.price)
+    outward = sorted(movable, key=lambda slot: slot.price, reverse=movable[0].side is _BUY)
     left = iter(moving)
     return [(slot, staying.get(slot.name) or next(left, None)) for slot in outward]
 
@@ -348,7 +350,7 @@ def _size_fits(slot: Slot, wish: Wish, now: Ns, rules: Rules) -> bool:
     Kraken: a larger quantity goes to the back of the queue. So what was made smaller a moment ago
     is not made larger again before it has rested for `enlarge_age`; what is too large shrinks now.
     """
-    if slot.state is not _LIVE:
+    if slot.qty == wish.qty or slot.state is not _LIVE:
         return True
     fifths = slot.qty * 5
     if fifths < wish.qty * 4:

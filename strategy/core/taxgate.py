@@ -10,20 +10,21 @@ Rule 3: only an emergency may break this, from tax.emergency_dd_override_pct on,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import replace
 
 from shared.units import Sats, Side, fixed_text
-from strategy.core.memory import Memory, PairMemory
+from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.plan import Laid, Plan
 from strategy.core.risk import Pause
 from strategy.core.slots import Slot, Wish
 from strategy.core.taxdesk import PER_SAT, Taxes
-from strategy.ledger.desk import INFINITE, Gate, Spent
+from strategy.ledger.desk import INFINITE, Gate
 from strategy.ledger.events import UNITS_DECIMALS, Units
 from strategy.ledger.plans import pace
 from strategy.ledger.rates import CURRENCIES
@@ -44,11 +45,13 @@ _STEP: Final = 5 * 10**6 * PER_SAT
 """0.05 coins: how far one looks into the queue changes in such steps."""
 
 
-def withhold(plan: Plan, memory: Memory, pair: PairMemory) -> Plan:
-    """The plan with sells inside the free stock, or where there is room in reach of it."""
+def withhold(plan: Plan, memory: Memory, pair: PairMemory, gate: Gate) -> Plan:
+    """The plan with sells inside the free stock, or where there is room in reach of it.
+
+    gate: `look` of this moment.
+    """
     spec = pair.tape.pair
     assert spec is not None
-    gate = look(memory)
     free, left = Sats(gate.free // PER_SAT), paced(memory)
     if left is not None and left < free:
         a_day = (memory.taxes.per_day or 0) // PER_SAT
@@ -62,7 +65,7 @@ def withhold(plan: Plan, memory: Memory, pair: PairMemory) -> Plan:
         plan = plan.budgeted(lambda: f"free of tax today: {_coins(free)}; {why}", sell_sats=free)
     elif plan.sell_sats > free:
         plan = plan.noted(lambda: _beyond(free, gate.room))
-    if is_locked(memory, spec.qty_min):
+    if free < spec.qty_min and is_locked(memory, spec.qty_min):
         plan = plan.capped(NO_FREE, sell=0)
     return plan
 
@@ -77,15 +80,18 @@ def _coins(sats: int) -> str:
 
 
 def trimmed(
-    laid: Laid, memory: Memory, pair: PairMemory, filled: Mapping[tuple[Side, int], int]
+    laid: Laid,
+    memory: Memory,
+    pair: PairMemory,
+    filled: Mapping[tuple[Side, int], int],
+    gate: Gate,
 ) -> Laid:
     """The wishes that may all rest at once, nearest rung first; the last that fits is made smaller.
 
-    filled: as for `lay`.
+    filled: as for `lay`. gate: `look` of this moment.
     """
     spec = pair.tape.pair
     assert spec is not None
-    gate = look(memory)
     if len(memory.pairs) == 1 and laid.sell_sats * PER_SAT <= gate.free:
         return laid
     if filled:
@@ -122,49 +128,57 @@ def trimmed(
 
 
 def refuse_sale(
-    memory: Memory, pair: PairMemory, others: Sequence[Slot], price: int, qty: int, *, leaving: bool
+    memory: Memory, pair: PairMemory, slot: Slot, price: int, others: int, qty: int
 ) -> str:
-    """Why a sell of so many Sats must not rest beside the other sells; "" if all may fill.
+    """Why a sell of so many Sats in this slot must not rest beside the other sells.
 
-    leaving: it is an exit, which an emergency and a harvest may send beyond the room.
+    "" if all may fill. others: what these may still hand over, Sats. An exit may be sent beyond
+    the room by an emergency and by a harvest.
     """
-    if leaving and (overrides(memory) or _is_harvest(memory, qty)):
+    if slot.name == EXIT_SLOT and (overrides(memory) or _is_harvest(memory, qty)):
         return ""
     gate = look(memory)
-    if units(sum(slot.open_qty for slot in others) + qty) <= gate.free:
+    if units(others + qty) <= gate.free:
         return ""
     each = euro_price(memory, pair, price)
     if each is None or closed(gate):
         return "more than the coins that may be sold free of tax"
     if guard := guarded(memory, gate, each):
         return guard.why
-    if not gate.fits([*sells(memory, others), Resting(each, units(qty))]):
+    own = slot.pair, slot.name
+    resting = sells(memory, (rest for rest in memory.all_slots() if (rest.pair, rest.name) != own))
+    if not gate.fits([*resting, Resting(each, units(qty))]):
         return "more than the coins that may be sold: the worst course passes the room of the year"
     return ""
 
 
 def look(memory: Memory) -> Gate:
     """The desk's gate of this moment."""
-    return memory.desk.gate(memory.wall, _reach(memory), pending(memory), _spent(memory))
-
-
-def _spent(memory: Memory) -> Spent:
-    """Foreign money that the buys may spend, resting or laid; in coarse steps, rounded up."""
-    spent = ((pair.quote, _meant(pair)[1]) for pair in memory.pairs.values())
-    return tuple(each for each in spent if each[1])
+    reach, spent = 0, list[tuple[str, int]]()
+    for pair in memory.pairs.values():
+        sats, money = _meant(pair)
+        reach += sats
+        if money:
+            spent.append((pair.quote, money))
+    # In coarse steps, so that it seldom changes.
+    reach = (reach * PER_SAT // _STEP + 2) * _STEP
+    return memory.desk.gate(memory.wall, reach, pending(memory), tuple(spent))
 
 
 def _meant(pair: PairMemory) -> tuple[int, int]:
-    """What its sells may reach (Sats), resting and laid, and what its buys may spend (`_spent`).
+    """What its sells may reach (Sats), and what its buys may spend, resting and laid.
 
+    The second in Units of foreign money, in coarse steps, rounded up; 0 where it is not foreign.
     Worked out anew where orders or wishes have changed: it is asked several times a tick.
     """
     orders, laid, (known, meant) = pair.open, pair.laid, pair.meant
     if known[0] is not orders or known[1] is not laid or known[2] != pair.maker:
         reach, most = orders.sell_sats, orders.buy_units
         if laid is not None:
-            reach += laid.sell_sats
-            most = max(most, sum(wish.qty * wish.price for wish in laid.buys))
+            if pair.wished[0] is not laid:
+                pair.wished = laid, laid.sell_sats, laid.buy_units
+            reach += pair.wished[1]
+            most = max(most, pair.wished[2])
         steps = -(-_money(pair, most) // _MONEY_STEP) if pair.quote in CURRENCIES and most else 0
         meant = reach, steps * _MONEY_STEP
         pair.meant = (orders, laid, pair.maker), meant
@@ -176,7 +190,13 @@ def _money(pair: PairMemory, cost: int) -> int:
     spec = pair.tape.pair
     assert spec is not None
     drop = UNITS_DECIMALS - spec.price_decimals - spec.qty_decimals
-    return int((Decimal(cost) * (1 + Decimal(str(pair.maker or 0)))).scaleb(drop))
+    return _with_fee(cost, pair.maker or 0, drop)
+
+
+@lru_cache(maxsize=64)
+def _with_fee(cost: int, maker: float, drop: int) -> int:
+    """Kept: buys cost the same until one of them changes."""
+    return int((Decimal(cost) * (1 + Decimal(str(maker)))).scaleb(drop))
 
 
 def refuse_spending(memory: Memory, pair: PairMemory, cost: int) -> str:
@@ -191,17 +211,14 @@ def refuse_spending(memory: Memory, pair: PairMemory, cost: int) -> str:
     room = None if gate.room is None else gate.room + gate.spending
     if room is None or room < 0:
         return ""
-    others = [each for each in _spent(memory) if each[0] != pair.quote]
-    gain = memory.desk.spending(memory.wall, (*others, (pair.quote, _money(pair, cost))))
+    spent = [(pair.quote, _money(pair, cost))]
+    for other in memory.pairs.values():
+        if other.quote != pair.quote and (money := _meant(other)[1]):
+            spent.append((other.quote, money))
+    gain = memory.desk.spending(memory.wall, tuple(spent))
     if gain > 0 and gain + gate.worst(sells(memory, memory.all_slots())) > room:
         return f"the gain of the {pair.quote} it spends might pass the room of the year"
     return ""
-
-
-def _reach(memory: Memory) -> int:
-    """As far as all sells of all pairs may reach; in coarse steps, so that it seldom changes."""
-    reach = sum(_meant(pair)[0] for pair in memory.pairs.values())
-    return (reach * PER_SAT // _STEP + 2) * _STEP
 
 
 def pending(memory: Memory) -> int:

@@ -67,6 +67,8 @@ def hear_page(memory: Memory, told: LedgerPage) -> list[Out]:
 def settle(memory: Memory) -> list[Out]:
     """Once a step: begin to count at the first agreement; book what has left."""
     known = memory.outgoing
+    if known.since and not known.rows:
+        return []  # nothing is under way
     lack = memory.lack()
     if lack is None:
         return []

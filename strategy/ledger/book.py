@@ -129,6 +129,12 @@ class Book:
         queue = self._queues.get((account, asset), Queue())
         return stretch(account, queue, max(queue.ready, queue.head), qty)
 
+    def locked_since(self, account: str, asset: str) -> Ns | None:
+        """When the first of those lots was acquired; None where all are free."""
+        queue = self._queues.get((account, asset), Queue())
+        place = max(queue.ready, queue.head)
+        return queue.lots[place].wall if place < len(queue.lots) else None
+
     def _queue(self, account: str, asset: str) -> Queue:
         found = self._queues.get((account, asset))
         if found is None:

@@ -234,10 +234,8 @@ class Desk:
         """When the first locked lot becomes free; None if all that is held is free."""
         settings, book = self.settings, self._kept()
         book.free(KRAKEN, settings.coin, now_wall, settings.safety_days)
-        locked = book.locked(KRAKEN, settings.coin, 1)
-        if not locked:
-            return None
-        return free_from_wall(locked[0].basis.wall, settings.safety_days)
+        acquired = book.locked_since(KRAKEN, settings.coin)
+        return None if acquired is None else free_from_wall(acquired, settings.safety_days)
 
     def year(self, year: int) -> YearSoFar:
         self._kept()
@@ -335,9 +333,11 @@ class Desk:
                 # What is free is a matter of dates: it needs no rate, and stale rates stop nothing.
                 self._valued = False
                 self._book = self._keep(Rates(stand_in=True))
-        for row in self._book.rows[self._counted :]:
-            self._count(row)
-        self._counted = len(self._book.rows)
+        rows = self._book.rows
+        if self._counted < len(rows):
+            for row in rows[self._counted :]:
+                self._count(row)
+            self._counted = len(rows)
         return self._book
 
     def _keep(self, rates: Rates) -> Book:

@@ -117,6 +117,15 @@ class Disposal(Struct, frozen=True, tag=True):
     rederived: bool
 
 
+class Entered(Struct, frozen=True, gc=False):
+    """A fill was booked as this trade. place: among all trades; the others as of `Disposal`."""
+
+    trade: Trade
+    place: int
+    unknown_qty: Sats
+    rederived: bool
+
+
 class Reason(enum.StrEnum):
     KNOWN = "known"  # booked before: nothing to do
     CONFLICT = "conflict"  # booked before with other values: tell somebody
@@ -204,6 +213,13 @@ class Lots:
 
     def book(self, fill: Filled) -> Booking:
         """Book one fill and say what it did. Booked twice is booked once."""
+        entered = self.enter(fill)
+        if isinstance(entered, Ignored):
+            return entered
+        return self._booking(entered.place, rederived=entered.rederived)
+
+    def enter(self, fill: Filled) -> Entered | Ignored:
+        """Book one fill, and leave unsaid which lots it took or made: that costs more than it."""
         if coin_of(fill.pair) != self.coin:
             return Ignored(fill.exec_id, Reason.OTHER_COIN)
         trade = trade_of(fill)
@@ -215,10 +231,13 @@ class Lots:
             return Ignored(fill.exec_id, Reason.KNOWN if same else Reason.CONFLICT)
         later = self._take_back_to(trade)
         self._append(trade)
-        booking = self._booking(len(self._trades) - 1, rederived=bool(later))
+        place, gone = len(self._trades) - 1, self._gone
         for again in later:
             self._append(again)
-        return booking
+        unknown = 0
+        if trade.side is not Side.BUY:
+            unknown = trade.moved - (gone - self._eaten[place])
+        return Entered(trade, place, Sats(unknown), bool(later))
 
     def has(self, exec_id: str) -> bool:
         return exec_id in self._known

@@ -88,6 +88,7 @@ class Rates:
         """stand_in: where no rate is known, one to one, provisional: for counting coins only."""
         self._known = {(rate.currency, rate.day): rate.value for rate in rates}
         self._stand_in = stand_in
+        self._found: dict[tuple[str, date], Looked | None] = {}  # answers: all rates stay known
 
     def __len__(self) -> int:
         return len(self._known)
@@ -95,7 +96,7 @@ class Rates:
     def with_all(self, rates: Iterable[Rate]) -> Rates:
         """These and the given ones, which win."""
         found = Rates(rates)
-        found._known = self._known | found._known
+        found._known = self._known | found._known  # before anything is asked of it
         return found
 
     def all(self) -> list[Rate]:
@@ -106,6 +107,12 @@ class Rates:
         """The rate for a trade of this German day; None if nothing within ten days is known."""
         if currency == EURO:
             return _euro_on(day)
+        key = currency, day
+        if key not in self._found:
+            self._found[key] = self._look_up(currency, day)
+        return self._found[key]
+
+    def _look_up(self, currency: str, day: date) -> Looked | None:
         due = published_day(day)
         provisional = False
         for back in range(_LONGEST_CLOSE + 1):

@@ -47,15 +47,15 @@ def letters_first(p: Patches) -> None:
 @bug("a fill that is told twice is booked twice")
 def booked_twice(p: Patches) -> None:
     p.set(session_orders.Orders, "is_new", lambda self, exec_id: True)
-    before = lots.Lots.book
+    before = lots.Lots.enter
 
-    def book(self: Any, fill: Any) -> Any:
+    def enter(self: Any, fill: Any) -> Any:
         known = self._known.pop(fill.exec_id, None)
         if known is not None:
             self._trades = [trade for trade in self._trades if trade is not known]
         return before(self, fill)
 
-    p.set(lots.Lots, "book", book)
+    p.set(lots.Lots, "enter", enter)
 
 
 @bug("the fee of a fill is dropped")

@@ -21,6 +21,7 @@ from strategy.core.taxgate import (
     assess_taxes,
     euro_price,
     is_locked,
+    look,
     overrides,
     paced,
     trimmed,
@@ -97,14 +98,14 @@ def sell(price: int, qty: int, name: str = "s1") -> Add:
 )
 def test_free_coins_bound_the_sells_and_none_end_them(free: int, levels: int, budget: int) -> None:
     memory = of(bought((400, free, MID)) if free else Lots("BTC"), annual_exemption_eur="0")
-    plan = withhold(make_plan(), memory, one(memory))
+    plan = withhold(make_plan(), memory, one(memory), look(memory))
     assert (plan.sell_levels, plan.sell_sats) == (levels, budget)
     assert plan.buy_levels == 5
 
 
 def test_no_later_stage_lifts_the_ceiling() -> None:
     memory = of(Lots("BTC"), annual_exemption_eur="0")
-    plan = withhold(make_plan(), memory, one(memory))
+    plan = withhold(make_plan(), memory, one(memory), look(memory))
     assert plan.capped("more", sell=5).sell_levels == 0
     assert plan.budgeted("more", sell_sats=10**9).sell_sats == 0
 
@@ -227,11 +228,11 @@ def test_the_last_rung_that_fits_is_made_smaller_and_the_others_are_dropped() ->
     memory = of(bought((400, 10**6, MID), (100, 10**8, MID // 2)))
     pair = one(memory)
     wishes = laid((MID + 3_000, 10**6), (MID + 6_000, 4 * 10**6), (MID + 9_000, 4 * 10**6))
-    found = trimmed(wishes, memory, pair, {})
+    found = trimmed(wishes, memory, pair, {}, look(memory))
     assert found.sells[0] == wishes.sells[0]
     assert 10**6 < found.sells[1].qty < 4 * 10**6
     assert [why for _, _, why in found.missing] == [BEYOND_ROOM]
-    assert trimmed(wishes, memory, pair, {}) is found, "thought about once"
+    assert trimmed(wishes, memory, pair, {}, look(memory)) is found, "thought about once"
     for wish in found.sells:
         assert verdict(memory, Add(make_slot("s3"), wish)) == ""
     put(memory, make_slot("s1", State.LIVE, price=found.sells[0].price, qty=found.sells[0].qty))
@@ -241,7 +242,9 @@ def test_the_last_rung_that_fits_is_made_smaller_and_the_others_are_dropped() ->
 def test_what_has_filled_of_an_order_stays_in_its_quantity() -> None:
     memory = of(bought((400, 10**6, MID)), annual_exemption_eur="0")
     wishes = laid((MID + 3_000, 3 * 10**6))
-    found = trimmed(wishes, memory, one(memory), {(Side.SELL, MID + 3_000): 2 * 10**6})
+    found = trimmed(
+        wishes, memory, one(memory), {(Side.SELL, MID + 3_000): 2 * 10**6}, look(memory)
+    )
     assert found.sells[0].qty == 3 * 10**6
 
 
@@ -260,7 +263,7 @@ def test_in_whatever_order_the_laid_sells_fill_the_year_stays_below_the_limit(
     memory = of(queue, external_s23_net_eur=str(external), near_threshold_days=365)
     pair = one(memory)
     rungs = sorted({MID + 6 + up * 1_000: qty * 10**6 for up, qty in wishes}.items())
-    found = trimmed(laid(*rungs), memory, pair, {})
+    found = trimmed(laid(*rungs), memory, pair, {}, look(memory))
     year = berlin_day(WALL).year
     for course in list(product(range(len(found.sells)), repeat=min(3, len(found.sells)))):
         if len(set(course)) < len(course):
@@ -285,7 +288,7 @@ def test_the_pace_spreads_the_free_coins_over_the_days() -> None:
     one(memory).tape.hear_book(make_book(BOOT), BOOT, memory.config.time)
     assess_taxes(memory)
     assert paced(memory) == 10**7
-    plan = withhold(make_plan(sell_sats=10**8), memory, one(memory))
+    plan = withhold(make_plan(sell_sats=10**8), memory, one(memory), look(memory))
     assert plan.sell_sats == 10**7
     assert "the pace leaves 0.10000000 of 0.10000000 a day" in plan.why[-1]
     fill = make_fill("S", Side.SELL, MID, 4 * 10**6, wall=WALL, trade_id=9)

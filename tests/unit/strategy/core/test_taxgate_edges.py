@@ -56,19 +56,19 @@ EURO_A_COIN = Decimal(MID) / 10
 
 def test_with_room_the_sells_go_beyond_the_free_coins_and_the_plan_says_how_far() -> None:
     memory = of(bought((400, 10**6, MID), (100, 10**7, MID)))
-    plan = withhold(make_plan(), memory, one(memory))
+    plan = withhold(make_plan(), memory, one(memory), look(memory))
     assert (plan.sell_levels, plan.sell_sats) == (5, 16_000_000)
     assert plan.why[-1].endswith("0.01000000; beyond it there is room for 999.99 EUR of gain")
-    within = withhold(make_plan(sell_sats=10**6), memory, one(memory))
+    within = withhold(make_plan(sell_sats=10**6), memory, one(memory), look(memory))
     assert within.why == make_plan().why, "nothing to say of what is free"
     any_gain = of(bought((400, 10**6, MID), (100, 10**7, MID)), beyond_limit=True)
-    told = withhold(make_plan(), any_gain, one(any_gain)).why[-1]
+    told = withhold(make_plan(), any_gain, one(any_gain), look(any_gain)).why[-1]
     assert told.endswith("there is room for any gain")
 
 
 def test_without_room_the_plan_ends_at_the_free_coins_and_says_why() -> None:
     memory = of(bought((400, 10**6, MID), (100, 10**7, MID)), external_s23_net_eur="2000")
-    plan = withhold(make_plan(), memory, one(memory))
+    plan = withhold(make_plan(), memory, one(memory), look(memory))
     assert plan.sell_sats == 10**6
     assert plan.why[-1].endswith("0.01000000; the year has no room left for taxable gains")
 
@@ -88,13 +88,15 @@ def test_a_room_of_nothing_at_all_is_no_room() -> None:
 def test_rungs_that_fit_the_room_keep_their_whole_quantity() -> None:
     memory = of(bought((400, 10**6, MID), (100, 10**7, MID)))
     wishes = laid((MID + 3_000, 1_234_567), (MID + 6_000, 1_234_567))
-    assert trimmed(wishes, memory, one(memory), {}).sells == wishes.sells
+    assert trimmed(wishes, memory, one(memory), {}, look(memory)).sells == wishes.sells
 
 
 def test_another_ladder_is_thought_about_anew() -> None:
     memory = of(bought((400, 10**6, MID), (100, 10**8, MID // 2)))
-    first = trimmed(laid((MID + 3_000, 4 * 10**6)), memory, one(memory), {})
-    other = trimmed(laid((MID + 9_000, 10**6), (MID + 9_500, 5 * 10**6)), memory, one(memory), {})
+    first = trimmed(laid((MID + 3_000, 4 * 10**6)), memory, one(memory), {}, look(memory))
+    other = trimmed(
+        laid((MID + 9_000, 10**6), (MID + 9_500, 5 * 10**6)), memory, one(memory), {}, look(memory)
+    )
     assert [wish.price for wish in first.sells] == [MID + 3_000]
     assert [wish.price for wish in other.sells] == [MID + 9_000, MID + 9_500]
 
@@ -102,14 +104,16 @@ def test_another_ladder_is_thought_about_anew() -> None:
 def test_what_is_trimmed_off_is_only_what_is_still_open_of_an_order() -> None:
     memory = of(bought((400, 10**6, MID)), annual_exemption_eur="0")
     pair, at = one(memory), MID + 3_000
-    partly = trimmed(laid((at, 5 * 10**6)), memory, pair, {(Side.SELL, at): 2 * 10**6})
+    partly = trimmed(
+        laid((at, 5 * 10**6)), memory, pair, {(Side.SELL, at): 2 * 10**6}, look(memory)
+    )
     assert 2.95 * 10**6 < partly.sells[0].qty <= 3 * 10**6, "what has filled and the free coins"
     # More than is wished has filled: that frees no coins for another rung.
     wishes = laid((at, 10**6), (at + 3_000, 2 * 10**6))
-    found = trimmed(wishes, memory, pair, {(Side.SELL, at): 3 * 10**6})
+    found = trimmed(wishes, memory, pair, {(Side.SELL, at): 3 * 10**6}, look(memory))
     assert found.sells[1].qty <= 10**6
     # The last bit of an order that fits is kept, however small it is.
-    last = trimmed(wishes, memory, pair, {(Side.SELL, at): 10**6 - 1_000})
+    last = trimmed(wishes, memory, pair, {(Side.SELL, at): 10**6 - 1_000}, look(memory))
     assert last.sells[0] == wishes.sells[0]
 
 
@@ -117,11 +121,11 @@ def test_a_smaller_rung_is_on_the_pairs_steps_and_not_below_its_least_quantity()
     memory = of(bought((400, 5_900, MID)), annual_exemption_eur="0")
     pair = one(memory)
     pair.tape.pair = replace(BTC_EUR, qty_step=1_000)
-    assert trimmed(laid((MID + 3_000, 60_000)), memory, pair, {}).sells[0].qty == MIN
+    assert trimmed(laid((MID + 3_000, 60_000)), memory, pair, {}, look(memory)).sells[0].qty == MIN
     memory = of(bought((400, 5_900, MID)), annual_exemption_eur="0")
     pair = one(memory)
     pair.tape.pair = replace(BTC_EUR, qty_step=1_000, qty_min=Sats(5_001))
-    found = trimmed(laid((MID + 3_000, 60_000)), memory, pair, {})
+    found = trimmed(laid((MID + 3_000, 60_000)), memory, pair, {}, look(memory))
     assert (found.sells, [why for _, _, why in found.missing]) == ((), [BEYOND_ROOM])
 
 
@@ -132,14 +136,16 @@ def test_buys_are_left_as_they_are_and_own_orders_are_not_counted_twice() -> Non
         laid((MID + 3_000, 10**6), (MID + 6_000, 10**6)),
         buys=(Wish(Side.BUY, Ticks(MID - 3_000), Sats(10**6), 1),),
     )
-    found = trimmed(wishes, memory, one(memory), {})
+    found = trimmed(wishes, memory, one(memory), {}, look(memory))
     assert found.buys == wishes.buys
     assert found.sells == wishes.sells[:1]
 
 
 def test_a_rung_that_waits_for_a_nearly_free_lot_says_so() -> None:
     memory = of(bought((400, 10**6, MID), (350, 10**7, MID)))
-    found = trimmed(laid((MID + 3_000, 10**6), (MID + 6_000, 10**6)), memory, one(memory), {})
+    found = trimmed(
+        laid((MID + 3_000, 10**6), (MID + 6_000, 10**6)), memory, one(memory), {}, look(memory)
+    )
     assert [wish.qty for wish in found.sells] == [10**6]
     assert "free of tax in" in found.missing[0][2]
 
@@ -148,12 +154,12 @@ def test_what_the_other_pair_sells_is_taken_from_the_same_free_coins() -> None:
     memory = _with_lots(two()[0], bought((400, 10**6, MID)), "0")
     eur, usd = memory.pairs["BTC/EUR"], memory.pairs["BTC/USD"]
     wishes = laid((MID + 3_000, 6 * 10**5))
-    assert trimmed(wishes, memory, eur, {}) == wishes
+    assert trimmed(wishes, memory, eur, {}, look(memory)) == wishes
     lie(usd, "s1", MID * 6 // 5 + 3_000, 5 * 10**5)
-    found = trimmed(wishes, memory, eur, {}).sells[0].qty
+    found = trimmed(wishes, memory, eur, {}, look(memory)).sells[0].qty
     assert 4.9 * 10**5 < found <= 5 * 10**5, "in steps of a 64th"
     lie(usd, "s2", MID * 6 // 5 + 4_000, 5 * 10**5)
-    assert trimmed(wishes, memory, eur, {}).missing == ((Side.SELL, 0, BEYOND_ROOM),)
+    assert trimmed(wishes, memory, eur, {}, look(memory)).missing == ((Side.SELL, 0, BEYOND_ROOM),)
 
 
 def _with_lots(memory: Memory, lots: Lots, own_limit: str) -> Memory:
@@ -324,7 +330,9 @@ def test_without_a_rate_only_free_coins_are_sold_for_dollars() -> None:
 
     assert of_dollars(10**6) == ""
     assert "free of tax" in of_dollars(2 * 10**6)
-    found = trimmed(laid((MID + 3_000, 10**6), (MID + 6_000, 10**6)), memory, pair, {})
+    found = trimmed(
+        laid((MID + 3_000, 10**6), (MID + 6_000, 10**6)), memory, pair, {}, look(memory)
+    )
     assert [wish.qty for wish in found.sells] == [10**6]
     assert found.missing == ((Side.SELL, 1, BEYOND_ROOM),)
     assert locked_at(memory, MIN, None)
@@ -358,7 +366,7 @@ def test_a_pace_that_is_spent_ends_the_sells_of_the_day() -> None:
     memory = paced_memory()
     assess_taxes(memory)
     tell(memory, make_fill("S", Side.SELL, MID, 10**7, wall=WALL, trade_id=9))
-    plan = withhold(make_plan(sell_sats=10**8), memory, one(memory))
+    plan = withhold(make_plan(sell_sats=10**8), memory, one(memory), look(memory))
     assert (plan.sell_levels, plan.sell_sats) == (0, 0)
     assert plan.why[-1] == "tax: the pace of the day is spent"
 
@@ -368,7 +376,7 @@ def test_more_sold_than_the_pace_leaves_nothing_and_not_less() -> None:
     assess_taxes(memory)
     tell(memory, make_fill("S", Side.SELL, MID, 3 * 10**7, wall=WALL, trade_id=9))
     assert paced(memory) == 0
-    assert withhold(make_plan(sell_sats=10**8), memory, one(memory)).sell_sats == 0
+    assert withhold(make_plan(sell_sats=10**8), memory, one(memory), look(memory)).sell_sats == 0
 
 
 def test_the_pace_waits_for_a_fresh_price() -> None:
@@ -391,7 +399,7 @@ def test_a_pace_wider_than_what_is_free_leaves_the_free_coins_to_decide() -> Non
     left = paced(memory)
     assert left is not None
     assert left > 10**6
-    plan = withhold(make_plan(), memory, one(memory))
+    plan = withhold(make_plan(), memory, one(memory), look(memory))
     assert plan.sell_sats == 10**6
     assert not any("pace" in why for why in plan.why)
 
