@@ -82,7 +82,7 @@ def run(
         str | None,
         typer.Option(
             metavar="FILE|SHAPE",
-            help="A recorded market (CSV of trades or bars, also .gz and .zip), or a made-up one: "
+            help="A recorded market (trades or bars, all that `backtest` reads), or a made-up one: "
             "ranging, trending, crashing.",
         ),
     ] = None,

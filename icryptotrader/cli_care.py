@@ -125,7 +125,7 @@ def _faults_of_files(loaded: Loaded) -> list[str]:
     from shared.secret import read_key
 
     config = loaded.config
-    market = find_market(config.demo.market, config.pair, config.mode)[2]
+    market = find_market(config.demo.market, config.pair, config.mode).faults
     found = [("demo.market", fault.removeprefix("market: ")) for fault in market]
     try:
         read_caps(caps_path(config))

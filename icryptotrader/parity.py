@@ -31,6 +31,7 @@ from shared.config import Config, Home
 from shared.journal import read_journal
 from shared.recording import Recording, RecordingHead, read_recording
 from shared.units import BPS, SECOND, Ns, Pair, Sats
+from shared.unread import unread
 from sim.backtest.parity_market import Asked, Model, Played, Resting, simulate
 from sim.recorded import ticks_of
 from sim.sources import Tick
@@ -107,7 +108,7 @@ def parity(capture: Path, journals: Sequence[Path], home: Home, say: Say) -> int
         say(str(error))
         return EXIT_DATA
     except OSError as error:
-        say(f"{error.filename}: {error.strerror}")
+        say(unread(error.filename or capture, error))
         return EXIT_DATA
     for line in told(found):
         say(line)

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -26,6 +26,8 @@ from shared.config import EXIT_CONFIG, Config, ConfigError, Home, load_all, load
 from shared.config_layers import newer_pair
 from shared.process import Lock, LockHeld, holder, lock
 from shared.units import SECOND
+from shared.unread import unread
+from sim.backtest.columns import NAIVE
 from sim.engine.instruments import find
 from sim.sources import SHAPES
 from sim.tape import Tape, TapeError, read_tape
@@ -126,13 +128,14 @@ def _prepare(home: Home, options: Options, permit: Permit) -> Ready:
     except ConfigError as error:
         raise NotReadyError(error.faults, EXIT_CONFIG) from None
     config = loaded.config
-    market, tape, faults = find_market(config.demo.market, config.pair, config.mode)
+    market = find_market(config.demo.market, config.pair, config.mode)
     ports, moved, missing = find_ports(config, is_free)
-    notes = [*loaded.notes, *moved]
-    faults += missing + refused_options(config, options) + strange_ledger(home, config, options)
+    notes = [*loaded.notes, *market.notes, *moved]
+    faults = [*market.faults, *missing]
+    faults += refused_options(config, options) + strange_ledger(home, config, options)
     if faults:
         raise NotReadyError(faults, EXIT_CONFIG)
-    sections = ports | {"demo": demo | ports.get("demo", {}) | {"market": market}}
+    sections = ports | {"demo": demo | ports.get("demo", {}) | {"market": market.name}}
     if config.mode == "live":
         sections["settled"] = {"key_fingerprint": permit(home, config, options)}
     if options.fresh and (place := archive(home)):
@@ -147,7 +150,7 @@ def _prepare(home: Home, options: Options, permit: Permit) -> Ready:
         # Elsewhere the wall clock is the machine's own, which a time service keeps.
         sections["clock"] = _anchors(home, config.demo.speed)
     write_session(home, named | paired, sections)
-    return Ready(load_running(home), tape, tuple(notes))
+    return Ready(load_running(home), market.tape, tuple(notes))
 
 
 def _seeded(home: Home, config: Config) -> list[str]:
@@ -208,21 +211,34 @@ def write_session(home: Home, top: dict[str, str], sections: dict[str, Section])
     fresh.replace(home.session_file)
 
 
-def find_market(market: str, pair: str, mode: str) -> tuple[str, str, list[str]]:
-    """The shape as it is, or the file's absolute path; the tape in words; what is wrong with it."""
+class Market(NamedTuple):
+    """name: the shape as it is, or the file's absolute path; tape: it in words."""
+
+    name: str
+    tape: str = ""
+    notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def find_market(market: str, pair: str, mode: str) -> Market:
+    """What the setting means. A file is read once as a whole, so that its faults are told now."""
     if market in SHAPES or mode != "demo":
-        return market, "", []
-    path = Path(market).expanduser().resolve()
-    if not path.is_file():
-        shapes = ", ".join(SHAPES)
-        return market, "", [f"market: no such file: {path}; name one, or a shape: {shapes}"]
+        return Market(market)
     listing = find(pair)
     assert listing is not None, pair
     try:
+        path = Path(market).expanduser().absolute()
+        if not path.exists():
+            shapes = ", ".join(SHAPES)
+            fault = f"market: no such file: {path}; name one, or a shape: {shapes}"
+            return Market(market, faults=(fault,))
         tape = read_tape(path, listing.pair)
-    except TapeError as error:
-        return market, "", [f"market: {error}"]
-    return str(path), describe_tape(tape), []
+    except OSError as error:
+        return Market(market, faults=(f"market: {unread(market, error)}",))
+    except (TapeError, RuntimeError) as error:  # the second: ~nobody/market.csv
+        return Market(market, faults=(f"market: {error}",))
+    notes = tuple(f"market: {note}" for note in tape.notes if note != NAIVE)
+    return Market(str(path), describe_tape(tape), notes)
 
 
 def describe_tape(tape: Tape) -> str:

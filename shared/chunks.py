@@ -20,6 +20,7 @@ import msgspec
 import zstandard
 
 from shared.units import SECOND
+from shared.unread import unread
 
 Record = tuple[int, bytes, bytes]
 """(at, key, payload): a time in ns and two texts of bytes whose meaning is the file's."""
@@ -104,10 +105,11 @@ class ChunkWriter:
 class ChunkReader:
     """Reads a file that may still be growing, or that was cut short by a kill."""
 
-    def __init__(self, path: Path, magic: bytes, kind: str) -> None:
-        """kind: what the file should be, in words, for the error: "a recording"."""
+    def __init__(self, path: Path, magic: bytes, kind: str, source: str = "") -> None:
+        """In words, for the error: what the file should be ("a recording"), where it comes from."""
         self.path = path
         self._kind = kind
+        self._source = source and f" ({source})"
         self._magic = magic
         self.torn = ""  # after an iteration: why it ended before the end of the file
         with self._open() as file:
@@ -135,13 +137,13 @@ class ChunkReader:
             file = self.path.open("rb")
             found = file.read(MAGIC_BYTES)
         except OSError as error:
-            raise BadFileError(f"{self.path}: {error.strerror}") from None
+            raise BadFileError(unread(self.path, error)) from None
         if found == self._magic:
             return file
         file.close()
         if found[:-1] == self._magic[:-1]:
             raise BadFileError(f"{self.path}: {self._kind} of another version of iCryptoTrader")
-        raise BadFileError(f"{self.path}: not {self._kind} of iCryptoTrader")
+        raise BadFileError(f"{self.path}: not {self._kind} of iCryptoTrader{self._source}")
 
     def _unpack(self, file: BinaryIO) -> bytes | None:
         """The next chunk, or None at the end of what can be read."""

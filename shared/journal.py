@@ -118,7 +118,8 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._reader = ChunkReader(path, MAGIC, "a journal")
+        source = "they lie in data/journal of a home"
+        self._reader = ChunkReader(path, MAGIC, "a journal", source)
         try:
             self.head = msgspec.msgpack.decode(self._reader.header, type=JournalHead)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:

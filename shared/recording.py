@@ -66,7 +66,8 @@ class Recording:
     """
 
     def __init__(self, path: Path) -> None:
-        self._reader = ChunkReader(path, MAGIC, "a recording")
+        source = "`icryptotrader record -o FILE` writes one"
+        self._reader = ChunkReader(path, MAGIC, "a recording", source)
         try:
             self.head = msgspec.msgpack.decode(self._reader.header, type=RecordingHead)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -31,6 +31,7 @@ from shared.charts import ChartsError, script_file
 from shared.clock import perf
 from shared.config import Config, ConfigError, Home, load
 from shared.units import MILLISECOND, SECOND, Ns
+from shared.unread import unread
 from sim.backtest.converted import Converted
 from sim.backtest.data import History
 from sim.backtest.parts import Fill, Terms
@@ -96,7 +97,7 @@ def backtest(options: Options, home: Home, say: Say) -> int:
         say(str(error))
         return EXIT_DATA
     except OSError as error:
-        say(f"{error.filename}: {error.strerror}")
+        say(unread(error.filename or "the data", error))
         return EXIT_DATA
     say(summary(figures))
     say(
@@ -270,7 +271,13 @@ def config_of(options: Options, home: Home) -> Config:
 
 
 def rates_of(path: Path | None) -> Rates | None:
-    return None if path is None else Rates(parse(path.read_bytes()))
+    """What --rates names; RatesError with the place."""
+    try:
+        return None if path is None else Rates(parse(path.read_bytes()))
+    except RatesError as error:
+        raise RatesError(
+            f"--rates {path}: {error}: the ECB's eurofxref-hist.zip or .csv is meant"
+        ) from None
 
 
 class _Flag:

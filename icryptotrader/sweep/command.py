@@ -31,6 +31,7 @@ from icryptotrader.sweep.search import sweep as search_all
 from icryptotrader.sweep.space import read_space
 from shared.charts import ChartsError, script_file
 from shared.config import Home
+from shared.unread import unread
 from sim.backtest.data import History
 from sim.backtest.parts import Fill
 from sim.backtest.run import fits
@@ -73,7 +74,7 @@ def sweep(
         say(str(error))
         return EXIT_DATA
     except OSError as error:
-        say(f"{error.filename}: {error.strerror}")
+        say(unread(error.filename or "the data", error))
         return EXIT_DATA
     except KeyboardInterrupt:
         kept = "kept: the same command goes on" if storage else "not kept (no --storage)"

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from shared.config import Config, ConfigError
 from shared.config_checks import CROSS_CHECKS
+from shared.unread import unread
 
 Value = int | float | str | bool
 
@@ -43,11 +44,14 @@ def read_space(path: Path, config: Config) -> Space:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror or error}"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: {error}"]) from None
+        raise ConfigError([unread(path, error)]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{path}: not a text in UTF-8, let alone TOML"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{path}: not TOML: {error}"]) from None
     space: Space = {}
-    faults = [] if raw else [f"{path}: names no setting"]
+    none = f'{path}: names no setting: a line for each, such as "grid.levels" = [3, 5, 8]'
+    faults = [] if raw else [none]
     for key, given in _flat(raw):
         try:
             found = _read_one(given)

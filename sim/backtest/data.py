@@ -50,6 +50,7 @@ class Findings(Struct):
     rows: int = 0
     bad_rows: int = 0
     bad: list[str] = []
+    late_rows: int = 0  # of the bad ones, bars whose time repeats or goes back
     gap_count: int = 0
     gaps: list[str] = []
     longest_gap: int = 0  # ns
@@ -228,6 +229,7 @@ class History:
             self._compare(part, line, bar[0], bar[4])
         else:
             self._bad(part, line, "time repeats or goes back")
+            self.found.late_rows += 1
             if part.layout.is_naive:
                 self.found.note_once(
                     part.path.name,
@@ -323,7 +325,7 @@ class History:
             if not walls:
                 raise  # else what stands before the tear is played
         if layout is None:
-            raise DataError(f"{path}: the file is empty")
+            raise DataError(f"{path}: the file is empty: fetch it again")
         if not walls:
             raise DataError(f"{path}: no row with a time that can be read{unread}")
         steps = sorted(b - a for a, b in itertools.pairwise(walls) if b != a)

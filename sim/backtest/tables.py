@@ -1,4 +1,4 @@
-"""The rows of a file as cells of text, whatever it is: a text, packed or not, Parquet, a recording.
+"""The rows of a file as cells of text: a text, packed or not, Parquet, a recording, JSON of Kraken.
 
 Rule 1: a few rows are held at a time, however long the file is.
 """
@@ -22,6 +22,8 @@ from shared import frames
 from shared.chunks import BadFileError
 from shared.recording import MAGIC, read_recording
 from shared.units import Pair, price_text, qty_text
+from shared.unread import unread
+from sim.backtest import answers
 from sim.backtest.columns import NAIVE
 
 _LONGEST_LINE: Final = 4_096
@@ -64,7 +66,7 @@ def cells_of(
             with closing(_texts(opened, magic)) as texts:
                 yield from _rows(path, texts, notes)
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from None
+        raise DataError(unread(path, error)) from None
     except BadFileError as error:
         raise DataError(str(error)) from None
     except _TORN as error:
@@ -94,12 +96,11 @@ def _rows(path: Path, texts: Iterator[str], notes: list[str]) -> Iterator[tuple[
 
 def _refuse_other_kinds(path: Path, line: int, text: str) -> None:
     """DataError for what is no table, seen in its first line that is not empty."""
-    if text[:1] in ("{", "["):
-        raise DataError(
-            f"{path}: JSON is not read here: write a CSV whose header names the columns"
-        )
     if "\0" in text or text.count("\ufffd") * 10 > len(text):  # so many bytes are no letters
-        raise DataError(f"{path}, line {line}: not a readable table, but binary data")
+        raise DataError(
+            f"{path}, line {line}: not a readable table, but binary data: a CSV (also packed), "
+            "Parquet or a recording is meant"
+        )
     if len(text) > _LONGEST_LINE:
         raise DataError(f"{path}, line {line}: longer than {_LONGEST_LINE} characters")
 
@@ -145,8 +146,13 @@ def _texts(raw: IO[bytes], magic: bytes) -> Generator[str, None, None]:
 
 
 def _lines(stream: IO[str]) -> Iterator[str]:
-    """Line by line; of one without end only the beginning is kept."""
+    """Line by line; of one without end only the beginning is kept. JSON as lines of a table."""
+    begun = False
     while text := stream.readline(_LONGEST_LINE + 2):
+        if not begun and text.lstrip()[:1] in ("{", "["):
+            yield from answers.lines_of(text + stream.read(answers.MOST))
+            return
+        begun = begun or not text.isspace()
         rest = text
         while len(rest) > _LONGEST_LINE and not rest.endswith("\n"):
             rest = stream.readline(_LONGEST_LINE + 2)

@@ -130,6 +130,59 @@ def test_a_tape_is_told_in_words_and_named_absolutely(home: Home, tmp_path: Path
     assert Path(ready.config.demo.market).is_absolute()
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "note"),
+    [
+        (
+            "german.csv",
+            b"BTC/EUR je Minute\nDatum;Open;High;Low;Close;Volume\n"
+            b"01.07.2019 00:00;9.400,5;9.401,0;9.399,5;9.400,0;1,25\n"
+            b"01.07.2019 00:01;9.400,0;9.402,0;9.400,0;9.401,5;0,75\n",
+            "commas",
+        ),
+        (
+            "excel.csv",
+            "sep=,\ntime,open,high,low,close\n1561939200,9400,9401,9399,9400\n"
+            "1561939260,9400,9402,9400,9401\n".encode("utf-16"),
+            "",
+        ),
+        (
+            "ohlc.json",
+            b'{"error":[],"result":{"XXBTZEUR":[[1561939200,"9400","9401","9399","9400","0","1",3],'
+            b'[1561939260,"9400","9402","9400","9401","0","2",5]],"last":1561939260}}',
+            "",
+        ),
+        (
+            "btcusd_bars.csv",
+            b"1561939200,9400,9401,9399,9400,1\n1561939260,9400,9402,9400,9401,2\n"
+            b"1561939260,9400,9402,9400,9401,2\n",
+            "line 3: time repeats",
+        ),
+    ],
+)
+def test_a_market_may_be_whatever_a_backtest_reads(
+    home: Home, tmp_path: Path, name: str, content: bytes, note: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    ready = startup.prepare(home, Options(market=str(tmp_path / name)))
+    assert ready.tape == "2 bars of 60 s over 0:02:00 from 2019-07-01 00:00 UTC"
+    told = [line for line in ready.notes if line.startswith("market: ")]
+    assert note in " ".join(told)
+    assert any("its name says USD" in line for line in told) == name.startswith("btcusd")
+
+
+def test_a_market_that_is_a_folder_or_a_knot_of_links_is_refused(
+    home: Home, tmp_path: Path
+) -> None:
+    (tmp_path / "knot").symlink_to(tmp_path / "knot")
+    with pytest.raises(NotReadyError, match="Is a directory: name the files in it"):
+        startup.prepare(home, Options(market=str(tmp_path)))
+    with pytest.raises(NotReadyError, match="no such file"):
+        startup.prepare(home, Options(market=str(tmp_path / "knot")))
+    with pytest.raises(NotReadyError, match="market: "):
+        startup.prepare(home, Options(market="~nobody-of-that-name/market.csv"))
+
+
 def test_a_taken_port_is_replaced_and_told(home: Home) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

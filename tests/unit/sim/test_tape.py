@@ -16,6 +16,8 @@ from sim.tape import START, Played, Tape, TapeError, read_tape
 PAIR = LISTINGS["BTC/USD"].pair
 DATA = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "market"
 HEADER = "time_ms,timestamp,side,price,amount\n"
+BEGIN = 1_561_939_200
+"""2019-07-01 00:00 UTC, in seconds."""
 
 
 def read(tmp_path: Path, text: str | bytes, name: str = "tape.csv") -> Tape:
@@ -54,7 +56,8 @@ def test_trades_are_read_in_every_usual_form(tmp_path: Path, text: str) -> None:
 
 
 def test_without_a_side_a_rise_is_a_buyer_s_and_a_fall_a_seller_s(tmp_path: Path) -> None:
-    tape = read(tmp_path, "1,100.0,1\n2,101.0,1\n3,101.0,1\n4,100.5,1\n5,100.5,1\n")
+    prices = (100.0, 101.0, 101.0, 100.5, 100.5)
+    tape = read(tmp_path, "".join(f"{BEGIN + n},{price},1\n" for n, price in enumerate(prices)))
     assert [buys for *_, buys in rows(tape)] == [True, True, True, False, False]
 
 
@@ -66,25 +69,32 @@ def test_packed_files_are_unpacked(tmp_path: Path) -> None:
     assert rows(read_tape(tmp_path / "made.zip", PAIR)) == EXPECTED
 
 
+AT = f"{BEGIN}000,x"  # a trade's first two cells
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("", "holds no trade and no bar"),
-        (HEADER, "holds no trade and no bar"),
+        ("", "the file is empty"),
+        (HEADER, "no row with a time"),
         ("a,b\n1,2\n", "line 1: the header names neither trades"),
         ("1,2\n", "line 1: 2 columns without a header"),
-        (HEADER + "1,x,sell,abc,1\n", "line 2: a price, an amount or a time is not a number"),
-        (HEADER + "1,x,sell,1,1\n2,x,sell,-1,1\n", "line 3: price -1 is not above 0"),
-        (HEADER + "1,x,sell,1,nan\n", "line 2: "),
-        (HEADER + "1,x,hold,1,1\n", 'line 2: side "hold" is neither buy nor sell'),
-        (HEADER + "1,x,sell\n", "line 2: has only 3 columns"),
-        (HEADER + "9000,x,sell,1,1\n1,x,sell,1,1\n", "line 3: time goes back"),
-        ("1,2,1,3,2,5,1\n", "line 1: open and close must lie between low and high"),
-        ('{"result":5}', "JSON without a list of trades"),
-        ("{", "tape.csv: "),
+        (f"{HEADER}{AT},sell,1,1\n{AT},sell,abc,1\n", 'line 3: "abc" is not a number: mend it'),
+        (f"{HEADER}{AT},sell,1,1\n{AT},sell,-1,1\n", "line 3: price must be above 0"),
+        (f"{HEADER}{AT},sell,1,1\n{AT},sell,1,nan\n", 'line 3: "nan" is not a number'),
+        (f"{HEADER}{AT},sell,1,1\n{AT},hold,1,1\n", 'line 3: side "hold" is neither buy nor'),
+        (f"{HEADER}{AT},sell,1,1\n{AT},sell\n", "line 3: has only 3 columns"),
+        (f"{HEADER}{AT},sell\n", "line 2: has only 3 columns"),
+        (f"{BEGIN},1,1\n{BEGIN + 1},1,1\n{BEGIN + 3},1,1\n{BEGIN},1,1\n", "line 4: time goes"),
+        (f"{BEGIN + 9},1,1\n{BEGIN},1,1\n", "its rows run backwards in time: sort them first"),
+        (f"{BEGIN},2,1,3,2,5,1\n", "line 1: open and close must lie between low and high"),
+        ("1561939,100.0,1\n", 'line 1: the time "1561939" lies outside 2009 to 2100'),
+        ('{"result":5}', "write a CSV whose header names the columns"),
+        ("{", "write a CSV whose header names the columns"),
+        ('[{"price":5}]', "write a CSV whose header names the columns"),
         (b"\x1f\x8bxx", "not a readable"),
         (b"PK\x03\x04xx", "not a readable"),
-        (b"\xff\xfe\x00", "not a readable"),
+        (b"\xff\xfe\x00", "binary data"),
     ],
 )
 def test_a_bad_file_is_one_clear_error_with_its_line(
@@ -97,19 +107,19 @@ def test_a_bad_file_is_one_clear_error_with_its_line(
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(TapeError, match="No such file"):
+    with pytest.raises(TapeError, match="No such file or directory: look at the name"):
         read_tape(tmp_path / "none.csv", PAIR)
 
 
 @pytest.mark.parametrize(
     ("bar", "walk"),
     [
-        ("60,100.0,103.0,99.0,102.0,4", [1000, 990, 1030, 1020]),
-        ("60,100.0,103.0,98.0,99.0,4", [1000, 1030, 980, 990]),
+        (f"{BEGIN + 60},100.0,103.0,99.0,102.0,4", [1000, 990, 1030, 1020]),
+        (f"{BEGIN + 60},100.0,103.0,98.0,99.0,4", [1000, 1030, 980, 990]),
     ],
 )
 def test_a_bar_is_walked_inside_its_interval(tmp_path: Path, bar: str, walk: list[int]) -> None:
-    played = Played(read(tmp_path, f"0,100.0,100.0,100.0,100.0,0\n{bar}\n"))
+    played = Played(read(tmp_path, f"{BEGIN},100.0,100.0,100.0,100.0,0\n{bar}\n"))
     hits = [tick for tick in played.until(START + 3 * MINUTE) if isinstance(tick, Hit)]
     assert [hit.price for hit in hits] == walk, "a bar without volume has no trades"
     assert all(START + MINUTE < hit.at < START + 2 * MINUTE for hit in hits)
@@ -119,7 +129,7 @@ def test_a_bar_is_walked_inside_its_interval(tmp_path: Path, bar: str, walk: lis
 
 def test_the_touch_follows_the_tape_and_is_never_crossed(tmp_path: Path) -> None:
     text = HEADER + "".join(
-        f"{at},x,{side},{price},1\n"
+        f"{BEGIN}00{at},x,{side},{price},1\n"
         for at, side, price in [(1, "sell", 100), (2, "buy", 90), (3, "sell", 120), (4, "buy", 0.1)]
     )
     played = Played(read(tmp_path, text))
@@ -148,7 +158,7 @@ def test_sought_in_the_middle_it_goes_on_there(tmp_path: Path) -> None:
     [
         ("kraken_btcusd_trades_2019-07-01T00.csv.gz", 2_672, 0),
         ("kraken_btcusd_60m_2013-2023.csv.gz", 70_253, 3_600),
-        ("binance_btcusdt_1m_2019-10-15_2019-11-14.csv.gz", 43_201, 60),
+        ("binance_btcusdt_1m_2019-10-15_2019-11-14.csv.gz", 43_058, 60),
         ("bitvavo_btceur_1h_2019-12_2024-05.csv.gz", 38_682, 3_600),
     ],
 )

@@ -75,6 +75,9 @@ MORE_BAR_FORMS = {
     "a title, comments and empty lines": "www.example.org\n# by me\n\n"
     f"time,open,high,low,close,volume\n# from here on\n{T0},100,110,90,105,2.5\n\n"
     f"{T0 + 60},105,105,105,105,0",
+    "Kraken's answer OHLC": '{"error":[],"result":{"XXBTZEUR":['
+    f'[{T0},"100","110","90","105","101","2.5",17],[{T0 + 60},"105","105","105","105","0","0",0]'
+    f'],"last":{T0}}}}}',
     "UTC as a word, floats as times": "time,open,high,low,close,volume\n"
     f"2023-11-14 22:14:00 UTC,100,110,90,105,2.5\n{T0 + 60}000.0,105,105,105,105,0",
 }
@@ -115,6 +118,9 @@ DEAL_FORMS = {
     f"9,99,1,99,{T0 + 2}000,true",
     "Binance trades": f"7,100,1,100,{T0}500,false,true\n8,101,2,202,{T0 + 1}000,false,true\n"
     f"9,99,1,99,{T0 + 2}000,true,true",
+    "Kraken's answer Trades": '{"error":[],"result":{"XXBTZEUR":['
+    f'["100","1",{T0}.5,"b","m","",1],["101","2",{T0 + 1}.0,"b","l","",2],'
+    f'\n["99","1",{T0 + 2}.0,"s","m","",3]],"last":"1"}}}}',
     "named": f"time,side,price,amount\n{T0}.500,b,100,1\n{T0 + 1},buy,101,2\n{T0 + 2},sell,99,1",
 }
 
@@ -301,7 +307,10 @@ def test_local_time_gives_itself_away_when_the_clock_goes_back(tmp_path: Path) -
         (b"1" * 10_000, "longer than"),
         (b"\0" * 10, "binary data"),
         (bytes(range(128, 250)), "binary data"),
-        (b'[[1700000040000,"1","1"]]', "JSON is not read"),
+        (b'[[1700000040000,"1","1"]]', "write a CSV whose header names the columns"),
+        (b'{"error":["EQuery:Unknown asset pair"]}', "JSON is read as Kraken's answers"),
+        (b'{"error":[],"result":{"X":[[1,2]],"last":1}}', "JSON is read as Kraken's answers"),
+        (b"[" * 100_000, "JSON is read as Kraken's answers"),
         (b"PK\x05\x06" + b"\0" * 18, "holds 0 files"),
         (b"06/01/2024,1,1,1,1,1\n", "neither seconds since 1970"),
         (bars(3)[::-1].encode(), "no row with a time"),
