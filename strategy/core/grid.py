@@ -208,10 +208,19 @@ def sold(unmatched: Unmatched, qty: int) -> Unmatched:
     return ()
 
 
-def floors(unmatched: Unmatched, step_floor: float) -> list[tuple[int, int]]:
-    """The least price at which each unmatched buy may be sold again, cheapest first."""
-    # A rung is rounded to whole Ticks on both sides, so the floor yields by one.
-    return [(int(price * (1.0 + step_floor)) - 1, qty) for price, qty in unmatched]
+def floors(unmatched: Unmatched, step_floor: float, most: int) -> tuple[tuple[int, int], ...]:
+    """The least price at which each unmatched buy may be sold again, cheapest first.
+
+    Of as many as sells of `most` Sats in all would answer.
+    """
+    found = []
+    for price, qty in unmatched:
+        if most <= 0:
+            break
+        # A rung is rounded to whole Ticks on both sides, so the floor yields by one.
+        found.append((int(price * (1.0 + step_floor)) - 1, qty))
+        most -= qty
+    return tuple(found)
 
 
 UNMATCHED_LIMIT: Final = 500

@@ -40,12 +40,14 @@ def confine(
     if base * view.mid + quote <= 0:
         return plan.budgeted("nothing in the account", buy_units=0, sell_sats=0)
     room = rooms(view.mid, account, cap_pct, values)
-    plan = plan.budgeted(
-        lambda: f"coins at most {values.btc_max_pct:.0%} of the account", buy_units=room.buy
-    )
-    plan = plan.budgeted(
-        lambda: f"coins at least {values.btc_min_pct:.0%} of the account", sell_sats=room.sell
-    )
+    if room.buy < plan.buy_units:
+        plan = plan.budgeted(
+            lambda: f"coins at most {values.btc_max_pct:.0%} of the account", buy_units=room.buy
+        )
+    if room.sell < plan.sell_sats:
+        plan = plan.budgeted(
+            lambda: f"coins at least {values.btc_min_pct:.0%} of the account", sell_sats=room.sell
+        )
     return plan.budgeted(
         lambda: f"at most {cap_pct:.0%} of the account at a time",
         buy_units=room.buy_cap,

@@ -31,7 +31,7 @@ from strategy.core.imbalance import Imbalance
 from strategy.core.lifecycle import Phase
 from strategy.core.limiter import Limiter
 from strategy.core.market import Tape, View
-from strategy.core.openorders import OpenOrders, look_through
+from strategy.core.openorders import OpenOrders, Places, look_through, places_of
 from strategy.core.outgoing import Outgoing
 from strategy.core.owed import Owed
 from strategy.core.plan import Anchor, Laid, Plan
@@ -96,22 +96,6 @@ class Start(Struct, frozen=True):
     booked: dict[str, Sats] = {}  # cl_ord_id -> what the ledger has of the order of an intent
 
 
-class _Order(Struct, frozen=True):
-    """Where each name, and each side of the grid, stands among so many slots."""
-
-    count: int
-    places: dict[str, int]
-    sides: dict[Side, list[int]]
-
-
-def _ordered(slots: Sequence[Slot]) -> _Order:
-    sides: dict[Side, list[int]] = {Side.BUY: [], Side.SELL: []}
-    for place, slot in enumerate(slots):
-        if slot.name != EXIT_SLOT:
-            sides[slot.side].append(place)
-    return _Order(len(slots), {slot.name: place for place, slot in enumerate(slots)}, sides)
-
-
 class PairMemory:
     """What is known of one pair."""
 
@@ -135,7 +119,7 @@ class PairMemory:
         self.asked: tuple[object, float, Asked] = (None, 0.0, Asked())  # of which samples
         self.settled: tuple[object, ...] | None = None  # spacing, what was asked for, the floor
         self.rested: tuple[object, list[Slot]] = (None, [])  # wishes and slots that are one
-        self.bound: tuple[object, float, list[tuple[int, int]]] = (None, 0.0, [])  # sells' floors
+        self.bound: tuple[tuple[object, ...], Sequence[tuple[int, int]]] = ((None,), ())  # _floors
         self.hung = Hung()
         self.unmatched: Unmatched = ()
         self.limiter = Limiter()
@@ -155,7 +139,7 @@ class PairMemory:
         names += [(f"s{k}", Side.SELL) for k in range(1, levels + 1)]
         names.append((EXIT_SLOT, Side.SELL))
         self.slots: list[Slot] = [Slot(slot, name, side) for slot, side in names]
-        self._open, self._ordered = look_through(self.slots), _ordered(self.slots)
+        self._open, self._places = look_through(self.slots), places_of(self.slots, EXIT_SLOT)
         self.totals: tuple[object, object, tuple[int, int]] = (None, None, (0, 0))  # of which words
 
     @property
@@ -170,17 +154,17 @@ class PairMemory:
 
     def side(self, side: Side) -> list[Slot]:
         """The slots of the grid on one side; that of exits is none of them."""
-        return [self.slots[place] for place in self._order().sides[side]]
+        return [self.slots[place] for place in self._standing().sides[side]]
 
     def place(self, name: str) -> int:
         """Where the slot of this name stands in `slots`."""
-        return self._order().places[name]
+        return self._standing().names[name]
 
-    def _order(self) -> _Order:
+    def _standing(self) -> Places:
         """A slot keeps its name and its place, so this is old only where some were added."""
-        if self._ordered.count != len(self.slots):
-            self._ordered = _ordered(self.slots)
-        return self._ordered
+        if self._places.count != len(self.slots):
+            self._places = places_of(self.slots, EXIT_SLOT)
+        return self._places
 
     def place_for(self, intent: IntentEntry) -> int:
         """Where an order of an earlier life belongs: a further slot where its own is no more.

@@ -76,3 +76,20 @@ def look_through(slots: Sequence[Slot]) -> OpenOrders:
         list(slots), tuple(buys), tuple(sells), tuple(lost),
         in_flight, sell_sats, buy_units, highest_buy, lowest_sell, filled,
     )  # fmt: skip
+
+
+class Places(Struct, frozen=True):
+    """Where each name, and each side of the grid, stands among so many slots of a pair."""
+
+    count: int
+    names: dict[str, int]
+    sides: dict[Side, list[int]]
+
+
+def places_of(slots: Sequence[Slot], apart: str) -> Places:
+    """Of these slots, of which the one that is named stands on no side."""
+    sides: dict[Side, list[int]] = {Side.BUY: [], Side.SELL: []}
+    for place, slot in enumerate(slots):
+        if slot.name != apart:
+            sides[slot.side].append(place)
+    return Places(len(slots), {slot.name: place for place, slot in enumerate(slots)}, sides)

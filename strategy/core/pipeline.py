@@ -24,19 +24,20 @@ from strategy.core.daily import turn_day
 from strategy.core.draining import drain, switch_wanted
 from strategy.core.fees import PATIENCE, floor_bps, scheduled
 from strategy.core.gate import refuse, throttle
-from strategy.core.grid import Hung, floors, hang, propose
+from strategy.core.grid import Hung, hang, propose
 from strategy.core.ground import Ground, survey
 from strategy.core.hedge import hedge
 from strategy.core.imbalance import weigh
 from strategy.core.inbox import hear_item
 from strategy.core.inventory import confine, share
+from strategy.core.kept import floors_of, is_at_rest, note_rest, rules_of, spaced
 from strategy.core.lifecycle import Phase, Turn, turn
 from strategy.core.limiter import admit, charged, waits
 from strategy.core.market import View, observe
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.out import In, Out, Report, Tell
 from strategy.core.permit import permit
-from strategy.core.plan import Laid, Plan, lay
+from strategy.core.plan import Laid, Plan, lay, most_sold
 from strategy.core.quiet import Band, find
 from strategy.core.reference import follow
 from strategy.core.regime import classify
@@ -47,15 +48,12 @@ from strategy.core.slots import (
     Amend,
     Cancel,
     Intent,
-    Rules,
     State,
     added,
     amended,
-    at_rest,
     canceled,
     decide,
 )
-from strategy.core.spacing import Asked, Spacing, asked, space
 from strategy.core.taxgate import trimmed, withhold
 from strategy.core.thresholds import note, rank, thresholds
 from strategy.core.view import status, syncing_for
@@ -181,34 +179,8 @@ class Core:
         pair.regime = classify(pair.regime, view, now, pair.edges, cfg.regime)  #  4 regime
         if pair.maker is not None:
             pair.floor_bps = floor_bps(pair.maker, pair.taker or pair.maker, cfg.grid)
-            pair.spacing = self._spaced(pair, now)
+            pair.spacing = spaced(pair, now, cfg)
         pair.advice = advise(pair.advice, now)  #                                  5 advice
-
-    def _asked(self, pair: PairMemory) -> Asked:
-        """What the models of spacing ask for: thought about once for each sample."""
-        done, variance = pair.samples.done, pair.regime.variance
-        if pair.asked[0] is not done or pair.asked[1] != variance:
-            pair.asked = (done, variance, asked(pair.samples, variance, self.memory.config))
-        return pair.asked[2]
-
-    def _spaced(self, pair: PairMemory, now: Ns) -> Spacing:
-        """The spacing: what has settled stays while the same is asked for."""
-        held, wanted, cfg = pair.spacing, self._asked(pair), self.memory.config.grid
-        asked_for = (held, wanted, pair.floor_bps)
-        if asked_for == pair.settled:
-            return held
-        least = max(pair.floor_bps, float(cfg.min_spacing_bps))
-        found = space(held, wanted, least, now, cfg)
-        # While less is asked for, time alone may change it.
-        pair.settled = asked_for if found == held and not held.less_since else None
-        return found
-
-    def _floors(self, pair: PairMemory) -> list[tuple[int, int]]:
-        """Of the unmatched buys, which change with fills alone."""
-        if pair.bound[0] is not pair.unmatched or pair.bound[1] != pair.floor_bps:
-            least = floors(pair.unmatched, pair.floor_bps / BPS)
-            pair.bound = (pair.unmatched, pair.floor_bps, least)
-        return pair.bound[2]
 
     def _act(self, pair: PairMemory, now: Ns) -> list[Out]:
         """What we would like of one pair, and what we do."""
@@ -224,7 +196,7 @@ class Core:
         pair.notes = {}
         intents = pair.intents = self._decide(pair, view, laid, now)  #           10 order decisions
         if view is not None and laid is not None and not intents:
-            self._note_rest(pair, view, laid)
+            note_rest(pair, laid, rules_of(pair, view, cfg.grid))
         admitted = admit(pair.limiter, intents, now, cfg.rate_limit)  #           11 rate limit
         told += self._dispatch(pair, admitted, now)  #                            12 dispatch
         if len(admitted) < len(intents):
@@ -265,10 +237,11 @@ class Core:
 
     def _lay(self, pair: PairMemory, view: View, plan: Plan, hung: Hung, gate: Gate) -> Laid:
         """The plan as prices on this lattice."""
-        cfg = self.memory.config.grid
-        bound = self._floors(pair) if cfg.sell_floor == "paired" else []
-        filled = pair.open.filled
-        laid = lay(plan, hung.leaning, view.pair, (view.bid, view.ask), bound, filled)
+        anchor, filled = hung.leaning, pair.open.filled
+        bound: Sequence[tuple[int, int]] = ()
+        if pair.unmatched and self.memory.config.grid.sell_floor == "paired":
+            bound = floors_of(pair, most_sold(plan, anchor, view.pair))
+        laid = lay(plan, anchor, view.pair, (view.bid, view.ask), bound, filled)
         return trimmed(laid, self.memory, pair, filled, gate)
 
     def _decide(
@@ -286,31 +259,11 @@ class Core:
             return intents + exits.decide(memory, pair, now)
         if laid is None or view is None:
             return []
-        if _is_at_rest(pair, laid):
+        if is_at_rest(pair, laid):
             return []
-        rules = self._rules(pair, view)
+        rules = rules_of(pair, view, memory.config.grid)
         buys = decide(pair.side(Side.BUY), laid.buys, now, rules)
         return buys + decide(pair.side(Side.SELL), laid.sells, now, rules)
-
-    def _rules(self, pair: PairMemory, view: View) -> Rules:
-        cfg = self.memory.config.grid
-        return Rules(
-            pair.hung.anchor.step,
-            cfg.requote_tolerance,
-            int(cfg.requote_age_sec * SECOND),
-            view.bid,
-            view.ask,
-            int(cfg.enlarge_age_sec * SECOND),
-        )
-
-    def _note_rest(self, pair: PairMemory, view: View, laid: Laid) -> None:
-        """Keep it where each wish has its order: then nothing is asked for until one changes."""
-        if _is_at_rest(pair, laid):
-            return
-        rules = self._rules(pair, view)
-        buys, sells = pair.side(Side.BUY), pair.side(Side.SELL)
-        if at_rest(buys, laid.buys, rules) and at_rest(sells, laid.sells, rules):
-            pair.rested = (_wanted(pair, laid), list(pair.slots))
 
     def _dispatch(self, pair: PairMemory, intents: Sequence[Intent], now: Ns) -> list[Out]:
         """Stage 12: the gate, then the intent on paper, then the letter."""
@@ -424,15 +377,6 @@ class _Asking:
 
     def ask(self, view: View, laid: Laid, now: Ns) -> Sequence[Intent]:
         return self._core._decide(self._pair, view, laid, now)
-
-
-def _wanted(pair: PairMemory, laid: Laid) -> tuple[object, ...]:
-    return laid.buys, laid.sells, pair.hung.anchor.step
-
-
-def _is_at_rest(pair: PairMemory, laid: Laid) -> bool:
-    """Whether each wish has its order, and neither has changed since that was found."""
-    return _wanted(pair, laid) == pair.rested[0] and pair.slots == pair.rested[1]
 
 
 def _first(why: tuple[str, ...]) -> str:

@@ -192,6 +192,12 @@ def lay(
     return Laid(buys, sells, tuple(missing))
 
 
+def most_sold(plan: Plan, anchor: Anchor, pair: Pair) -> int:
+    """Sats that all sells of a plan may hand over, a small rest that goes along included."""
+    rungs = _rungs(anchor, pair, 1, plan.sell_levels, plan.notional, plan.sell_scale)
+    return rungs.sats + pair.qty_min
+
+
 def _lay_buys(
     plan: Plan,
     anchor: Anchor,
@@ -246,11 +252,10 @@ def _lay_sells(
         rest = left - rungs.sats
         inside = bid < first > above and last <= farthest and not 0 < highest < last
         if inside and (rest == 0 or rest >= qty_min):
-            answered = _answered_by(floors, rungs.sats)
-            if not answered or first >= answered[-1][0]:
+            if not floors or first >= floors[-1][0]:
                 return rungs.wishes
             found = _answering(
-                anchor, pair, plan.sell_levels, plan.notional, plan.sell_scale, answered
+                anchor, pair, plan.sell_levels, plan.notional, plan.sell_scale, tuple(floors)
             )
             missing += found[1]
             return found[0]
@@ -280,15 +285,6 @@ def _lay_sells(
         left -= max(0, open_qty)
         wishes.append(Wish(Side.SELL, Ticks(price), Sats(qty), rung))
     return tuple(wishes)
-
-
-def _answered_by(floors: Sequence[tuple[int, int]], sats: int) -> tuple[tuple[int, int], ...]:
-    """The floors of those buys that sells of so many Sats in all answer: the cheapest."""
-    place = 0
-    while place < len(floors) and sats > 0:
-        sats -= floors[place][1]
-        place += 1
-    return tuple(floors[:place])
 
 
 @lru_cache(maxsize=64)

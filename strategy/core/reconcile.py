@@ -217,8 +217,7 @@ def _due(memory: Memory, asking: Asking, now: Ns) -> bool:
     if memory.owed and since >= ASK_WHILE_OWED:
         return True
     # What two lists have missed waits for a question of its own: a third would only use up REST.
-    unsure = any(slot.misses < MISSES for slot in _lost(memory))
-    return since >= ASK_WHILE_LOST and unsure
+    return since >= ASK_WHILE_LOST and any(slot.misses < MISSES for slot in _lost(memory))
 
 
 def _doubtful(memory: Memory, now: Ns) -> tuple[tuple[str, str], ...]:

@@ -109,12 +109,6 @@ def _choose(regime: Regime, now: Ns, edges: Thresholds, cfg: RegimeConfig) -> Ki
 
 
 def values_of(regime: Regime, cfg: RegimeConfig) -> RegimeValues:
-    match regime.kind:
-        case Kind.RANGE_BOUND:
-            return cfg.range_bound
-        case Kind.TRENDING_UP:
-            return cfg.trending_up
-        case Kind.TRENDING_DOWN:
-            return cfg.trending_down
-        case Kind.CHAOS:
-            return cfg.chaos
+    """What is set for a kind of market: the settings name each as it names itself."""
+    values: RegimeValues = getattr(cfg, regime.kind)
+    return values

@@ -137,10 +137,9 @@ def refuse_sale(
     """
     if slot.name == EXIT_SLOT and (overrides(memory) or _is_harvest(memory, qty)):
         return ""
-    gate = look(memory)
-    if units(others + qty) <= gate.free:
+    if units(others + qty) <= memory.desk.free(memory.wall, pending(memory)):
         return ""
-    each = euro_price(memory, pair, price)
+    gate, each = look(memory), euro_price(memory, pair, price)
     if each is None or closed(gate):
         return "more than the coins that may be sold free of tax"
     if guard := guarded(memory, gate, each):

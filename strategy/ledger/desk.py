@@ -142,7 +142,8 @@ class Desk:
         self._sold: dict[date, int] = {}
         # What was asked last; both calendars turn on a full hour.
         self._gate: tuple[object, Gate] | None = None
-        self._free: tuple[object, Units] | None = None
+        self._free: tuple[object, int] | None = None
+        self._total: tuple[int, Units] = (-1, Units(0))
         self._rated: dict[tuple[str, int], Decimal | None] = {}
 
     # What happens.
@@ -192,15 +193,17 @@ class Desk:
 
     def total(self) -> Units:
         """Coins on the account the bot trades on, as far as is known."""
-        return Units(self._kept().total(KRAKEN, self.settings.coin))
+        if self._total[0] != self.version:
+            self._total = self.version, Units(self._kept().total(KRAKEN, self.settings.coin))
+        return self._total[1]
 
     def free(self, now_wall: Ns, pending: int = 0) -> Units:
         """Coins at the front of the queue that are free of tax now, less what is on its way out."""
-        key, settings = (self.version, now_wall // _HOUR, pending), self.settings
+        key, settings = (self.version, now_wall // _HOUR), self.settings
         if self._free is None or self._free[0] != key:
             free = self._kept().free(KRAKEN, settings.coin, now_wall, settings.safety_days)
-            self._free = (key, Units(max(0, free - pending)))
-        return self._free[1]
+            self._free = (key, free)
+        return Units(max(0, self._free[1] - pending))
 
     def lots(self) -> list[OpenLot]:
         """The open lots of the account, first to be sold first; grows with their number."""
@@ -268,9 +271,11 @@ class Desk:
         pending: units of withdrawals on their way, which take the oldest coins. spent: what
         resting buys may spend of each foreign currency.
         """
-        key = (self.version, now_wall // _HOUR, reach, pending, spent)
+        # How far beyond the free coins is all that counts of the reach.
+        beyond = max(1, reach + pending - self.free(now_wall))
+        key = (self.version, now_wall // _HOUR, beyond, pending, spent)
         if self._gate is None or self._gate[0] != key:
-            self._gate = (key, self._look(now_wall, reach, pending, spent))
+            self._gate = (key, self._look(now_wall, beyond, pending, spent))
         return self._gate[1]
 
     def spending(self, now_wall: Ns, spent: Spent) -> Decimal:
@@ -290,11 +295,11 @@ class Desk:
         so_far = self.year(today.year).money
         return max(ZERO, so_far + gain) - max(ZERO, so_far)
 
-    def _look(self, now_wall: Ns, reach: int, pending: int, spent: Spent) -> Gate:
+    def _look(self, now_wall: Ns, beyond: int, pending: int, spent: Spent) -> Gate:
         settings, today = self.settings, day_of(now_wall)
         book = self._kept()
         free = book.free(KRAKEN, settings.coin, now_wall, settings.safety_days)
-        open_lots = book.locked(KRAKEN, settings.coin, max(1, reach + pending - free))
+        open_lots = book.locked(KRAKEN, settings.coin, beyond)
         locked = _behind(stock_of(open_lots, today), max(0, pending - free))
         free = max(0, free - pending)
         most = None

@@ -155,8 +155,8 @@ def test_the_book_of_buys_is_bounded_and_loses_no_coin() -> None:
 
 def test_a_floor_is_a_step_above_the_buy_and_yields_to_rounding() -> None:
     price = int(rung(-1))
-    assert floors(((price, 7),), STEP) == [(int(price * (1 + STEP)) - 1, 7)]
-    assert floors(((price, 7),), STEP)[0][0] <= MID
+    assert floors(((price, 7),), STEP, 7) == ((int(price * (1 + STEP)) - 1, 7),)
+    assert floors(((price, 7),), STEP, 7)[0][0] <= MID
 
 
 def test_it_does_not_sink_while_nothing_can_be_bought_unless_trailing_says_so() -> None:

@@ -235,8 +235,16 @@ def test_beyond_their_number_the_dearest_two_become_the_dearest() -> None:
 
 
 def test_floors_are_whole_ticks_one_below_the_step_above_each_buy() -> None:
-    assert floors(((1_000, 7), (2_000, 8)), 0.0105) == [(1_009, 7), (2_020, 8)]
-    assert floors((), 0.01) == []
+    assert floors(((1_000, 7), (2_000, 8)), 0.0105, 8) == ((1_009, 7), (2_020, 8))
+    assert floors((), 0.01, 8) == ()
+
+
+def test_floors_are_those_of_the_buys_that_so_many_sats_answer() -> None:
+    book = ((1_000, 7), (2_000, 8), (3_000, 9))
+    assert [least for least, _ in floors(book, 0.0, 7)] == [999]
+    assert [least for least, _ in floors(book, 0.0, 8)] == [999, 1_999]
+    assert len(floors(book, 0.0, 24)) == len(floors(book, 0.0, 100)) == 3
+    assert floors(book, 0.0, 0) == ()
 
 
 def test_the_first_look_at_an_unhung_lattice_hangs_it_whatever_may_follow() -> None:

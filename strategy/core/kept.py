@@ -1,0 +1,78 @@
+"""What a tick has worked out of a pair and keeps, until something that it depends on has changed.
+
+Each of these says by what it knows that nothing has: the result is the same as if it were worked
+out anew, so nothing of it is remembered over a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.config import Config, Grid
+from shared.units import BPS, SECOND, Ns, Side
+from strategy.core.grid import floors
+from strategy.core.market import View
+from strategy.core.memory import PairMemory
+from strategy.core.plan import Laid
+from strategy.core.slots import Rules, at_rest
+from strategy.core.spacing import Asked, Spacing, asked, space
+
+
+def asked_of(pair: PairMemory, cfg: Config) -> Asked:
+    """What the models of spacing ask for: it changes with the samples alone."""
+    done, variance = pair.samples.done, pair.regime.variance
+    if pair.asked[0] is not done or pair.asked[1] != variance:
+        pair.asked = (done, variance, asked(pair.samples, variance, cfg))
+    return pair.asked[2]
+
+
+def spaced(pair: PairMemory, now: Ns, cfg: Config) -> Spacing:
+    """The spacing after this tick: what has settled stays while the same is asked for."""
+    held, wanted = pair.spacing, asked_of(pair, cfg)
+    asked_for = (held, wanted, pair.floor_bps)
+    if asked_for == pair.settled:
+        return held
+    least = max(pair.floor_bps, float(cfg.grid.min_spacing_bps))
+    found = space(held, wanted, least, now, cfg.grid)
+    # While less is asked for, time alone may change it.
+    pair.settled = asked_for if found == held and not held.less_since else None
+    return found
+
+
+def floors_of(pair: PairMemory, most: int) -> Sequence[tuple[int, int]]:
+    """Floors of the unmatched buys that sells of `most` Sats answer: they change with fills."""
+    known, found = pair.bound
+    if known[0] is not pair.unmatched or known[1:] != (pair.floor_bps, most):
+        found = floors(pair.unmatched, pair.floor_bps / BPS, most)
+        pair.bound = (pair.unmatched, pair.floor_bps, most), found
+    return found
+
+
+def rules_of(pair: PairMemory, view: View, cfg: Grid) -> Rules:
+    """By which stage 10 goes in this tick."""
+    return Rules(
+        pair.hung.anchor.step,
+        cfg.requote_tolerance,
+        int(cfg.requote_age_sec * SECOND),
+        view.bid,
+        view.ask,
+        int(cfg.enlarge_age_sec * SECOND),
+    )
+
+
+def is_at_rest(pair: PairMemory, laid: Laid) -> bool:
+    """Whether each wish has its order, and neither has changed since that was found."""
+    return _wanted(pair, laid) == pair.rested[0] and pair.slots == pair.rested[1]
+
+
+def note_rest(pair: PairMemory, laid: Laid, rules: Rules) -> None:
+    """Keep it where each wish has its order, after a tick that asked for nothing."""
+    if is_at_rest(pair, laid):
+        return
+    buys, sells = pair.side(Side.BUY), pair.side(Side.SELL)
+    if at_rest(buys, laid.buys, rules) and at_rest(sells, laid.sells, rules):
+        pair.rested = (_wanted(pair, laid), list(pair.slots))
+
+
+def _wanted(pair: PairMemory, laid: Laid) -> tuple[object, ...]:
+    return laid.buys, laid.sells, pair.hung.anchor.step
