@@ -44,6 +44,9 @@ EXIT_DATA: Final = 2
 USUAL_ROUND_TRIP: Final = Ns(SECOND // 10)
 """Where nothing was acknowledged in the journal."""
 
+FEWEST: Final = 5
+"""Acknowledgements, or orders that filled, below which a figure is told, but not called fitted."""
+
 AHEADS: Final = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
 """Hundredths of a coin that may stand before an order: the first pass of the fit."""
 _HUNDREDTH: Final = 1_000_000  # Sats
@@ -78,7 +81,10 @@ class Lived(Struct):
 
 
 class Parity(Struct, frozen=True):
-    """Coins in Sats; fidelity is what both filled, of what either did. seconds: that both cover."""
+    """Coins in Sats; fidelity is what both filled, of what either did. seconds: that both cover.
+
+    acknowledged: how many orders the round trip rests on; filled: how many the queue rests on.
+    """
 
     orders: int
     real_qty: int
@@ -93,6 +99,8 @@ class Parity(Struct, frozen=True):
     real_fee: str
     sim_fee: str
     seconds: float = 0.0
+    acknowledged: int = 0
+    filled: int = 0
     at_wall: Ns = Ns(0)  # when it was measured
 
 
@@ -112,6 +120,11 @@ def parity(capture: Path, journals: Sequence[Path], home: Home, say: Say) -> int
         return EXIT_DATA
     for line in told(found):
         say(line)
+    if (speed := recording.head.speed) > 1:
+        # House time is what is measured, but the machine's own work does not grow faster with it.
+        say(
+            f"speed {speed}: a millisecond of the machine's own work counts {speed} in the round trip"
+        )
     if home.data.is_dir():
         found = replace(found, at_wall=Clock().wall())
         (home.data / FIDELITY_FILE).write_bytes(msgspec.json.encode(found))
@@ -149,7 +162,10 @@ def live_again(journals: Sequence[Path], head: RecordingHead, say: Say = _unsaid
         if journal.torn:
             say(f"{path}: ends before its end: {journal.torn}; what is readable is compared")
     if lived is None:
-        raise BadFileError("the journal holds no step of the recording's time and pairs")
+        raise BadFileError(
+            "the journal holds no step of the recording's time and pairs: name the journals that "
+            "were written while it was recorded (data/journal of that home)"
+        )
     return lived
 
 
@@ -192,10 +208,18 @@ def told(found: Parity) -> list[str]:
         f"prices      {found.slippage_bps:+.2f} bps against the real ones; fills "
         f"{found.later_s:+.1f} s later at the median",
         f"fees        {found.real_fee} really, {found.sim_fee} simulated",
-        f"fitted      round trip {found.round_trip_ms:.1f} ms, "
-        f"{found.ahead / 1e8:.4f} coins ahead in the queue",
+        _called(f"round trip {found.round_trip_ms:.1f} ms", "acknowledged", found.acknowledged),
+        _called(f"{found.ahead / 1e8:.4f} coins ahead in the queue", "filled", found.filled),
         f"sim_fidelity {found.fidelity:.4f}",
     ]
+
+
+def _called(figure: str, what: str, count: int) -> str:
+    """A figure with the number of orders that it rests on; too few, and it is not called fitted."""
+    if count >= FEWEST:
+        return f"fitted      {figure} (orders {what}: {count})"
+    why = f"orders {what}: {count}, at least {FEWEST} are needed"
+    return f"not fitted  {figure if count else figure + ' is assumed'} ({why})"
 
 
 def _resting(core: Core) -> list[Slot]:
@@ -286,6 +310,8 @@ def _compare(lived: Lived, ticks: Sequence[Tick], terms: tuple[int, int]) -> tup
         real_fee=f"{fees[0]:.4f}",
         sim_fee=f"{fees[1]:.4f}",
         seconds=(lived.end - lived.begin) / SECOND,
+        acknowledged=len(lived.round_trips),
+        filled=len(names),
     )
     apart = sum(min(1.0, abs(seconds) / _LATE) for seconds in late)
     return (missed + extra) / max(1, whole) + apart / max(1, len(names)), found

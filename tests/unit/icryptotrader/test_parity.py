@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from icryptotrader.cli import app
-from icryptotrader.parity import Parity, fit, live_again, told
+from icryptotrader.parity import FEWEST, Parity, fit, live_again, told
 from icryptotrader.parity import parity as run_parity
 from shared import frames
 from shared.config import Home, load
@@ -166,7 +166,8 @@ def test_files_of_other_times_are_refused(tmp_path: Path) -> None:
     RecordingWriter(late, head, 10_000).close()
     lines: list[str] = []
     assert run_parity(late, taped.journals, Home(tmp_path), lines.append) == 2
-    assert lines == ["the journal holds no step of the recording's time and pairs"]
+    (line,) = lines
+    assert line.startswith("the journal holds no step of the recording's time and pairs: name ")
 
 
 def test_the_command_tells_and_leaves_the_figure(tmp_path: Path) -> None:
@@ -179,8 +180,27 @@ def test_the_command_tells_and_leaves_the_figure(tmp_path: Path) -> None:
     )
     assert found.exit_code == 0, found.output
     assert "sim_fidelity" in found.output
+    assert "fitted      round trip 100.0 ms (orders acknowledged: " in found.output
+    assert "not fitted" not in found.output
     kept = msgspec.json.decode((home.data / "sim_fidelity.json").read_bytes(), type=Parity)
     assert 0.0 <= kept.fidelity <= 1.0
+
+
+def test_what_rests_on_few_orders_is_not_called_fitted(tmp_path: Path) -> None:
+    """A minute and a half of a fast house: what it asked for at its start, and no fill."""
+    taped = Taped(tmp_path, Terms("queue", Ns(50 * MILLISECOND), 1200, 2500), deals(400), (60, 100))
+    head = read_recording(taped.capture).head
+    fast = tmp_path / "fast.rec"
+    writer = RecordingWriter(fast, replace(head, speed=5), 10_000_000)
+    for at, topic, payload in read_recording(taped.capture):
+        writer.append(at, topic, payload)
+    writer.close()
+    lines: list[str] = []
+    assert run_parity(fast, taped.journals, Home(tmp_path), lines.append) == 0
+    told = "\n".join(lines)
+    assert "not fitted  round trip 100.0 ms" in told
+    assert f"at least {FEWEST} are needed" in told
+    assert "speed 5: a millisecond of the machine's own work counts 5 in the round trip" in told
 
 
 def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
