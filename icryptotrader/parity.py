@@ -121,10 +121,8 @@ def parity(capture: Path, journals: Sequence[Path], home: Home, say: Say) -> int
     for line in told(found):
         say(line)
     if (speed := recording.head.speed) > 1:
-        # House time is what is measured, but the machine's own work does not grow faster with it.
-        say(
-            f"speed {speed}: a millisecond of the machine's own work counts {speed} in the round trip"
-        )
+        # House time is measured, and the machine's own work does not speed up with it.
+        say(f"speed {speed}: 1 ms of the machine's own work counts {speed} in the round trip")
     if home.data.is_dir():
         found = replace(found, at_wall=Clock().wall())
         (home.data / FIDELITY_FILE).write_bytes(msgspec.json.encode(found))

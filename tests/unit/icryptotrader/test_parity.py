@@ -200,7 +200,7 @@ def test_what_rests_on_few_orders_is_not_called_fitted(tmp_path: Path) -> None:
     told = "\n".join(lines)
     assert "not fitted  round trip 100.0 ms" in told
     assert f"at least {FEWEST} are needed" in told
-    assert "speed 5: a millisecond of the machine's own work counts 5 in the round trip" in told
+    assert "speed 5: 1 ms of the machine's own work counts 5 in the round trip" in told
 
 
 def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
