@@ -152,16 +152,19 @@ class House:
         """Whether mail is on its way."""
         return bool(self._mail)
 
-    def learn(self, nows: Sequence[Ns], mids: Sequence[float]) -> Learned:
-        """Let the core learn from the first of these ticks."""
+    def learn(self, nows: Sequence[Ns], mids: Sequence[float], band: Band) -> Learned:
+        """Let the core learn from the first of these ticks, which lie in the band."""
 
         def book(place: int) -> frames.Book:
             bid = int(mids[place])
             return self._book(bid, bid + 1, nows[place])
 
-        learned = self.core.learn(nows, mids, book)
-        if self.band is not None and self.band.refused and learned.ticks:
-            self.core.memory.count("gated", self.band.refused * learned.ticks)
+        learned = self.core.learn(nows, mids, book, band.kinds)
+        memory = self.core.memory
+        if band.refused and learned.ticks:
+            memory.count("gated", band.refused * learned.ticks)
+        if band.kinds and learned.ticks:
+            self._watch.stepped(Ns(nows[learned.ticks - 1] + self.lead), memory)
         return learned
 
     def passed(self, points: Sequence[Point], now: Ns) -> None:

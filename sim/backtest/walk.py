@@ -92,7 +92,7 @@ class Walk:
         ticks = stretch.ticks(place, here)
         if not ticks.nows:
             return 0
-        learned, ended = house.learn(ticks.nows, ticks.mids)
+        learned, ended = house.learn(ticks.nows, ticks.mids, band)
         if ended:
             house.band = None
         if not learned:

@@ -92,24 +92,25 @@ def _wanted(memory: Memory, pair: PairMemory, now: Ns) -> tuple[int, str]:
         return 0, "emergency: waits for a second price"
     if abs(view.mid / second - 1.0) > AGREES_WITHIN:
         return 0, f"emergency: the book and the ticker are {abs(view.mid / second - 1):.1%} apart"
-    share, beyond = _beyond(memory, pair, view.mid)
+    share = values_of(pair.regime, memory.config.regime).btc_max_pct
+    beyond = _beyond(memory, pair, view.mid, share)
     if beyond < view.pair.qty_min:
         return 0, f"emergency: coins are within {share:.0%}, which the regime allows"
     most = most if overrides(memory) else free
     return min(most, max(0, beyond)), f"emergency: sells down to {share:.0%}"
 
 
-def _beyond(memory: Memory, pair: PairMemory, mid: float) -> tuple[float, int]:
-    """The largest part of coins that the regime allows, and the Sats beyond it, with the mid."""
-    share = values_of(pair.regime, memory.config.regime).btc_max_pct
+def _beyond(memory: Memory, pair: PairMemory, mid: float, share: float) -> int:
+    """The Sats beyond this part of the account, with the coin at this mid."""
     held = memory.base_total(pair)
-    return share, held - int(share * (held + money_units(memory, pair) / mid))
+    return held - int(share * (held + money_units(memory, pair) / mid))
 
 
-def rests(memory: Memory, pair: PairMemory, mids: tuple[float, float]) -> bool:
+def rests(memory: Memory, pair: PairMemory, mids: tuple[float, float], share: float) -> bool:
     """Whether an emergency has nothing to sell at any mid between two, as long as it is as deep.
 
-    What it waits for besides is not asked: that may come with any tick.
+    share: the largest part of coins that the regime allows. What an emergency waits for besides is
+    not asked: that may come with any tick.
     """
     view = pair.view
     if view is None or not memory.risk.emergency_since:
@@ -121,7 +122,7 @@ def rests(memory: Memory, pair: PairMemory, mids: tuple[float, float]) -> bool:
     most = max(0, memory.base_total(pair) - memory.going() - reserve)
     if worst < memory.config.tax.emergency_dd_override_pct - _ROUNDING:
         most = min(memory.free(), most)
-    return min(most, _beyond(memory, pair, max(mids))[1]) < view.pair.qty_min
+    return min(most, _beyond(memory, pair, max(mids), share)) < view.pair.qty_min
 
 
 def announce(memory: Memory, pair: PairMemory, add: Add) -> list[Out]:

@@ -57,7 +57,7 @@ def hang(
     anchor = hung.anchor
     if anchor.base <= 0.0:
         return Hung(first_anchor(view, step, cfg), lean=hung.lean)
-    anchor = _restepped(anchor, step, cfg)
+    anchor = restepped(anchor, step, cfg)
     rungs = anchor.rungs_to(view.mid)
     down = may_follow[0] or cfg.trailing in ("down", "both")
     up = may_follow[1] or cfg.trailing in ("up", "both")
@@ -106,7 +106,7 @@ def first_anchor(view: View, step: float, cfg: Grid) -> Anchor:
     return Anchor(base, _lattice_step(step, cfg), even=cfg.rungs == "arithmetic")
 
 
-def _restepped(anchor: Anchor, step: float, cfg: Grid) -> Anchor:
+def restepped(anchor: Anchor, step: float, cfg: Grid) -> Anchor:
     """The lattice hung anew on its centre where spacing or kind has changed.
 
     Even distances are fewer basis points the higher they stand, so such a lattice is hung anew

@@ -40,7 +40,7 @@ from strategy.core.permit import permit
 from strategy.core.plan import Laid, Plan, lay, most_sold
 from strategy.core.quiet import Band, find
 from strategy.core.reference import follow
-from strategy.core.regime import classify
+from strategy.core.regime import Kind, classify
 from strategy.core.samples import sample
 from strategy.core.skew import leaned, skew
 from strategy.core.slots import (
@@ -115,14 +115,18 @@ class Core:
         return find(self.memory, _Asking(self, first(self.memory)))
 
     def learn(
-        self, nows: Sequence[Ns], mids: Sequence[float], frame: Callable[[int], Book]
+        self,
+        nows: Sequence[Ns],
+        mids: Sequence[float],
+        frame: Callable[[int], Book],
+        kinds: Sequence[Kind],
     ) -> Learned:
         """Learn from the first of these ticks inside a band.
 
         nows: their moments. mids: of a book of one Tick's spread that weighs the same on both
-        sides. frame: the book of one of them, by its place.
+        sides. frame: the book of one of them, by its place. kinds: those of the band.
         """
-        learned = learn(self.memory, nows, mids, frame)
+        learned = learn(self.memory, nows, mids, frame, kinds)
         if learned.ticks:
             last = nows[learned.ticks - 1]
             self._next_tick = Ns(last + int(self.memory.config.time.tick_sec * SECOND))

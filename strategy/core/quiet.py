@@ -31,7 +31,7 @@ from strategy.core.limiter import admit
 from strategy.core.market import View
 from strategy.core.memory import Memory, PairMemory
 from strategy.core.plan import PRICE_WORDS, Laid, Plan
-from strategy.core.regime import values_of
+from strategy.core.regime import Kind, Regime, values_of
 from strategy.core.risk import Pause
 from strategy.core.skew import tilts
 from strategy.core.slots import Cancel, Intent
@@ -47,7 +47,8 @@ class Band(Struct, frozen=True):
     """Best bids (Ticks), both included, with the ask one Tick above; until: house time, excluded.
 
     idle: halted with nothing at the exchange: only a person's word ends it. refused: how many
-    intents the gate refuses at each tick.
+    intents the gate refuses at each tick. kinds: into which the regime may change, and the spacing
+    however it likes, without anything but the step of the anchor changing.
     """
 
     low: int
@@ -55,6 +56,7 @@ class Band(Struct, frozen=True):
     until: Ns
     idle: bool = False
     refused: int = 0
+    kinds: tuple[Kind, ...] = ()
 
 
 class Would(Protocol):
@@ -88,6 +90,8 @@ def find(memory: Memory, would: Would) -> Band | None:
         return None
     if pair.open.in_flight or pair.open.lost or not _rests(memory, pair, (view.mid, view.mid)):
         return None
+    if (paused := _paused(memory, pair, plan, until)) is not None:
+        return paused
     asked = pair.intents
     if asked and not _all_refused(memory, pair, asked):
         return None  # the gate or the rate limit has said no: it is asked for again
@@ -105,14 +109,45 @@ def _halted(memory: Memory, pair: PairMemory, bid: int, until: Ns) -> Band | Non
         return None
     if memory.pause is not Pause.EMERGENCY_SELL or not pair.permit.exits:
         return Band(0, _OVER, until, idle=True)
-    low, high = int(bid * (1.0 - _FARTHEST)), int(bid * (1.0 + _FARTHEST))
+    low, high = _around(bid)
     rests = _rests(memory, pair, (low + 0.5, high + 0.5))
     return Band(low, high, until, idle=True) if rests else None
 
 
-def _rests(memory: Memory, pair: PairMemory, mids: tuple[float, float]) -> bool:
-    """Whether no emergency sells at any mid between two."""
-    return memory.pause is not Pause.EMERGENCY_SELL or exits.rests(memory, pair, mids)
+def _paused(memory: Memory, pair: PairMemory, plan: Plan, until: Ns) -> Band | None:
+    """The band of an emergency that has nothing to sell; None where it may, or where more than the
+    step of its anchor hangs on price, regime or spacing.
+
+    No rung is wished on either side, whatever the regime, so nothing is asked for; an anchor with
+    nothing to buy and nothing to sell follows no market unless `grid.trailing` says so.
+    """
+    hung, laid, cfg = pair.hung, pair.laid, memory.config
+    if memory.pause is not Pause.EMERGENCY_SELL or memory.flatten or cfg.grid.trailing != "off":
+        return None
+    if (
+        pair.view is None
+        or laid is None
+        or laid.buys
+        or laid.sells
+        or pair.intents
+        or pair.permit.buy
+    ):
+        return None
+    if pair.permit.sell or hung.anchor.base <= 0.0 or hung.lean or plan.lean_bps:
+        return None
+    low, high = _around(pair.view.bid)
+    kinds = tuple(kind for kind in Kind if _rests(memory, pair, (low + 0.5, high + 0.5), kind))
+    return Band(low, high, until, kinds=kinds) if pair.regime.kind in kinds else None
+
+
+def _rests(
+    memory: Memory, pair: PairMemory, mids: tuple[float, float], kind: Kind | None = None
+) -> bool:
+    """Whether no emergency sells at any mid between two, in the regime as it is or in another."""
+    if memory.pause is not Pause.EMERGENCY_SELL:
+        return True
+    regime = pair.regime if kind is None else Regime(kind)
+    return exits.rests(memory, pair, mids, values_of(regime, memory.config.regime).btc_max_pct)
 
 
 def _all_refused(memory: Memory, pair: PairMemory, asked: Sequence[Intent]) -> bool:
@@ -192,11 +227,17 @@ def _asked_at(
     return coming[_MOMENTS] if len(coming) > _MOMENTS else _OVER
 
 
+def _around(bid: int) -> tuple[int, int]:
+    """As far as a band goes at all."""
+    return int(bid * (1.0 - _FARTHEST)), int(bid * (1.0 + _FARTHEST))
+
+
 def _limits(pair: PairMemory, bid: int) -> tuple[int, int]:
     """Between our own best orders: nothing fills there, and the touch is not ours."""
+    low, high = _around(bid)
     orders = pair.open  # none of them in flight
-    low = (orders.highest_buy if orders.buys else int(bid * (1.0 - _FARTHEST))) + 1
-    high = (orders.lowest_sell if orders.sells else int(bid * (1.0 + _FARTHEST))) - 2
+    low = (orders.highest_buy if orders.buys else low) + 1
+    high = (orders.lowest_sell if orders.sells else high) - 2
     return min(low, bid), max(high, bid)
 
 

@@ -83,7 +83,7 @@ def tape(legs: list[tuple[int, float, int]], seed: int) -> list[Bar]:
             high, low = max(opened, price) * (1.0 + reach), min(opened, price) * (1.0 - reach)
             wall = WALL + len(bars) * MINUTE
             bars.append((wall, int(opened), int(high), int(low), int(price), 1_000_000))
-    return bars[:BARS]
+    return bars
 
 
 def config_of(held: Account, edge: Edge) -> Config:
@@ -139,8 +139,26 @@ def config_of(held: Account, edge: Edge) -> Config:
 def test_a_made_up_market_ends_the_same_with_and_without_the_steps_that_change_nothing(
     held: Account, edge: Edge, legs: list[tuple[int, float, int]], seed: int
 ) -> None:
-    bars, config = tape(legs, seed), config_of(held, edge)
+    bars, config = tape(legs, seed)[:BARS], config_of(held, edge)
     whole, _ = walked.run(bars, MINUTE, "through", config, skip=False)
     short, walk = walked.run(bars, MINUTE, "through", config, skip=True)
     walked.assert_the_same(whole, short)
     assert short.steps + walk.learned == whole.steps
+
+
+def test_an_emergency_with_nothing_to_sell_learns_regimes_until_one_allows_fewer_coins() -> None:
+    held, edge = Account(50_000, 40_000, 0), Edge(0.3, 0.01, 0.02, 1.0, 0.5, None, "off")
+    found = config_of(held, edge)
+    config = replace(found, regime=replace(found.regime, chaos_volatility_pct=2.0))
+    # A fall into the emergency, which sells what a calm regime does not allow to be held; chaos.
+    bars = tape([(-25, 5.0, 40), (0, 1.0, 120), (0, 45.0, 30), (0, 1.0, 150)], seed=11)
+    whole, _ = walked.run(bars, MINUTE, "through", config, skip=False)
+    short, walk = walked.run(bars, MINUTE, "through", config, skip=True)
+    walked.assert_the_same(whole, short)
+    course = walked.course_of(short)
+    regimes = [band.regime for band in course.bands if band.pause == "EMERGENCY_SELL"]
+    assert len(regimes) > 4
+    assert "chaos" in regimes
+    assert len(course.fills) == 23  # four on the way down, what chaos does not allow later
+    assert short.steps + walk.learned == whole.steps
+    assert short.steps < 2 * len(course.fills) + len(regimes)

@@ -15,6 +15,7 @@ from sim.backtest.parts import Fill
 from sim.backtest.walk import Walk
 from sim.engine.instruments import LISTINGS
 from strategy.core.gate import refuse
+from strategy.core.ground import survey
 from strategy.core.market import View
 from strategy.core.plan import Laid
 from strategy.core.quiet import Band
@@ -96,9 +97,7 @@ def _wishes(house: House, band: Band, bid: int) -> tuple[object, ...]:
     pair = next(iter(memory.pairs.values()))
     assert pair.view is not None
     view: View = replace(pair.view, bid=Ticks(bid), ask=Ticks(bid + 1), mid=bid + 0.5)
-    wished = core._wish(pair, view, memory.now)
-    assert wished is not None
-    _, hung, laid = wished
+    _, hung, laid = core._wish(pair, view, survey(memory, pair, memory.now))
     late = Ns(band.until - 1)
     asked = core._decide(pair, view, laid, late)
     assert len(asked) == band.refused

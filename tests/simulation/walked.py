@@ -50,10 +50,17 @@ def run(rows: Rows, interval: int, fill: Fill, config: Config, *, skip: bool) ->
     return house, walk
 
 
+def course_of(house: House) -> Course:
+    watch = house._watch
+    assert isinstance(watch, Course)
+    return watch
+
+
 def assert_the_same(whole: House, short: House) -> None:
     """Commands, fills and all that is remembered, to the last bit."""
     assert short.digest == whole.digest
     assert (short.coins, short.money, short.halts) == (whole.coins, whole.money, whole.halts)
+    assert course_of(short).bands == course_of(whole).bands
     one, other = whole.core.memory, short.core.memory
     assert other.digest() == one.digest()
     for name in ("adds", "amends", "cancels", "gated"):

@@ -9,7 +9,10 @@ from shared.frames import Book
 from shared.units import SECOND, Ns
 from strategy.core.bulk import Learned, learn
 from strategy.core.memory import Memory
+from strategy.core.plan import Anchor
+from strategy.core.regime import Kind
 from strategy.core.risk import Severity
+from strategy.core.spacing import Spacing
 from tests.unit.strategy.core.build import CONFIG, MID, make_book
 from tests.unit.strategy.core.desk import Desk
 
@@ -22,14 +25,14 @@ def quoting(config: Config = CONFIG) -> Memory:
     return desk.memory
 
 
-def taught(memory: Memory, mids: list[float]) -> Learned:
+def taught(memory: Memory, mids: list[float], kinds: tuple[Kind, ...] = ()) -> Learned:
     """One tick a second, at these mids."""
     nows = [Ns(memory.now + number * SECOND) for number in range(1, len(mids) + 1)]
 
     def frame(place: int) -> Book:
         return make_book(nows[place], int(mids[place]), seq=10**6 + nows[place] // SECOND)
 
-    return learn(memory, nows, mids, frame)
+    return learn(memory, nows, mids, frame, kinds)
 
 
 def test_it_stops_right_before_the_tick_that_enters_another_band_of_drawdown() -> None:
@@ -57,8 +60,26 @@ def test_a_market_that_moves_far_in_a_long_time_is_learned_from_in_parts() -> No
     parts = 0
     while run:
         learned = taught(memory, run)
-        assert 0 < learned.ticks < 250
+        assert 100 < learned.ticks < 250 or learned.ticks == len(run)
         assert not learned.ended
         run, parts = run[learned.ticks :], parts + 1
     assert parts > 2
     assert taught(memory, [MID * (1.0 + 4 * most)]) == Learned(0, ended=True)  # the breaker trips
+
+
+def test_where_the_regime_may_change_a_new_spacing_is_learned_and_hangs_the_grid_anew() -> None:
+    for kinds in ((), (Kind.CHAOS,), (Kind.CHAOS, Kind.RANGE_BOUND)):
+        memory = quoting(replace(CONFIG, bollinger=replace(CONFIG.bollinger, enabled=False)))
+        (pair,) = memory.pairs.values()
+        narrow = pair.spacing.bps
+        pair.hung = replace(pair.hung, anchor=Anchor(float(MID), 0.0080, center=3))
+        pair.spacing = Spacing(80.0, "Bollinger", Ns(memory.now - 4_000 * SECOND), narrow)
+        learned = taught(memory, [MID + 0.5] * 90, kinds)
+        if Kind.RANGE_BOUND not in kinds:
+            assert learned.ended
+            assert (pair.spacing.bps, pair.hung.anchor.center) == (80.0, 3)
+            continue
+        assert (learned.ended, pair.spacing.bps) == (False, narrow)
+        anchor = Anchor(Anchor(float(MID), 0.0080, center=3).price(0), narrow / 10_000)
+        assert pair.hung.anchor == anchor
+        assert taught(memory, [MID + 0.5] * 90, kinds) == Learned(90, ended=False)
