@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
 from icryptotrader.backtest.figures import Figures, FillRow
@@ -94,7 +95,7 @@ def _drawdown(f: Figures) -> tuple[str, Figure]:
 
 def _price(f: Figures) -> tuple[str, Figure]:
     step = max(1, -(-len(f.fill_rows) // MOST_MARKS))
-    fills = f.fill_rows[::step]
+    fills = list(islice(f.fill_rows, 0, None, step))
     states = [(b.at, b.regime if b.regime in _REGIMES else "") for b in f.bands]
     traces = [
         bands(name.replace("_", " "), spans, _REGIMES[name])

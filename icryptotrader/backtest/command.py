@@ -180,7 +180,8 @@ def write_out(figures: Figures, folder: Path) -> Sequence[Path]:
     """report.json and report.html, each whole or not at all; OSError."""
     data, page = folder / "report.json", folder / "report.html"
     with appearing(data) as file:
-        file.write(as_json(figures).decode())
+        for piece in as_json(figures):
+            file.write(piece.decode())
     write_page(figures, page)
     return data, page
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -26,6 +28,7 @@ from shared.config import Config
 from shared.units import SECOND, Ns, Pair, cents, cost_of, price_of, qty_of
 from sim.backtest.course import Course
 from sim.backtest.data import Findings, History
+from sim.backtest.packed import Listed, Packed
 from sim.backtest.parts import Terms
 from sim.backtest.run import Played, headline
 from sim.backtest.walker import Run
@@ -110,12 +113,12 @@ class Figures(Struct, frozen=True):
     halted: str
     tax_rate: Decimal
     months: tuple[MonthRow, ...]
-    lots: tuple[LotRow, ...]
+    lots: Listed[LotRow]
     free_coins: Decimal
     days_until_locked: int | None
     points: tuple[PointRow, ...]
     bands: tuple[BandRow, ...]
-    fill_rows: tuple[FillRow, ...]
+    fill_rows: Listed[FillRow]
     pairs: tuple[PairResult, ...] = ()  # --against: this pair and the other one
 
 
@@ -167,7 +170,7 @@ def figures_of(
         halted=ended.halted,
         tax_rate=tax[0],
         months=tuple(_months(pair, course)),
-        lots=tuple(_lots(run, config)),
+        lots=Packed(LotRow, _lots(run, config)),
         free_coins=qty_of(pair, ended.free),
         days_until_locked=ended.days_until_locked,
         points=tuple(_points(pair, course)),
@@ -175,7 +178,7 @@ def figures_of(
             BandRow(band.wall // SECOND, band.regime, band.pause, band.stop)
             for band in course.bands
         ),
-        fill_rows=tuple(_fills(pair, course)),
+        fill_rows=Packed(FillRow, _fills(pair, course)),
     )
 
 
@@ -260,16 +263,12 @@ def _months(pair: Pair, course: Course) -> list[MonthRow]:
     ]  # fmt: skip
 
 
-def _lots(run: Run, config: Config) -> list[LotRow]:
+def _lots(run: Run, config: Config) -> Iterator[LotRow]:
     safety = config.tax.holding_safety_days
     pair = run.ended.pair
-    return [
-        LotRow(
-            _time(lot.wall), qty_of(pair, lot.left), cents(lot.cost_left),
-            _time(free_from_wall(lot.wall, safety)),
-        )
-        for lot in run.ended.lots
-    ]  # fmt: skip
+    for lot in run.ended.lots:
+        bought, free_from = _time(lot.wall), _time(free_from_wall(lot.wall, safety))
+        yield LotRow(bought, qty_of(pair, lot.left), cents(lot.cost_left), free_from)
 
 
 def _points(pair: Pair, course: Course) -> list[PointRow]:
@@ -282,14 +281,11 @@ def _points(pair: Pair, course: Course) -> list[PointRow]:
     ]  # fmt: skip
 
 
-def _fills(pair: Pair, course: Course) -> list[FillRow]:
-    return [
-        FillRow(
-            _time(fill.wall), fill.side.value, price_of(pair, fill.price), qty_of(pair, fill.qty),
-            fill.cost, sum((amount for _, amount in fill.fees), Decimal(0)),
-        )
-        for fill in course.fills[:MOST_FILLS]
-    ]  # fmt: skip
+def _fills(pair: Pair, course: Course) -> Iterator[FillRow]:
+    for fill in islice(course.fills, MOST_FILLS):
+        price, qty = price_of(pair, fill.price), qty_of(pair, fill.qty)
+        fee = sum((amount for _, amount in fill.fees), Decimal(0))
+        yield FillRow(_time(fill.wall), fill.side.value, price, qty, fill.cost, fee)
 
 
 def _equity(run: Run) -> Decimal:

@@ -8,8 +8,9 @@ Rule 2: the alternatives start with the same coins and the same money at the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from heapq import merge
 from typing import Final
 
 from msgspec import Struct
@@ -18,8 +19,17 @@ from msgspec.structs import replace
 from shared.orders import Filled
 from shared.units import SECOND, Ns, Pair, Side, cents, cost_of
 from strategy.core.grid import bought, sold
-from strategy.ledger.book import BookError, keep
-from strategy.ledger.events import KRAKEN, Exchanged, euros, of_trade, units_of
+from strategy.ledger.book import Book, BookError
+from strategy.ledger.events import (
+    KRAKEN,
+    Exchanged,
+    TaxEvent,
+    euros,
+    in_order,
+    key_of,
+    of_trade,
+    units_of,
+)
 from strategy.ledger.lots import trade_of
 from strategy.ledger.parts import day_of, nets
 from strategy.ledger.rates import EURO, Rates
@@ -67,42 +77,76 @@ class Frame(Struct, frozen=True):
     money: Decimal
 
 
-def events_of(fills: Sequence[Filled]) -> list[Exchanged]:
+def events_of(fills: Iterable[Filled]) -> Iterator[Exchanged]:
     """Fills as the tax book hears them."""
     trades = (trade_of(fill) for fill in fills)
-    return [of_trade(trade) for trade in trades if trade is not None]
+    return (of_trade(trade) for trade in trades if trade is not None)
 
 
 def outcome(
-    frame: Frame, name: str, events: Sequence[Exchanged], coins: int, money: Decimal
+    frame: Frame, name: str, events: Iterable[Exchanged], coins: int, money: Decimal
 ) -> Outcome:
-    """The result of these trades after the opening; coins (Sats) and money are what is left."""
-    held = [*frame.opening, *events]
+    """The result of these trades after the opening; coins (Sats) and money are what is left.
+
+    events: in their order, read once. BookError where a rate is missing.
+    """
     wall, price = frame.last
     equity = cost_of(frame.pair, price, coins) + money
-    years = tax_years(frame, held)
+    # Without rates the quote currency counts as euros, one for one; the report says so.
+    heard: Callable[[Exchanged], Exchanged] = _as_euro if frame.rates is None else _as_it_is
+    sums = TaxSums(Rates() if frame.rates is None else frame.rates, track_currencies=False)
+    for event in merge(in_order(frame.opening), events, key=key_of):
+        sums.feed(heard(event))
+    years = _tax_years(frame, sums)
     tax = _in_quote(frame, sum((year.tax for year in years), _ZERO))
     sold_out = money - tax
     if coins > 0:
         sale = _trade(frame, "end", Ns(wall + SECOND), price, coins, Side.SELL)
         gross = sale.gross - sale.fees[0][1]
-        sold_tax = sum((year.tax for year in tax_years(frame, [*held, sale])), _ZERO)
+        sums.feed(heard(sale))
+        sold_tax = sum((year.tax for year in _tax_years(frame, sums)), _ZERO)
         sold_out = money + gross - _in_quote(frame, sold_tax)
     return Outcome(
         name, cents(equity), cents(tax), cents(equity - tax), cents(sold_out), tuple(years)
     )
 
 
-def tax_years(frame: Frame, events: Sequence[Exchanged]) -> list[TaxYear]:
-    """Every year with sales, from the tax book. BookError where a rate is missing."""
-    rates = frame.rates
-    if rates is None:
-        # Without rates the quote currency counts as euros, one for one; the report says so.
-        events = [_as_euro(event) for event in events]
-        rates = Rates()
-    book = keep(events, rates, track_currencies=False)
-    found = nets(book.rows, currency_legs=False)
-    results = settle({year: euros(net) for year, net in found.items()})
+class TaxSums:
+    """A tax book of which the sums are kept and no row: it is as long as what is held.
+
+    coins: net of the taxable parts of coins by year, euro cents; years of free ones are 0. all:
+    with the currencies' own legs. money: what those legs gained, taxable or not.
+    """
+
+    def __init__(self, rates: Rates, *, track_currencies: bool = True) -> None:
+        self._book = Book(rates, track_currencies=track_currencies)
+        self._last: tuple[Ns, int, str] = (Ns(0), 0, "")
+        self.coins: dict[int, int] = {}
+        self.all: dict[int, int] = {}
+        self.money = 0
+
+    def feed(self, event: TaxEvent) -> None:
+        """The next event in order. BookError where a rate is missing."""
+        assert key_of(event) >= self._last, (self._last, event)
+        self._last = key_of(event)
+        self._book.feed(event)
+        rows = self._book.rows
+        for year, net in nets(rows, currency_legs=False).items():
+            self.coins[year] = self.coins.get(year, 0) + net
+        for year, net in nets(rows, currency_legs=True).items():
+            self.all[year] = self.all.get(year, 0) + net
+        self.money += sum(row.gain for row in rows if row.currency_leg)
+        rows.clear()
+        self._book.notes.clear()
+
+
+def _as_it_is(event: Exchanged) -> Exchanged:
+    return event
+
+
+def _tax_years(frame: Frame, sums: TaxSums) -> list[TaxYear]:
+    """Every year with sales so far."""
+    results = settle({year: euros(net) for year, net in sums.coins.items()})
     return [_tax_year(result, frame.tax_rate) for _, result in sorted(results.items())]
 
 
@@ -159,7 +203,7 @@ class GridProfit(Struct, frozen=True):
     round_trips: int
 
 
-def grid_profit(pair: Pair, fills: Sequence[Filled], total: Decimal) -> GridProfit:
+def grid_profit(pair: Pair, fills: Iterable[Filled], total: Decimal) -> GridProfit:
     """Split a run's result. A sell answers the cheapest buys that no sell has answered yet."""
     unmatched: tuple[tuple[int, int], ...] = ()
     fees, units, matched_fees, trips = _ZERO, 0, _ZERO, 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from html import escape
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -42,11 +43,12 @@ def write_page(figures: Figures, path: Path) -> None:
         ]),
         _years(f),
         _folded("Open lots", ("bought", "coins", f"cost {f.currency}", "free of tax from"), [
-            (row.bought, row.qty, _money(row.cost), row.free_from) for row in f.lots[:MOST_ROWS]
+            (row.bought, row.qty, _money(row.cost), row.free_from)
+            for row in islice(f.lots, MOST_ROWS)
         ], len(f.lots)),
         _folded("Fills", ("time", "side", "price", "coins", "cost", "fee"), [
             (row.time, row.side, row.price, row.qty, _money(row.cost), row.fee)
-            for row in f.fill_rows[:MOST_ROWS]
+            for row in islice(f.fill_rows, MOST_ROWS)
         ], f.fills),
         "<section><h2>What these figures assume</h2><ul>",
         *(f"<li>{escape(text)}</li>" for text in f.assumptions),

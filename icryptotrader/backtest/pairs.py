@@ -11,21 +11,23 @@ reckoned with them, the careful view.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from heapq import merge
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from icryptotrader.backtest.money import Frame, events_of
+from icryptotrader.backtest.money import Frame, TaxSums, events_of
 from shared.config import Config, ConfigError
 from shared.units import SECOND, Ns, Pair, Side, cents, cost_of
+from sim.backtest.packed import Listed, Packed
 from sim.backtest.parts import Terms
 from sim.backtest.run import Played, headline
 from sim.opening import read_lots
-from strategy.ledger.book import BookError, keep
+from strategy.ledger.book import BookError
 from strategy.ledger.events import (
     KRAKEN,
     Arrived,
@@ -33,9 +35,11 @@ from strategy.ledger.events import (
     Origin,
     TaxEvent,
     euros,
+    in_order,
+    key_of,
     units_of,
 )
-from strategy.ledger.parts import Row, day_of, nets
+from strategy.ledger.parts import day_of
 from strategy.ledger.rates import EURO, Rates
 from strategy.ledger.year import settle
 
@@ -88,7 +92,7 @@ class Account(Struct, frozen=True):
     """What a run did, as the tax book hears it, and what is left: coins in Sats, money in quote."""
 
     frame: Frame
-    fills: tuple[Exchanged, ...]
+    fills: Listed[Exchanged]
     coins: int
     money: Decimal
 
@@ -143,7 +147,7 @@ def account_of(played: Played, terms: Terms, tax_rate: Decimal, rates: Rates) ->
         opening=tuple(events_of(ended.opening)), coins=ended.opening_coins,
         money=_money(pair, ended.opening_money),
     )  # fmt: skip
-    fills = tuple(events_of(run.course.fills))
+    fills = Packed(Exchanged, events_of(run.course.fills))
     return Account(frame, fills, ended.coins, _money(pair, ended.money))
 
 
@@ -154,25 +158,28 @@ def settled(account: Account, source: str) -> PairResult:
     rates = frame.rates or Rates()
     first, last = (rate_of(rates, pair.quote, at) for at in (frame.first[0], wall))
     foreign = pair.quote != EURO
-    events = [_in_euros(event, first) for event in frame.opening]
+    before: list[TaxEvent] = [_in_euros(event, first) for event in frame.opening]
     money_first = frame.money / first
-    done: list[TaxEvent] = [*events, *account.fills]
     if foreign:
         money_first /= 1 - CHANGE_FEE
-        done.insert(0, _changed_in(frame, money_first))
+        before.append(_changed_in(frame, money_first))
     equity = (cost_of(pair, price, account.coins) + account.money) / last
-    tax, tax_all, _ = _taxes(frame, rates, done)
+    sums = TaxSums(rates)
+    for event in merge(in_order(before), account.fills, key=key_of):
+        sums.feed(event)
+    tax, tax_all = _tax(frame, sums.coins), _tax(frame, sums.all)
     money, closing = _sold(account)
     if foreign and money > 0:
         closing.append(_changed_back(frame, money, last))
         money = money / last * (1 - CHANGE_FEE)
-    _, sold_tax, rows = _taxes(frame, rates, [*done, *closing])
+    for event in closing:
+        sums.feed(event)
     start = cost_of(pair, frame.first[1], frame.coins) / first + money_first
     return PairResult(
         pair=pair.symbol, source=source, first=_day(frame.first[0]), last=_day(wall),
         fills=len(account.fills), start=cents(start), equity=cents(equity), tax=cents(tax),
-        tax_all=cents(tax_all), after_tax=cents(equity - tax_all), sold_out=cents(money - sold_tax),
-        dollars=euros(sum(row.gain for row in rows if row.currency_leg)),
+        tax_all=cents(tax_all), after_tax=cents(equity - tax_all),
+        sold_out=cents(money - _tax(frame, sums.all)), dollars=euros(sums.money),
         rate_first=first, rate_last=last,
     )  # fmt: skip
 
@@ -196,16 +203,10 @@ def rate_of(rates: Rates, currency: str, wall: Ns) -> Decimal:
     return found.value
 
 
-def _taxes(
-    frame: Frame, rates: Rates, events: Sequence[TaxEvent]
-) -> tuple[Decimal, Decimal, Sequence[Row]]:
-    """The tax on coins alone, with the dollars' own gains, and the book's rows."""
-    rows = keep(events, rates).rows
-    found = []
-    for legs in (False, True):
-        years = settle({y: euros(net) for y, net in nets(rows, currency_legs=legs).items()})
-        found.append(sum((cents(y.taxable * frame.tax_rate) for y in years.values()), _ZERO))
-    return found[0], found[1], rows
+def _tax(frame: Frame, nets: Mapping[int, int]) -> Decimal:
+    """Of the nets of all years, in euro cents."""
+    years = settle({year: euros(net) for year, net in nets.items()})
+    return sum((cents(year.taxable * frame.tax_rate) for year in years.values()), _ZERO)
 
 
 def _sold(account: Account) -> tuple[Decimal, list[TaxEvent]]:

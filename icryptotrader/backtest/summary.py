@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from icryptotrader.backtest.figures import Figures
 from icryptotrader.backtest.pairs import doubts
 from sim.backtest.data import Findings
+from sim.backtest.packed import Packed
 
 SHOWN: Final = 5
 
 
-def as_json(figures: Figures) -> bytes:
-    """Money as strings, exact; the same figures give the same bytes."""
-    return msgspec.json.format(msgspec.json.encode(figures, order="deterministic"), indent=1)
+def as_json(figures: Figures) -> Iterator[bytes]:
+    """Money as strings, exact; the same figures give the same bytes. In pieces: it may be long."""
+    sign = b"{"
+    for name in figures.__struct_fields__:
+        value = getattr(figures, name)
+        yield sign + b'\n "' + name.encode() + b'": '
+        if isinstance(value, Packed):
+            yield from _listed(value)
+        else:
+            yield _indented(value, b"\n ")
+        sign = b","
+    yield b"\n}"
+
+
+def _listed(rows: Packed[Any]) -> Iterator[bytes]:
+    sign = b"["
+    for row in rows:
+        yield sign + b"\n  " + _indented(row, b"\n  ")
+        sign = b","
+    yield b"\n ]" if rows else b"[]"
+
+
+def _indented(value: object, line: bytes) -> bytes:
+    text = msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=1)
+    return text.replace(b"\n", line)  # there is no other end of line: within texts they are escaped
 
 
 def summary(figures: Figures) -> str:

@@ -6,6 +6,8 @@ each as late as the latency says. Time is the data's own.
 Rule 1: the core is the production core and is stepped as live: mail first, then one tick.
 Rule 2: the market is told what happened, never what will; an order can fill only by what is told
 after it has reached the exchange.
+Rule 3: what is over is forgotten, on both sides: a long history needs no more memory than a short
+one. Fills are told in their order, so nothing asks for it again.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from shared.units import SECOND, Ns, Pair, Sats, Ticks
 from sim.backtest.parts import Point, Still, Terms, Told, adapted, request_of, resting
 from sim.backtest.words import balances_of, event_of, fill_of
 from sim.engine.account import Account
+from sim.engine.candles import Candles
 from sim.engine.exchange import Exchange
 from sim.engine.instruments import ASSETS, LISTINGS
 from sim.engine.liquidity import Liquidity
@@ -41,6 +44,9 @@ from strategy.ledger.lots import Lots
 
 BEGIN: Final = Ns(1_000 * SECOND)
 """House time at which the data begins."""
+
+SETTLED_AT_ONCE: Final = 256
+"""Fills after which the core forgets what only one told late would ask for (Rule 3)."""
 
 _ALL: Final = 1 << 60  # Sats: whoever stands at the price is filled
 
@@ -91,6 +97,7 @@ class House:
         still = Still(price, price + 1, 10**12, terms.ahead)
         self.market.liquidity = cast(Liquidity, still)
         self.market.next_poke = 1 << 62
+        self.market.candles = Candles(kept=1)
         switches = Switches()
         account = Account(switches, terms.maker or 0, terms.taker or 0)
         if terms.maker is None:
@@ -112,6 +119,7 @@ class House:
         self.band: Band | None = None  # inside it ticks are learned from, not run
         self.skips = skip
         self._fees = (-1, -1)
+        self._settled = 0  # fills that the core knows for good
         self._open_line()
 
     @property
@@ -230,6 +238,10 @@ class House:
                 self._send(item)
                 asked = True
         self._watch.stepped(wall, memory)
+        if memory.fills >= self._settled + SETTLED_AT_ONCE:
+            self._settled = memory.fills
+            memory.lots.settle()
+            memory.desk.settle()
         if memory.halt:
             self._await_resume(now)
         self.band = None
@@ -333,6 +345,7 @@ class House:
             told.append(balances_of(self.exchange.account))
             told += self._new_fees()
         self.exchange.forget_changes()
+        self.exchange.account.let_go()
         if told:
             self._post(self.now + self.terms.latency, *told)
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from shared.orders import Filled
 from shared.units import DAY, SECOND, Ns
 from sim.backtest import parts
+from sim.backtest.packed import Packed
 from strategy.core.memory import Memory
 
 MOST_POINTS: Final = 2_000
@@ -49,10 +50,10 @@ class Month(Struct):
 
 
 class Course:
-    """Watches a House (sim/backtest/backtest.py). Everything is bounded but the fills."""
+    """Watches a House (sim/backtest/backtest.py). Everything is bounded but the packed fills."""
 
     def __init__(self) -> None:
-        self.fills: list[Filled] = []
+        self.fills = Packed(Filled)
         self.points: list[Point] = []
         self.bands: list[Band] = []
         self.months: list[Month] = []

@@ -13,6 +13,7 @@ from shared.units import Ns, Pair, Sats
 from sim.backtest.backtest import House
 from sim.backtest.course import Course
 from sim.backtest.data import Bar, Deal
+from sim.backtest.packed import Packed
 from sim.backtest.parts import Path, Terms
 from sim.backtest.walk import Walk
 from strategy.ledger.lots import Lot
@@ -45,7 +46,7 @@ class Ended(Struct, frozen=True):
     opening: tuple[Filled, ...]
     opening_coins: int
     opening_money: int
-    lots: tuple[Lot, ...]
+    lots: Packed[Lot]
     free: Sats
     days_until_locked: int | None
     counters: dict[str, int]
@@ -110,7 +111,7 @@ def _ended(house: House) -> Ended:
         house.opening,
         house.opening_coins,
         house.opening_money,
-        memory.lots.open_lots(),
+        Packed(Lot, memory.lots.each_open()),
         memory.free(),
         memory.taxes.lasts,
         dict(memory.counters),

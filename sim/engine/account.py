@@ -7,6 +7,8 @@ available is the balance less all holds, and is never below zero.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import deque
 from typing import Final
 
 from msgspec import Struct
@@ -31,19 +33,31 @@ class FeeTier(Struct, frozen=True):
     next_taker: int
 
 
+def _rung(place: int) -> FeeTier:
+    """One line of Kraken's list, with what the next one offers."""
+    least, maker, taker = FEES[place]
+    if place + 1 == len(FEES):
+        return FeeTier(maker, taker, least, None, maker, taker)
+    return FeeTier(maker, taker, least, *FEES[place + 1])
+
+
+_LIST: Final = tuple(map(_rung, range(len(FEES))))
+_LEAST: Final = tuple(tier.volume_from for tier in _LIST)
+
+
 class Account:
     """Balances and the ledger of one account, and the fee tier that its volume earns."""
 
     def __init__(self, switches: Switches, maker: int, taker: int) -> None:
         self._switches = switches
-        self._fixed = (maker, taker)
+        self._fixed = _fixed_at(maker, taker)
         self._base_volume = next((v for v, m, t in FEES if (m, t) == (maker, taker)), None)
-        self._recent: list[tuple[Ns, int]] = []  # wall and dollars of fills of the last 30 days
-        self._forgotten = 0  # how many of them have left the window
+        self._recent: deque[tuple[Ns, int]] = deque()  # wall and dollars of the last 30 days
         self._own_volume = 0
         self.balances: dict[str, int] = {}
         self.holds: dict[str, int] = {}
         self.ledger: list[LedgerRow] = []
+        self._let_go = 0  # rows that were in it before
         self.new_rows: list[LedgerRow] = []
         self.dirty: dict[str, None] = {}  # assets whose balance changed since it was last saved
 
@@ -53,30 +67,20 @@ class Account:
 
     def volume(self, wall: Ns) -> int:
         """30-day volume in whole dollars (euros are taken for dollars)."""
-        while self._forgotten < len(self._recent):
-            when, dollars = self._recent[self._forgotten]
-            if wall - when < _WINDOW:
-                break
-            self._own_volume -= dollars
-            self._forgotten += 1
+        recent = self._recent
+        while recent and wall - recent[0][0] >= _WINDOW:
+            self._own_volume -= recent.popleft()[1]
         return (self._base_volume or 0) + self._own_volume
 
     def tier(self, wall: Ns) -> FeeTier:
         """The fee tier in force; one that is not on Kraken's list stays as configured."""
         if self._base_volume is None:
-            maker, taker = self._fixed
-            return FeeTier(maker, taker, 0, None, maker, taker)
-        volume = self.volume(wall)
-        index = max(n for n, (least, _, _) in enumerate(FEES) if volume >= least)
-        least, maker, taker = FEES[index]
-        if index + 1 == len(FEES):
-            return FeeTier(maker, taker, least, None, maker, taker)
-        following, next_maker, next_taker = FEES[index + 1]
-        return FeeTier(maker, taker, least, following, next_maker, next_taker)
+            return self._fixed
+        return _LIST[bisect_right(_LEAST, self.volume(wall)) - 1]
 
     def fix_rates(self, maker: int, taker: int) -> None:
         """Another fee tier from now on, whatever was traded; rates in 10⁻⁶."""
-        self._fixed, self._base_volume = (maker, taker), None
+        self._fixed, self._base_volume = _fixed_at(maker, taker), None
 
     def needed(self, pair: Pair, order: Order, price: int, rate: int) -> tuple[str, int]:
         """The asset and the ledger units that the rest of an order may cost at this price."""
@@ -133,6 +137,7 @@ class Account:
     def count_volume(self, pair: Pair, trade: Trade) -> None:
         """Let a fill count for the fee tier."""
         dollars = trade.cost // power(pair.price_decimals + pair.qty_decimals)
+        self.volume(trade.wall)  # what is older than the window leaves, whether asked for or not
         self._recent.append((trade.wall, dollars))
         self._own_volume += dollars
 
@@ -143,13 +148,22 @@ class Account:
         balance = self.balances.get(asset, 0) + amount - fee
         assert balance >= 0, (asset, balance)
         self.balances[asset] = balance
-        row = LedgerRow(
-            mint_id("L", len(self.ledger) + 1), ref_id, wall, kind, asset, amount, fee, balance
-        )
+        name = mint_id("L", self._let_go + len(self.ledger) + 1)
+        row = LedgerRow(name, ref_id, wall, kind, asset, amount, fee, balance)
         self.ledger.append(row)
         self.new_rows.append(row)
         self.dirty[asset] = None
         return row
+
+    def let_go(self) -> None:
+        """Keep no row of the ledger but those to come: nobody will ask for it."""
+        self._let_go += len(self.ledger)
+        self.ledger.clear()
+
+
+def _fixed_at(maker: int, taker: int) -> FeeTier:
+    """What does not depend on what is traded."""
+    return FeeTier(maker, taker, 0, None, maker, taker)
 
 
 def _drop(pair: Pair) -> int:

@@ -55,8 +55,8 @@ class Bar(Struct):
 class Candles:
     """Minute bars of one pair, empty minutes left out."""
 
-    def __init__(self) -> None:
-        self.minutes: deque[Bar] = deque(maxlen=_KEPT_MINUTES)
+    def __init__(self, kept: int = _KEPT_MINUTES) -> None:
+        self.minutes: deque[Bar] = deque(maxlen=kept)
         self._running: dict[int, Bar] = {}  # interval in minutes -> the candle being made
         self._day: Bar | None = None  # the finished minutes of the last 24 hours
         self._day_made = -1

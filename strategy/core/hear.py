@@ -33,7 +33,6 @@ from strategy.core.owed import bring, owe
 from strategy.core.slots import Input, Slot, State, filled, move
 from strategy.core.view import fill_view
 from strategy.ledger.entries import FillEntry, IntentDone, Remember
-from strategy.ledger.events import of_trade
 from strategy.ledger.lots import Ignored, Reason
 
 LONGEST_COOL_DOWN_S: Final = 60
@@ -199,7 +198,7 @@ def booked(memory: Memory, event: Filled, now: Ns) -> list[Out]:
         level = "error" if entered.reason is Reason.CONFLICT else "warning"
         text = f"fill {event.exec_id} of {event.pair} not booked: {entered.reason}"
         return [Tell(level, f"fill_{entered.reason}", text)]
-    memory.desk.hear(of_trade(entered.trade, event.order_id))
+    memory.desk.hear(entered.trade)
     bring(memory, event.cl_ord_id, event.qty)
     name = ""
     out: list[Out] = []

@@ -137,7 +137,7 @@ class Desk:
         self._newest = (Ns(0), 0, "") if newest is None else key_of(newest)
         self._book: Book | None = None
         self._valued = True
-        self._counted = 0
+        self._settled = False
         self._years: dict[int, YearSoFar] = {}
         self._sold: dict[date, int] = {}
         # What was asked last; both calendars turn on a full hour.
@@ -175,6 +175,15 @@ class Desk:
         self._rates = self._rates.with_all(fresh)
         self._rated = {}
         self._forget()
+
+    def settle(self) -> None:
+        """Forget the events, of which the book is kept: nothing is told late, no rate learnt.
+
+        For a backtest; what would need them again fails an assertion.
+        """
+        self._kept()
+        self._events.clear()
+        self._settled = True
 
     # What is asked.
 
@@ -329,7 +338,7 @@ class Desk:
     # The book.
 
     def _kept(self) -> Book:
-        """The book of all events, its newest rows counted."""
+        """The book of all events; of its rows only the sums are kept."""
         if self._book is None:
             self._valued = True
             try:
@@ -339,10 +348,11 @@ class Desk:
                 self._valued = False
                 self._book = self._keep(Rates(stand_in=True))
         rows = self._book.rows
-        if self._counted < len(rows):
-            for row in rows[self._counted :]:
+        if rows:
+            for row in rows:
                 self._count(row)
-            self._counted = len(rows)
+            rows.clear()
+            self._book.notes.clear()
         return self._book
 
     def _keep(self, rates: Rates) -> Book:
@@ -370,8 +380,8 @@ class Desk:
         self._years[row.year] = sums
 
     def _forget(self) -> None:
+        assert not self._settled, "the events are forgotten"
         self._book = None
-        self._counted = 0
         self._years.clear()
         self._sold.clear()
 

@@ -25,6 +25,8 @@ from strategy.ledger.tax import free_from_wall
 
 _EXACT: Final = Context(prec=60)
 _HOUR: Final = 3600 * SECOND
+_MOST_GONE: Final = 256
+"""Lots that are gone and kept for all that, so that dropping them costs little."""
 
 
 class QueuedLot(Struct, gc=False):
@@ -73,6 +75,8 @@ class Queue:
     def put(self, lot: QueuedLot) -> None:
         self.total += lot.qty
         self.cost += lot.cost
+        if self.head >= _MOST_GONE and 2 * self.head >= len(self.lots):
+            self._let_go()
         lots = self.lots
         if not lots or lots[-1].wall < lot.wall or _key(lots[-1]) <= _key(lot):
             lots.append(lot)
@@ -98,6 +102,13 @@ class Queue:
             yield lot, piece, cost
         if qty > 0:
             yield None, qty, 0
+
+    def _let_go(self) -> None:
+        """Drop the lots that are gone: nobody asks for them again."""
+        del self.lots[: self.head]
+        del self.ends[: self.head]
+        self.ready = max(0, self.ready - self.head)
+        self.head = 0
 
     def left(self, first: int, last: int) -> int:
         """Units left of the lots from one place to before another."""

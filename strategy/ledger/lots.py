@@ -200,6 +200,7 @@ class Lots:
         self._undigested: list[Trade] = []
         self._safety_days = 0
         self._free_from: list[Ns] = []  # by purchase, as far as somebody asked
+        self._settled = False
 
     @classmethod
     def of(cls, coin: str, trades: Iterable[Trade]) -> Lots:
@@ -242,6 +243,19 @@ class Lots:
     def has(self, exec_id: str) -> bool:
         return exec_id in self._known
 
+    def settle(self) -> None:
+        """Forget what only a fill told late would ask for: the open lots stay, and the digest.
+
+        For a backtest, which tells every fill in its order; one that is not fails an assertion.
+        """
+        self.digest()
+        self._settled = True
+        self._known = {trade.exec_id: trade for trade in self._trades[-1:]}
+        del self._trades[:-1], self._eaten[:-1]
+        # The last purchase of all stays too: its end says how much was ever bought.
+        sold = max(0, min(bisect_right(self._ends, self._gone), len(self._buys) - 1))
+        del self._buys[:sold], self._ends[:sold], self._free_from[:sold]
+
     def _append(self, trade: Trade) -> None:
         """Book the newest trade of all."""
         self._eaten.append(self._gone)
@@ -257,6 +271,7 @@ class Lots:
     def _take_back_to(self, trade: Trade) -> list[Trade]:
         """Take back all that is later than `trade`, to be booked again; oldest first."""
         place = bisect_right(self._trades, trade)
+        assert place or not self._settled, f"{trade.exec_id} is told late"
         later = self._trades[place:]
         if not later:
             return later
@@ -278,8 +293,12 @@ class Lots:
 
     def open_lots(self) -> tuple[Lot, ...]:
         """What is left of the queue, first to be sold first."""
+        return tuple(self.each_open())
+
+    def each_open(self) -> Iterator[Lot]:
+        """The open lots one by one, for queues that are long."""
         first = bisect_right(self._ends, self._gone)
-        return tuple(self._lot(index) for index in range(first, len(self._buys)))
+        return (self._lot(index) for index in range(first, len(self._buys)))
 
     def free_prefix(self, now_wall: Ns, safety_days: int) -> Sats:
         """Coins that may be sold now free of tax: from the front up to the first locked lot.

@@ -58,6 +58,8 @@ def test_a_report_is_told_and_written(tape: Path, tmp_path: Path) -> None:
     report = json.loads((out / "report.json").read_bytes())
     assert report["rows"] == 150
     assert report["fills"] == len(report["fill_rows"]) > 0
+    assert report["lots"]
+    assert (out / "report.json").read_text() == json.dumps(report, indent=1, ensure_ascii=False)
     page = (out / "report.html").read_text()
     assert page.startswith("<!doctype html>")
     library = script_file().read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import pytest
 
 from shared.units import SECOND, Ns
 from sim.engine.exchange import SWITCH_FIRED, Exchange
-from sim.engine.values import Exec, Order, Refused, Switches
+from sim.engine.values import Exec, LedgerRow, Order, Refused, Switches
 from sim.sources import Quote
 from tests.unit.sim.driving import BTC, MID, WALL, Scripted, make_exchange, order, trade
 
@@ -273,6 +273,18 @@ def test_an_order_with_an_end_expires_on_time() -> None:
     exchange.advance(30 * SECOND, at(30))
     assert resting.status == "expired"
     assert exchange.account.holds["EUR"] == 0
+
+
+def test_a_ledger_that_was_let_go_of_is_counted_on() -> None:
+    kept, gone = make_exchange(), make_exchange()
+    for exchange in (kept, gone):
+        add(exchange, order(qty=1_000_000))
+        if exchange is gone:
+            exchange.account.let_go()
+            assert not exchange.account.ledger
+        trade(exchange, 1, "sell", MID - 101, 1)
+        assert sum(isinstance(each, LedgerRow) for each in exchange.take_events()) == 2
+    assert gone.account.ledger == kept.account.ledger[-2:]
 
 
 def test_the_volume_of_thirty_days_lowers_the_fee() -> None:

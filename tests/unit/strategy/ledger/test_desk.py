@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,3 +147,28 @@ def test_kept_up_event_by_event_it_says_what_it_says_booked_at_once(
         desk.hear(event)
         desk.gate(now, ONE)
     assert desk.gate(now, ONE) == Desk(events, Rates(), SETTINGS).gate(now, ONE)
+
+
+def test_a_settled_desk_says_what_one_that_forgets_nothing_says() -> None:
+    settled, other = Desk([OLD], Rates(), SETTINGS), Desk([OLD], Rates(), SETTINGS)
+    for day in range(1, 29):
+        side = "sell" if day % 3 == 0 else "buy"
+        told = trade(f"t{day}", side, f"2024-02-{day:02} 12:00", 4000 + day * 170 % 900)
+        for desk in (settled, other):
+            desk.hear(told)
+        settled.settle()
+        now = Ns(told.wall + 300 * DAY)
+        assert settled.gate(now, 3 * ONE) == other.gate(now, 3 * ONE)
+        assert settled.lots() == other.lots()
+        assert settled.years() == other.years()
+        assert (settled.sold(date(2024, 2, day), 7), settled.cost()) == (
+            other.sold(date(2024, 2, day), 7), other.cost(),
+        )  # fmt: skip
+    assert settled.net(2024) != 0
+
+
+def test_nothing_may_be_told_late_to_a_settled_desk() -> None:
+    desk = Desk([YOUNG], Rates(), SETTINGS)
+    desk.settle()
+    with pytest.raises(AssertionError, match="forgotten"):
+        desk.hear(OLD)

@@ -67,3 +67,31 @@ def test_what_is_left_is_the_sum_of_the_lots_however_they_came_and_went(
             if free_from_wall(each.wall, 4) <= now
         ]
         assert queue.free(now, 4, LATEST) == sum(free)
+
+
+def test_lots_that_are_gone_are_dropped_and_nothing_else_changes() -> None:
+    queue, held, bought = Queue(), 0, 0
+    for number in range(2_000):
+        day, qty = number // 10, 1 + number % 9
+        queue.put(lot(number, day, qty))
+        held, bought = held + qty, bought + qty
+        if number % 50 == 49:  # all but the last few, whose first is torn
+            for _ in queue.take(held - 31):
+                pass
+            held = 31
+        if number % 70 == 0:  # a lot that comes late stands where its date puts it
+            queue.put(lot(10_000 + number, max(0, day - 1), 5))
+            held, bought = held + 5, bought + 5
+        assert (
+            queue.total == held == sum(each.qty - each.taken for each in queue.lots[queue.head :])
+        )
+        assert queue.left(queue.head, len(queue.lots)) == held
+        assert queue.gone == bought - held
+        now = Ns(BEGIN + (day + 369) * DAY)
+        free = [
+            each.qty - each.taken
+            for each in queue.lots[queue.head :]
+            if free_from_wall(each.wall, 4) <= now
+        ]
+        assert queue.free(now, 4, LATEST) == sum(free)
+    assert len(queue.lots) < 700

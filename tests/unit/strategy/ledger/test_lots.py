@@ -348,3 +348,29 @@ def test_the_golden_cases_come_out(case: dict[str, Any]) -> None:
         if lot["account"] == "kraken-spot"
     ]
     assert [(names[lot.exec_id], lot.left) for lot in lots.open_lots()] == open_lots
+
+
+def test_a_settled_queue_goes_on_as_one_that_forgets_nothing() -> None:
+    settled, other = Lots(), Lots()
+    for number in range(1, 60):
+        coins = f"0.{number * 7 % 5 + 1}"
+        each = (sell if number * 5 % 11 < 6 else buy)(number, coins, "1000", ("EUR", "1"))
+        assert settled.book(each) == other.book(each)
+        if number % 4 == 0:
+            settled.settle()
+        now = Ns(each.wall + 370 * DAY)
+        assert settled.open_lots() == other.open_lots()
+        assert settled.total() == other.total()
+        assert settled.digest() == other.digest()
+        assert settled.free_prefix(now, 0) == other.free_prefix(now, 0)
+        assert settled.next_free_wall(now, 0) == other.next_free_wall(now, 0)
+    assert any(lot.left < lot.qty for lot in other.open_lots()) and len(other.open_lots()) > 1
+    assert len(settled.trades()) < 5 < len(other.trades())
+
+
+def test_nothing_may_be_told_late_to_a_settled_queue() -> None:
+    lots = Lots()
+    lots.book(buy(2, "0.1", "4000"))
+    lots.settle()
+    with pytest.raises(AssertionError, match="T1 is told late"):
+        lots.book(buy(1, "0.1", "4000"))
