@@ -25,6 +25,7 @@ from shared.config import Config
 from shared.kraken.values import verdict_of
 from shared.units import SECOND, Ns, Pair, Sats, Ticks
 from sim.backtest.parts import Point, Still, Terms, Told, adapted, request_of, resting
+from sim.backtest.points import Points
 from sim.backtest.words import balances_of, event_of, fill_of
 from sim.engine.account import Account
 from sim.engine.candles import Candles
@@ -56,7 +57,7 @@ class Watcher(Protocol):
 
     def filled(self, fill: orders.Filled) -> None: ...
 
-    def passed(self, points: Sequence[Point], lead: int, coins: int, money: int) -> None:
+    def passed(self, points: Points, lead: int, coins: int, money: int) -> None:
         """`priced` for each of these points, whose wall is `lead` later."""
         ...
 
@@ -175,14 +176,14 @@ class House:
             self._watch.stepped(Ns(nows[learned.ticks - 1] + self.lead), memory)
         return learned
 
-    def passed(self, points: Sequence[Point], now: Ns) -> None:
+    def passed(self, points: Points, now: Ns) -> None:
         """The market went through these, the core has learned until now, nothing else happened."""
-        if points:
-            bid = points[-1][2]
+        if points.bids:
+            bid = points.bids[-1]
             self.market.liquidity.move(bid, bid + 1)
             self._watch.passed(points, self.lead, self.coins, self.money)
             if self.terms.fill != "through":
-                self.market.trade_count += len(points)  # the tape numbers what was traded
+                self.market.trade_count += len(points.bids)  # the tape numbers what was traded
         self.now = now
 
     # Time.

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from operator import itemgetter
 from typing import Final
 
 from msgspec import Struct
 
 from shared.orders import Filled
 from shared.units import DAY, SECOND, Ns
-from sim.backtest import parts
 from sim.backtest.packed import Packed
+from sim.backtest.points import Points
 from strategy.core.memory import Memory
 
 MOST_POINTS: Final = 2_000
@@ -86,19 +84,19 @@ class Course:
         if wall >= self._due:
             self._keep(wall, equity, price, coins)
 
-    def passed(self, points: Sequence[parts.Point], lead: int, coins: int, money: int) -> None:
-        """`priced` for each: (time, price, ...), whose wall is `lead` later."""
-        begin, count = 0, len(points)
+    def passed(self, points: Points, lead: int, coins: int, money: int) -> None:
+        """`priced` for each, whose wall is `lead` later than its house time."""
+        begin, count = 0, len(points.ats)
         while begin < count:
-            due = bisect_left(points, self._due - lead, lo=begin, key=itemgetter(0))
-            part = points[begin : due + 1]  # of which the last alone may be one to keep
-            prices = [point[1] for point in part]
+            # Of this part the last alone may be one to keep.
+            last = min(bisect_left(points.ats, self._due - lead, begin), count - 1)
+            prices = points.prices[begin : last + 1]
             most, least = coins * max(prices) + money, coins * min(prices) + money
             if most > self.peak or least < self.peak * (1.0 - self.drawdown):
-                for point in part[:-1]:
-                    self.priced(Ns(point[0] + lead), point[1], coins, money)
-            self.priced(Ns(part[-1][0] + lead), prices[-1], coins, money)
-            begin += len(part)
+                for at, price in zip(points.ats[begin:last], prices[:-1], strict=True):
+                    self.priced(Ns(at + lead), price, coins, money)
+            self.priced(Ns(points.ats[last] + lead), prices[-1], coins, money)
+            begin = last + 1
 
     def stepped(self, wall: Ns, memory: Memory) -> None:
         pair = next(iter(memory.pairs.values()))

@@ -71,11 +71,12 @@ def sampled(regime: Regime, mid: float, now: Ns, edges: Thresholds, cfg: RegimeC
         return Regime(since=now, slow=price, last=price, next_sample=next_sample, samples=1)
     # A sample is late where the feed was away; its move belongs to all of that time.
     elapsed = cfg.sample_sec + (now - regime.next_sample) / SECOND
-    keep = 0.5 ** (elapsed / cfg.half_life_sec)
+    keep, samples = 0.5 ** (elapsed / cfg.half_life_sec), regime.samples + 1
     move = price - regime.last
     fresh_variance = move * move / elapsed
     # Until the window is warm every sample weighs the same, so one jump cannot rule.
-    keep = min(keep, 1.0 - 1.0 / (regime.samples + 1))
+    alike = 1.0 - 1.0 / samples
+    keep = alike if alike < keep else keep
     measured = Regime(
         regime.kind,
         regime.since,
@@ -83,7 +84,7 @@ def sampled(regime: Regime, mid: float, now: Ns, edges: Thresholds, cfg: RegimeC
         keep * regime.slow + (1.0 - keep) * price,
         price,
         next_sample,
-        regime.samples + 1,
+        samples,
     )
     kind = _choose(measured, now, edges, cfg)
     if kind is measured.kind:

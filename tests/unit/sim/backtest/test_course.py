@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from shared.units import MINUTE, Ns
 from sim.backtest.course import MOST_POINTS, Course
+from sim.backtest.points import Points
 
 
 def test_no_part_of_a_long_run_is_drawn_coarser_than_another() -> None:
@@ -20,11 +21,13 @@ def test_no_part_of_a_long_run_is_drawn_coarser_than_another() -> None:
 
 def test_prices_passed_at_once_leave_what_each_would_have_left() -> None:
     one, other = Course(), Course()
-    points = [(n * 20 * MINUTE, 1_000 + n * 37 % 500, 0, True, 0) for n in range(3_000)]
+    ats = [n * 20 * MINUTE for n in range(3_000)]
+    prices = [1_000 + n * 37 % 500 for n in range(3_000)]
+    points = Points(ats, prices, prices, [True] * 3_000, [0] * 3_000)
     for begin in range(0, 3_000, 100):
-        some = points[begin : begin + 100]
+        some = points.part(begin, begin + 100)
         one.passed(some, 7, 3, 11)
-        for at, price, *_ in some:
+        for at, price in zip(some.ats, some.prices, strict=True):
             other.priced(Ns(at + 7), price, 3, 11)
     for course in (one, other):
         course.close()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import accumulate
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.units import SECOND, Ns
-from sim.backtest.parts import Point
+from sim.backtest.points import Points
 from sim.backtest.stretch import Here, Stretch
 from strategy.core.quiet import Band
 
@@ -19,25 +22,23 @@ gaps = st.sampled_from([0, 1, LATENCY - 1, LATENCY, LATENCY + 1, 18 * SECOND, TI
 steps = st.lists(st.tuples(gaps, st.integers(-3, 3)), min_size=2, max_size=30)
 
 
-def points_of(steps: list[tuple[int, int]]) -> list[Point]:
-    found, at, price = list[Point](), BEGIN, 1_000
-    for gap, move in steps:
-        at, price = at + gap, price + move
-        found.append((at, price, price, True, 0))
-    return found
+def points_of(steps: list[tuple[int, int]]) -> Points:
+    ats = list(accumulate((gap for gap, _ in steps), initial=BEGIN))[1:]
+    prices = list(accumulate((move for _, move in steps), initial=1_000))[1:]
+    return Points(ats, prices, prices, [True] * len(ats), [0] * len(ats))
 
 
-def one_by_one(points: list[Point], here: Here) -> tuple[list[int], list[float]]:
+def one_by_one(points: Points, here: Here) -> tuple[list[int], list[float]]:
     """What a core would see that is run at each moment it asks for."""
     nows, mids, at, mid, wake = list[int](), list[float](), 0, here.mid, here.wake
-    for point in points:
-        late = point[0] + LATENCY
+    for point in points.ats:
+        late = point + LATENCY
         while at < late:
             now = min(wake, late)
-            seen = [p[2] + 0.5 for p in points if p[0] < now]
+            seen = [bid + 0.5 for bid in points.bids[: bisect_left(points.ats, now)]]
             mid = seen[-1] if seen else mid
             beyond = any(not here.band.low < each < here.band.high + 1 for each in seen)
-            if beyond or now >= here.band.until or len(seen) == len(points):
+            if beyond or now >= here.band.until or len(seen) == len(points.ats):
                 return nows, mids
             nows.append(now)
             mids.append(mid)
@@ -60,7 +61,7 @@ def test_they_are_those_of_a_core_that_is_asked_each_time(
     begun = here = Here(edge, BEGIN + wakes * SECOND + waits, 1_000.5)
     stretch, place = Stretch(points, LATENCY, TICK), 0
     nows, mids = list[int](), list[float]()
-    while place < len(points):
+    while place < len(points.ats):
         found = stretch.ticks(place, here)
         assert len(found.nows) == len(found.mids)
         whole = list(found.ends)
