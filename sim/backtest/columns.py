@@ -16,19 +16,31 @@ NAIVE: Final = "times bear no zone: they are taken as UTC"
 
 _TIMES: Final = (
     *("time_ms", "unix", "time", "timestamp", "open_time", "opentime", "datetime", "date"),
-    *("unix timestamp", "open time", "ts", "t", "transact_time", "trade_time", "datum"),
+    *("unix timestamp", "open time", "ts", "t", "transact_time", "trade_time", "created_time"),
+    *("mts", "gmt time", "utc time", "time_period_start", "datum", "zeit", "zeitpunkt"),
 )
-_PRICES: Final = ("price", "last")
+_DATES: Final = ("date", "datum", "day", "tag")  # with one of these beside it
+_CLOCKS: Final = ("time", "uhrzeit", "zeit")
+_PRICES: Final = ("price", "last", "kurs", "preis")
 _AMOUNTS: Final = (
     *("volume", "amount", "qty", "quantity", "size", "vol", "volume btc", "volume_btc"),
-    *("base_volume", "v"),
+    *("base_volume", "volume_traded", "v", "vol.", "volumen", "menge"),
+)
+_BARS: Final = (
+    ("open", "o", "price_open", "open price", "eröffnung", "er\ufffdffnung", "eroeffnung"),
+    ("high", "h", "price_high", "high price", "hoch"),
+    ("low", "l", "price_low", "low price", "tief"),
+    ("close", "c", "price_close", "close price", "schluss", "schlusskurs"),
 )
 _SIDES: Final = ("side", "type", "taker_side")
 _MAKERS: Final = ("is_buyer_maker", "isbuyermaker", "buyer_maker")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST: Final = 1_230_768_000 * SECOND  # 2009-01-01
 _LATEST: Final = 4_102_444_800 * SECOND  # 2100-01-01
-_GERMAN: Final = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})(.*)")
+_GERMAN: Final = re.compile(r"(\d\d?)\.(\d\d?)\.(\d{4}|\d\d)(?!\d)(.*)")
+_YEAR_FIRST: Final = re.compile(r"(\d{4})[./](\d\d?)[./](\d\d?)(?!\d)(.*)")
+_EITHER_WAY: Final = re.compile(r"\d\d?/\d\d?/(\d{4}|\d\d)\b.*")
+_CLOCK: Final = re.compile(r"\d\d?:\d\d(:\d\d(\.\d+)?)?")
 _UTC: Final = re.compile(r" ?(UTC|GMT)$")
 
 
@@ -47,12 +59,22 @@ class Layout(Struct, frozen=True):
     high: int = -1  # where there is none, a bar is one price
     low: int = -1
     close: int = -1
+    clock: int = -1  # time of day, where `time` bears the date alone
     has_header: bool = False
     is_naive: bool = False
 
     @property
     def is_bars(self) -> bool:
         return self.high >= 0 or self.qty < 0
+
+    def moment(self, cells: list[str]) -> str:
+        """The time of a row as it is written, of one column or of two."""
+        if self.clock < 0:
+            return cells[self.time]
+        clock = cells[self.clock].strip()
+        if not _CLOCK.fullmatch(clock):
+            return clock
+        return f"{cells[self.time]} {'0' if clock[1] == ':' else ''}{clock}"
 
     def with_zone(self, is_naive: bool) -> Layout:
         return replace(self, is_naive=is_naive)
@@ -71,7 +93,7 @@ def find_layout(cells: list[str], *, prices: bool = False) -> Layout:
             )
         return Layout(time=-1, price=0, qty=-1, has_header=header)
     if not _is_number(cells[1]):
-        return _named([cell.lower() for cell in cells])
+        return _named([cell.lower().strip("<>") for cell in cells])
     words = [cell.lower() in ("true", "false") for cell in cells]
     if len(cells) == 3:
         return Layout(time=0, price=1, qty=2)  # Kraken: unix, price, volume
@@ -98,13 +120,21 @@ def _named(names: list[str]) -> Layout:
     def column(wanted: tuple[str, ...]) -> int:
         return next((names.index(name) for name in wanted if name in names), -1)
 
-    time, qty = column(_TIMES), column(_AMOUNTS)
-    o, h, low, c = (column((name, name[0])) for name in ("open", "high", "low", "close"))
+    time, qty, price = column(_TIMES), column(_AMOUNTS), column(_PRICES)
+    date, clock = column(_DATES), column(_CLOCKS)
+    if min(date, clock) < 0 or (time >= 0 and names[time] not in (*_DATES, *_CLOCKS)):
+        clock = -1
+    else:
+        time = date
+    o, h, low, c = (column(wanted) for wanted in _BARS)
+    c = price if c < 0 else c
     if time >= 0 and min(o, h, low, c) >= 0:
-        return Layout(time=time, price=o, high=h, low=low, close=c, qty=qty, has_header=True)
-    price = column(_PRICES)
+        return Layout(
+            time=time, price=o, high=h, low=low, close=c, qty=qty, clock=clock, has_header=True
+        )
     if time >= 0 and qty < 0 and max(price, c) >= 0:
-        return Layout(time=time, price=price if price >= 0 else c, qty=-1, has_header=True)
+        only = price if price >= 0 else c
+        return Layout(time=time, price=only, qty=-1, clock=clock, has_header=True)
     if min(time, price, qty) < 0:
         raise LayoutError(
             "the header names neither trades (time, price, amount) nor bars (time, open, high, "
@@ -112,7 +142,7 @@ def _named(names: list[str]) -> Layout:
         )
     return Layout(
         time=time, price=price, qty=qty, side=column(_SIDES), maker_buys=column(_MAKERS),
-        has_header=True,
+        clock=clock, has_header=True,
     )  # fmt: skip
 
 
@@ -148,7 +178,12 @@ def _read_written(text: str, notes: list[str]) -> int:
     written = text.strip()
     if german := _GERMAN.fullmatch(written):
         day, month, year, rest = german.groups()
-        written = f"{year}-{month}-{day}{rest}"
+        written = f"{year if len(year) == 4 else '20' + year}-{month:0>2}-{day:0>2}{rest}"
+    elif first := _YEAR_FIRST.fullmatch(written):
+        year, month, day, rest = first.groups()
+        written = f"{year}-{month:0>2}-{day:0>2}{rest}"
+    elif _EITHER_WAY.fullmatch(written):
+        raise ValueError(f"{shown(text)} may be two days (05/06: 5 June, May 6): write 2024-06-05")
     try:
         moment = datetime.fromisoformat(_UTC.sub("+00:00", written))
     except ValueError:

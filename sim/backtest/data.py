@@ -2,7 +2,8 @@
 
 Rule 1: nothing is repaired in silence. A row that cannot be used is left out, counted and named
 with its line; so are gaps, rows that overlap another file's, and times without a zone.
-Rule 2: no more than one row is held at a time, however long the files are.
+Rule 2: the rows are a stream: none is held but the one that is read (look.py holds some hundred at
+the begin), however long the files are.
 
 Understood: Kraken's OHLCVT and trades, Binance's klines, trades and aggTrades, Bitvavo's candles,
 any table whose header names its columns, times with prices, and one price for each line; as text,
@@ -11,37 +12,32 @@ plain or packed, as Parquet, or as a recording of our own feed (tables.py).
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Final
 
 from msgspec import Struct
 
-from shared.units import DAY, MINUTE, SECOND, Pair
-from sim.backtest.columns import NAIVE, Layout, LayoutError, find_layout, read_wall, shown, why_not
+from shared.units import MINUTE, SECOND, Pair
+from sim.backtest.backwards import from_the_end
+from sim.backtest.columns import why_not
+from sim.backtest.look import Part, look
+from sim.backtest.rows import UNUSABLE, read_bar, read_deal, scales_of
+from sim.backtest.rows import Bar as Bar  # what a History yields
+from sim.backtest.rows import Deal as Deal
 from sim.backtest.tables import DataError, cells_of
 
 MOST_NAMED: Final = 20
 """Faults and gaps that are told one by one; the rest is counted."""
 
-_LOOK_AHEAD: Final = 500
 _BACK_NS: Final = SECOND  # so much disorder among trades is smoothed over
-_PRICES_BEGIN: Final = 1_767_225_600 * SECOND  # 2026-01-01, for prices that bear no time
 _REMEMBERED: Final = 4_096
 _OTHER_MARKET: Final = 0.005
-_TITLES: Final = 5  # lines that a file may bear before its header
 _SILENT: Final = 60 * MINUTE  # without a trade: told as a gap
 _A_FAULT: Final = 3  # a price that moves by this factor from one row to the next
 _CURRENCY: Final = re.compile(r"(?:XBT|BTC)[-_/]?(USD|EUR|GBP|CHF|JPY|CAD|AUD)")
-
-Bar = tuple[int, int, int, int, int, int]
-"""wall (ns) at which it begins, open, high, low, close (Ticks), volume (Sats)."""
-
-Deal = tuple[int, int, int, bool]
-"""wall (ns), price (Ticks), quantity (Sats), whether the taker bought."""
 
 
 class Findings(Struct):
@@ -68,16 +64,6 @@ class Findings(Struct):
             self.notes.append(text)
 
 
-class Part(Struct, frozen=True):
-    """One file as it will be read. begins: wall of its first good row; skips: lines before it."""
-
-    path: Path
-    layout: Layout
-    begins: int
-    interval: int  # ns; 0 for trades
-    skips: int = 0
-
-
 class History:
     """Rows of one or more files in the order of their time, each once.
 
@@ -91,8 +77,7 @@ class History:
             raise DataError("no file was named")
         self.pair = pair
         self.found = Findings()
-        self._price_scale = float(10**pair.price_decimals)
-        self._qty_scale = float(10**pair.qty_decimals)
+        self._scales = scales_of(pair)
         parts = [self._look(path, prices) for path in dict.fromkeys(paths)]
         self.parts = sorted(parts, key=lambda part: (part.begins, str(part.path)))
         kinds = {bool(part.interval) for part in parts}
@@ -108,11 +93,17 @@ class History:
         self._size = sum(max(1, part.path.stat().st_size) for part in parts)
         self._read = 0
         self._now_at: IO[bytes] | None = None
+        self._told = 0.0  # of a file that is told from its end
 
     @property
     def done(self) -> float:
         opened = self._now_at
-        here = opened.tell() if opened is not None and not opened.closed else 0
+        if opened is None:
+            here = 0.0
+        elif opened.closed:  # it is told from its end
+            here = self._told * Path(opened.name).stat().st_size
+        else:
+            here = opened.tell()
         return min(1.0, (self._read + here) / self._size)
 
     def bars(self) -> Iterator[Bar]:
@@ -169,56 +160,21 @@ class History:
     def _bar(self, part: Part, line: int, cells: list[str]) -> Bar | None:
         """None for a row that cannot be used, after it was counted."""
         try:
-            return self._read_bar(part.layout, cells)
-        except (IndexError, ValueError, OverflowError) as error:
+            found = self.found
+            return read_bar(part.layout, cells, self._scales, found.notes, found.rows)
+        except UNUSABLE as error:
             self._bad(part, line, why_not(part.layout, cells, error))
         return None
-
-    def _read_bar(self, at: Layout, cells: list[str]) -> Bar:
-        if at.time < 0:
-            wall = _PRICES_BEGIN + self.found.rows * MINUTE
-        else:
-            wall = read_wall(cells[at.time], self.found.notes)
-        scale = self._price_scale
-        high = low = close = opened = round(float(cells[at.price]) * scale)
-        if at.high >= 0:
-            high = round(float(cells[at.high]) * scale)
-            low = round(float(cells[at.low]) * scale)
-            close = round(float(cells[at.close]) * scale)
-        qty = round(float(cells[at.qty]) * self._qty_scale) if at.qty >= 0 else 0
-        if not 0 < low < 1 << 53:
-            raise ValueError("a price is not above 0, or rounds to 0")
-        if not (low <= opened <= high and low <= close <= high):
-            raise ValueError("open and close must lie between low and high")
-        if qty < 0:
-            raise ValueError("the volume is below 0")
-        return wall, opened, high, low, close, qty
 
     def _deal(
         self, part: Part, line: int, cells: list[str], before: tuple[int, bool]
     ) -> Deal | None:
         """before: price and side of the trade before, for data that names no side."""
         try:
-            return self._read_deal(part.layout, cells, before)
-        except (IndexError, ValueError, OverflowError) as error:
+            return read_deal(part.layout, cells, self._scales, self.found.notes, before)
+        except UNUSABLE as error:
             self._bad(part, line, why_not(part.layout, cells, error))
         return None
-
-    def _read_deal(self, at: Layout, cells: list[str], before: tuple[int, bool]) -> Deal:
-        wall = read_wall(cells[at.time], self.found.notes)
-        price = round(float(cells[at.price]) * self._price_scale)
-        qty = round(float(cells[at.qty]) * self._qty_scale)
-        if not 0 < price < 1 << 53 or qty < 0:
-            raise ValueError("price must be above 0 and the amount not below it")
-        if at.maker_buys >= 0:
-            return wall, price, qty, cells[at.maker_buys].lower() == "false"
-        if at.side >= 0:
-            word = cells[at.side].lower()
-            if word not in ("buy", "sell", "b", "s"):
-                raise ValueError(f"side {shown(word)} is neither buy nor sell")
-            return wall, price, qty, word[0] == "b"
-        # Without a side: a rise is a buyer's, a fall a seller's, else as before.
-        return wall, price, qty, before[1] if price == before[0] else price > before[0]
 
     # What is wrong.
 
@@ -299,63 +255,11 @@ class History:
     # Files.
 
     def _look(self, path: Path, prices: bool) -> Part:
-        """Find the layout, the first moment and the length of the bars from the first lines."""
-        layout: Layout | None = None
-        walls: list[int] = []
+        """The file as it will be read; one whose name says another currency is doubted."""
         notes: list[str] = []
-        skips, unread = 0, ""
-        try:
-            for line, cells in cells_of(path, None, self.pair, notes):
-                if layout is None:
-                    layout, skips = self._layout_of(path, line, cells, prices), line - 1
-                    if layout is None:
-                        continue  # a title
-                    skips += layout.has_header
-                if layout.time < 0:
-                    return self._named(Part(path, layout, _PRICES_BEGIN, MINUTE, skips))
-                try:
-                    walls.append(read_wall(cells[layout.time], notes))
-                except (ValueError, IndexError, OverflowError) as error:
-                    if line > skips:
-                        unread = unread or f": line {line}: {why_not(layout, cells, error)}"
-                    continue  # a row that will be named when it is read
-                if len(walls) >= _LOOK_AHEAD:
-                    break
-        except DataError:
-            if not walls:
-                raise  # else what stands before the tear is played
-        if layout is None:
-            raise DataError(f"{path}: the file is empty: fetch it again")
-        if not walls:
-            raise DataError(f"{path}: no row with a time that can be read{unread}")
-        steps = sorted(b - a for a, b in itertools.pairwise(walls) if b != a)
-        if steps and steps[len(steps) * 3 // 4] < 0:
-            raise DataError(
-                f"{path}: its rows run backwards in time: sort them first, the oldest on top"
-            )
-        ahead = [step for step in steps if step > 0]
-        interval = (ahead[len(ahead) // 4] if ahead else MINUTE) if layout.is_bars else 0
-        layout = layout.with_zone(NAIVE in notes)
-        return self._named(Part(path, layout, min(walls), min(interval, 31 * DAY), skips))
-
-    def _layout_of(self, path: Path, line: int, cells: list[str], prices: bool) -> Layout | None:
-        """None for a line that may be a title; DataError where there is no layout."""
-        try:
-            return find_layout(cells, prices=prices)
-        except LayoutError as error:
-            if len(cells) == 1 and line < _TITLES and not prices and self._goes_on(path, line):
-                return None
-            raise DataError(f"{path.name}, line {line}: {error}") from None
-
-    def _goes_on(self, path: Path, line: int) -> bool:
-        """Whether a line of several columns follows."""
-        with suppress(DataError):
-            lines = itertools.islice(cells_of(path, None, self.pair, []), line, line + _TITLES)
-            return any(len(cells) > 1 for _, cells in lines)
-        return False
-
-    def _named(self, part: Part) -> Part:
-        """The same; a file whose name says another currency is doubted."""
+        part = look(path, self.pair, notes, prices=prices)
+        for note in notes:
+            self.found.note(note)
         said = _CURRENCY.search(part.path.name.upper())
         if said and said[1] != self.pair.quote:
             self.found.note(
@@ -365,18 +269,24 @@ class History:
         return part
 
     def _lines(self, part: Part) -> Iterator[tuple[int, list[str]]]:
-        line = 0
-        with part.path.open("rb") as raw:
+        last, notes = 0, self.found.notes
+        with (
+            part.path.open("rb") as raw,
+            closing(cells_of(part.path, raw, self.pair, notes)) as rows,
+        ):  # closed before the file that they are read from
             self._now_at = raw
             try:
-                for line, cells in cells_of(part.path, raw, self.pair, self.found.notes):
+                for line, cells in from_the_end(rows) if part.is_backwards else rows:
+                    last = max(last, line)
+                    if part.is_backwards:
+                        self._told = 1.0 - line / last
                     if line > part.skips:
                         yield line, cells
             except DataError as error:
-                if not line:
+                if not last:
                     raise
                 # What was read before the tear is played, and the report says so.
                 told = str(error).removeprefix(f"{part.path}: ")
-                self.found.note(f"{part.path.name}: nothing can be read behind line {line}: {told}")
+                self.found.note(f"{part.path.name}: nothing can be read behind line {last}: {told}")
             self._now_at = None
             self._read += part.path.stat().st_size

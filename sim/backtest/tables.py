@@ -9,6 +9,7 @@ import bz2
 import csv
 import gzip
 import io
+import itertools
 import lzma
 import zipfile
 import zlib
@@ -28,6 +29,8 @@ from sim.backtest.columns import NAIVE
 
 _LONGEST_LINE: Final = 4_096
 _AT_ONCE: Final = 4_096  # rows of a Parquet file
+_SEEN: Final = 10  # lines by which the separator is found
+_ORNAMENT: Final = str.maketrans("", "", "'’\u00a0\u202f\u2009$€")
 _NUMERIC: Final = frozenset("0123456789.,+-eE ")
 _PACKED: Final[tuple[tuple[bytes, Callable[..., Any]], ...]] = (
     (b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zX", lzma.open),
@@ -46,7 +49,7 @@ class DataError(Exception):
 
 def cells_of(
     path: Path, raw: IO[bytes] | None, pair: Pair, notes: list[str]
-) -> Iterator[tuple[int, list[str]]]:
+) -> Generator[tuple[int, list[str]], None, None]:
     """(line, cells) of each line that is not empty; DataError for a file that cannot be read.
 
     raw: the file where it is open already; its position tells how far it was read. pair: whose
@@ -75,8 +78,10 @@ def cells_of(
 
 def _rows(path: Path, texts: Iterator[str], notes: list[str]) -> Iterator[tuple[int, list[str]]]:
     """The cells of each line that says something; a line without end is one cell that says so."""
-    separator, begun = "", False
-    for line, text in enumerate(texts, start=1):
+    begun = False
+    first = list(itertools.islice(texts, _SEEN))
+    separator = _separator(first)
+    for line, text in enumerate(itertools.chain(first, texts), start=1):
         text = text.strip()
         if not begun:
             _refuse_other_kinds(path, line, text)
@@ -86,12 +91,22 @@ def _rows(path: Path, texts: Iterator[str], notes: list[str]) -> Iterator[tuple[
         if not text or text[0] == "#" or text[:4].lower() == "sep=":  # a word to Excel
             continue
         begun = True
-        separator = separator or next((s for s in ",;\t|" if s in text), "")
-        cut = separator or ","
-        cells = next(csv.reader([text], delimiter=cut)) if '"' in text else text.split(cut)
-        if "," in text and (cut != "," or '"' in text):
-            cells = [_plain(cell, cut, notes) for cell in cells]
+        quoted = '"' in text
+        cells = next(csv.reader([text], delimiter=separator)) if quoted else text.split(separator)
+        if not text.isascii() or "'" in text or "$" in text:
+            cells = [_bare(cell) for cell in cells]
+        if "," in text and (separator != "," or quoted):
+            cells = [_plain(cell, separator, notes) for cell in cells]
         yield line, cells
+
+
+def _separator(first: list[str]) -> str:
+    """What stands between the cells of the first lines' last two: a title bears what it likes.
+
+    A comma where nothing else does: between semicolons, tabs or strokes it is one of a number's.
+    """
+    lines = [text for text in first if not text.isspace()][-2:]
+    return next((s for s in ";\t|" if lines and all(s in text for text in lines)), ",")
 
 
 def _refuse_other_kinds(path: Path, line: int, text: str) -> None:
@@ -117,6 +132,12 @@ def _plain(cell: str, separator: str, notes: list[str]) -> str:
     if point > comma or (point < 0 and thousands):
         return cell.replace(",", "")
     return cell.replace(".", "").replace(",", ".")
+
+
+def _bare(cell: str) -> str:
+    """A number without what groups its digits (spaces, apostrophes) and without its currency."""
+    bare = cell.translate(_ORNAMENT)
+    return bare if _NUMERIC.issuperset(bare) else cell
 
 
 def _texts(raw: IO[bytes], magic: bytes) -> Generator[str, None, None]:

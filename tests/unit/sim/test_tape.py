@@ -86,7 +86,6 @@ AT = f"{BEGIN}000,x"  # a trade's first two cells
         (f"{HEADER}{AT},sell,1,1\n{AT},sell\n", "line 3: has only 3 columns"),
         (f"{HEADER}{AT},sell\n", "line 2: has only 3 columns"),
         (f"{BEGIN},1,1\n{BEGIN + 1},1,1\n{BEGIN + 3},1,1\n{BEGIN},1,1\n", "line 4: time goes"),
-        (f"{BEGIN + 9},1,1\n{BEGIN},1,1\n", "its rows run backwards in time: sort them first"),
         (f"{BEGIN},2,1,3,2,5,1\n", "line 1: open and close must lie between low and high"),
         ("1561939,100.0,1\n", 'line 1: the time "1561939" lies outside 2009 to 2100'),
         ('{"result":5}', "write a CSV whose header names the columns"),

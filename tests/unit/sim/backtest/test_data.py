@@ -199,7 +199,7 @@ def test_a_time_that_cannot_be_is_one_bad_row_and_hides_none_behind_it(tmp_path:
 
 
 def test_where_no_row_is_of_use_the_first_ones_say_why(tmp_path: Path) -> None:
-    swapped = "\n".join(f"{T0 + n * 60},100,105,110,90,1" for n in range(9))
+    swapped = "\n".join(f"{T0 + n * 60},105,90,110,100,1" for n in range(9))
     found = history(tmp_path, swapped)
     with pytest.raises(DataError, match=r"not one of 9 rows.*line 1: open and close.*header"):
         list(found.bars())
@@ -312,9 +312,8 @@ def test_local_time_gives_itself_away_when_the_clock_goes_back(tmp_path: Path) -
         (b'{"error":[],"result":{"X":[[1,2]],"last":1}}', "JSON is read as Kraken's answers"),
         (b"[" * 100_000, "JSON is read as Kraken's answers"),
         (b"PK\x05\x06" + b"\0" * 18, "holds 0 files"),
-        (b"06/01/2024,1,1,1,1,1\n", "neither seconds since 1970"),
+        (b"06/01/2024,1,1,1,1,1\n", "may be two days .*write 2024-06-05"),
         (bars(3)[::-1].encode(), "no row with a time"),
-        ("\n".join(bars(9).splitlines()[::-1]).encode(), "run backwards"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_a_reason(
