@@ -3,10 +3,10 @@
 Run as `python tests/bench/bench_backtest.py [ROWS]`; without ROWS the first 60,000 of the year,
 with 600000 all of it. Every engine is given the same rows, read before, and a ladder of ten rungs
 on each side with the same distance between them, for three distances; this house also a quiet
-fortnight, and both with the settings as they are delivered. backtesting.py cannot sell what it has
-not bought: its ladder is ten buys, each with its sell a rung above. The peers' ladders know no tax,
-no fees' floor, no rate limit and no regime. Seconds are those of the processor, so that what else
-runs on the machine does not count. An absent peer is 'not measured'.
+fortnight, and both with the settings as they are delivered. The peers' ladders are laid anew once
+the price has left their anchor by a rung; they know no tax, no fees' floor, no rate limit and no
+regime. Seconds are those of the processor, so that what else runs on the machine does not count. An
+absent peer is 'not measured'.
 
 What fills costs more than what does not, so each line says how many fills there were, and the
 last ones what a bar and a fill cost each engine, by the nearest and the widest distance.
@@ -134,7 +134,7 @@ def ours(
 
 
 def backtesting(bars: Sequence[Bar], bps: int) -> Run | None:
-    """backtesting.py with a ladder of ten buys, each with its sell a rung above."""
+    """backtesting.py with a ladder of ten limit orders on each side."""
     try:
         module: Any = import_module("backtesting")
         pandas: Any = import_module("pandas")
@@ -155,12 +155,12 @@ def backtesting(bars: Sequence[Bar], bps: int) -> Run | None:
         price = self.data.Close[-1]
         if self.anchor and abs(price / self.anchor - 1) < step:
             return
-        for order in [order for order in self.orders if not order.is_contingent]:
+        for order in tuple(self.orders):
             order.cancel()
         self.anchor = price
         for rung in range(1, 11):
-            limit = price * (1 - step * rung)
-            self.buy(size=0.0001, limit=limit, tp=limit * (1 + step))
+            self.buy(size=1, limit=price * (1 - step * rung))
+            self.sell(size=1, limit=price * (1 + step * rung))
 
     def work() -> tuple[int, str]:
         ladder = type("Ladder", (module.Strategy,), {"init": init, "next": follow})
@@ -174,7 +174,7 @@ def backtesting(bars: Sequence[Bar], bps: int) -> Run | None:
 def nautilus(bars: Sequence[Bar], bps: int) -> Run | None:
     """nautilus_trader's BacktestEngine with a ladder of ten limit orders on each side."""
     try:
-        ladder: Any = import_module("tests.bench.nautilus_ladder")
+        ladder: Any = import_module("nautilus_ladder")  # beside this script
     except ImportError:
         absent("nautilus_trader")
         return None
@@ -193,8 +193,10 @@ def absent(name: str) -> None:
 
 def apart(name: str, runs: Sequence[Run]) -> None:
     """What a bar and what a fill cost, where runs over the same rows had unlike many fills."""
+    if not runs:
+        return
     many, few = runs[0], runs[-1]
-    if len(runs) > 1 and many.fills > few.fills:
+    if many.fills > few.fills:
         each = (many.seconds - few.seconds) / (many.fills - few.fills)
         bar = max(0.0, few.seconds - few.fills * each) / few.rows
         print(f"{name:42}{bar * 1e6:>9,.1f} µs a bar, {each * 1e6:,.0f} µs a fill")

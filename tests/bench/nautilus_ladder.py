@@ -35,6 +35,7 @@ class Ladder(_strategies.Strategy):  # type: ignore[misc]
         super().__init__()
         self._instrument, self._bar_type, self._step = instrument, bar_type, step
         self._anchor = 0.0
+        self._resting: list[Any] = []
 
     def on_start(self) -> None:
         self.subscribe_bars(self._bar_type)
@@ -43,7 +44,11 @@ class Ladder(_strategies.Strategy):  # type: ignore[misc]
         price = float(bar.close)
         if self._anchor and abs(price / self._anchor - 1) < self._step:
             return
-        self.cancel_all_orders(self._instrument.id)
+        # One by one: cancel_all_orders looks through all orders there ever were.
+        for order in self._resting:
+            if order.is_open:
+                self.cancel_order(order)
+        self._resting.clear()
         self._anchor = price
         for rung in range(1, RUNGS + 1):
             for side, sign in ((_enums.OrderSide.BUY, -1), (_enums.OrderSide.SELL, 1)):
@@ -54,6 +59,7 @@ class Ladder(_strategies.Strategy):  # type: ignore[misc]
                     price=self._instrument.make_price(price * (1 + sign * self._step * rung)),
                     post_only=True,
                 )
+                self._resting.append(order)
                 self.submit_order(order)
 
 
