@@ -36,6 +36,7 @@ from sim.engine.market import Market
 from sim.engine.values import TIERS, Exec, LedgerRow, Order, Refused, Switches
 from sim.opening import FIRST_TRADE, open_account, read_lots
 from sim.sources import Hit, Quote, Tick
+from strategy.core.account import first
 from strategy.core.bulk import Learned
 from strategy.core.memory import Memory, Start, stamp_of
 from strategy.core.out import In
@@ -117,7 +118,8 @@ class House:
         self._digest = hashlib.blake2b(digest_size=8)
         self._halted_at = Ns(0)
         self.halts = 0
-        self.band: Band | None = None  # inside it ticks are learned from, not run
+        self._band: Band | None = None
+        self._sought = True
         self.skips = skip
         self._fees = (-1, -1)
         self._settled = 0  # fills that the core knows for good
@@ -160,6 +162,28 @@ class House:
     def waits(self) -> bool:
         """Whether mail is on its way."""
         return bool(self._mail)
+
+    @property
+    def band(self) -> Band | None:
+        """Inside it ticks are learned from, not run; sought when somebody asks, after each tick."""
+        if not self._sought and self.skips:
+            band = self.core.quiet_band()
+            if band is not None and self.core.memory.halt:
+                resumes = Ns(self._halted_at + self.terms.resume_after)
+                band = replace(band, until=min(band.until, resumes))
+            self._band, self._sought = band, True
+        return self._band
+
+    def leave_band(self) -> None:
+        """The next tick changes something: it has to be run."""
+        self._band, self._sought = None, True
+
+    def ends_at(self, at: int, bid: int) -> bool:
+        """Whether a band surely ends with the market's next bid: it reaches an order of ours."""
+        orders = first(self.core.memory).open
+        reached = not orders.highest_buy < bid < orders.lowest_sell - 1
+        # The core may tick by itself before it.
+        return reached and at + self.terms.latency <= self.core.wake_at()
 
     def learn(self, nows: Sequence[Ns], mids: Sequence[float], band: Band) -> Learned:
         """Let the core learn from the first of these ticks, which lie in the band."""
@@ -245,13 +269,8 @@ class House:
             memory.desk.settle()
         if memory.halt:
             self._await_resume(now)
-        self.band = None
-        if self.skips and not asked and not self._mail:
-            band = self.core.quiet_band()
-            if band is not None and memory.halt:
-                resumes = Ns(self._halted_at + self.terms.resume_after)
-                band = replace(band, until=min(band.until, resumes))
-            self.band = band
+        self._band = None
+        self._sought = asked or bool(self._mail)
 
     def _book(self, bid: int, ask: int, now: Ns) -> frames.Book:
         self._seq += 1

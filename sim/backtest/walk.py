@@ -54,8 +54,11 @@ class Walk:
         while place < count:
             if house.waits:
                 house.run_until(Ns(points.ats[place]))
-            if house.band is not None and not house.waits:
-                done = self._learn(stretch, place, house.band)
+            band = None
+            if not house.waits and not house.ends_at(points.ats[place], points.bids[place]):
+                band = house.band
+            if band is not None:
+                done = self._learn(stretch, place, band)
                 place += done
                 if done:
                     continue
@@ -72,7 +75,7 @@ class Walk:
             return 0
         learned, ended = house.learn(ticks.nows, ticks.mids, band)
         if ended:
-            house.band = None
+            house.leave_band()
         if not learned:
             return 0
         done = bisect_right(ticks.ends, learned)

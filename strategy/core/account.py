@@ -160,8 +160,7 @@ def _recognise_flow(memory: Memory, now: Ns) -> list[Out]:
     if not memory.books.expected:
         memory.books = books.opened(memory.balances)
         return [books_fact(memory)]
-    quotes = {pair.quote: None for pair in memory.pairs.values()}
-    assets = tuple(sorted({memory.coin: None, **quotes}))
+    assets = tuple(sorted({memory.coin, *(pair.quote for pair in memory.pairs.values())}))
     memory.books = books.compare(memory.books, memory.balances, assets, now)
     if not memory.books.gap:
         memory.balanced = (memory.balances, memory.books)

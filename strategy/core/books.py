@@ -20,6 +20,7 @@ from shared.units import SECOND, Ns
 PERSISTS: Final = Ns(10 * SECOND)
 ASK_AFTER: Final = Ns(2 * SECOND)
 COIN_DECIMALS: Final = 8
+_NONE: Final = Decimal(0)
 
 Gap = tuple[tuple[str, Decimal], ...]
 """(asset, balance less books) where they differ, in the order of the assets' names."""
@@ -49,11 +50,8 @@ def entered(books: Books, fill: Filled) -> Books:
 
 def compare(books: Books, totals: Mapping[str, Decimal], assets: tuple[str, ...], now: Ns) -> Books:
     """The books held against the exchange's balances of these assets."""
-    gap = tuple(
-        (asset, totals.get(asset, Decimal(0)) - books.expected.get(asset, Decimal(0)))
-        for asset in assets
-        if totals.get(asset, Decimal(0)) != books.expected.get(asset, Decimal(0))
-    )
+    known = ((each, totals.get(each, _NONE) - books.expected.get(each, _NONE)) for each in assets)
+    gap = tuple((asset, change) for asset, change in known if change)
     if gap == books.gap:
         return books
     return Books(books.expected, gap, now if gap else Ns(0))

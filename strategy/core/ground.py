@@ -1,41 +1,53 @@
-"""What stages 6 to 9 stand on besides the price: looked at once, however many prices are asked.
+"""What stages 6 to 9 stand on besides the price and the clock.
 
-A tick asks at one price, a quiet stretch (quiet.py) at several, all in the same moment.
+Looked at once a tick, however many prices are asked about (quiet.py); and where it is what it was,
+at the price that was, the same is wished as before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from shared.config import RegimeValues
-from shared.units import Ns
+from shared.units import BPS, Ns, Side
 from strategy.core.account import money_units, neighbours, part_of_account
 from strategy.core.advice import standing_bps
 from strategy.core.allocation import fence
-from strategy.core.memory import Memory, PairMemory
+from strategy.core.grid import Hung, Unmatched
+from strategy.core.memory import Memory, PairMemory, Permit
 from strategy.core.regime import values_of
 from strategy.core.skew import Opinion
-from strategy.core.taxgate import look
-from strategy.ledger.desk import Gate
+from strategy.core.taxgate import Leave, leave
 
 
 class Ground(Struct, frozen=True):
-    """Of one pair at one moment.
+    """Of one pair at one moment: all that stages 6 to 9 look at but settings, market and clock.
 
-    base, reserve: Sats. quote: units of the pair; money: all of the account in them. part, fence:
-    the pair's share of the account, and the other pairs' orders (allocation.py).
+    base, reserve: Sats. quote: units of the pair; money: all of the account in them. step: ratio,
+    asked for by `who`. unmatched, floor_bps: what bounds the sells from below. filled: as for
+    `lay`. part, fence: the pair's share of the account, and the other pairs' orders
+    (allocation.py). drawdown: 0.0 where no hedge looks at it.
     """
 
-    now: Ns
-    values: RegimeValues
     base: int
     quote: int
     money: int
     reserve: int
-    gate: Gate
+    leave: Leave
+    opinion: Opinion
+    hung: Hung
+    step: float
+    who: str
+    permit: Permit
+    values: RegimeValues
+    unmatched: Unmatched
+    floor_bps: float
+    filled: Mapping[tuple[Side, int], int]
     part: float
     fence: tuple[float, float]
-    opinion: Opinion
+    drawdown: float
 
 
 def survey(memory: Memory, pair: PairMemory, now: Ns) -> Ground:
@@ -45,14 +57,21 @@ def survey(memory: Memory, pair: PairMemory, now: Ns) -> Ground:
     values = values_of(pair.regime, cfg.regime)
     bias = standing_bps(pair.advice, values.signal_enabled, now)
     return Ground(
-        now,
-        values,
-        memory.base_total(pair),
-        memory.quote_total(pair),
-        money_units(memory, pair),
-        memory.going() + int(cfg.grid.base_reserve.scaleb(spec.qty_decimals)),
-        look(memory),
-        part_of_account(memory, pair),
-        fence(neighbours(memory, pair)),
-        Opinion(pair.imbalance.value, pair.regime.variance, bias),
+        base=memory.base_total(pair),
+        quote=memory.quote_total(pair),
+        money=money_units(memory, pair),
+        reserve=memory.going() + int(cfg.grid.base_reserve.scaleb(spec.qty_decimals)),
+        leave=leave(memory, pair),
+        opinion=Opinion(pair.imbalance.value, pair.regime.variance, bias),
+        hung=pair.hung,
+        step=pair.spacing.bps / BPS,
+        who=pair.spacing.who,
+        permit=pair.permit,
+        values=values,
+        unmatched=pair.unmatched,
+        floor_bps=pair.floor_bps,
+        filled=pair.open.filled,
+        part=part_of_account(memory, pair),
+        fence=fence(neighbours(memory, pair)),
+        drawdown=memory.risk.drawdown if cfg.hedge.enabled else 0.0,
     )

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from shared.config import Config, Grid
 from shared.units import BPS, SECOND, Ns, Side
 from strategy.core.grid import floors
+from strategy.core.ground import Ground
 from strategy.core.market import View
 from strategy.core.memory import PairMemory
 from strategy.core.plan import Laid
-from strategy.core.slots import Rules, at_rest
+from strategy.core.slots import Rules, at_rest, stand
 from strategy.core.spacing import Asked, Spacing, asked, space
 
 
@@ -39,12 +40,12 @@ def spaced(pair: PairMemory, now: Ns, cfg: Config) -> Spacing:
     return found
 
 
-def floors_of(pair: PairMemory, most: int) -> Sequence[tuple[int, int]]:
+def floors_of(pair: PairMemory, ground: Ground, most: int) -> Sequence[tuple[int, int]]:
     """Floors of the unmatched buys that sells of `most` Sats answer: they change with fills."""
     known, found = pair.bound
-    if known[0] is not pair.unmatched or known[1:] != (pair.floor_bps, most):
-        found = floors(pair.unmatched, pair.floor_bps / BPS, most)
-        pair.bound = (pair.unmatched, pair.floor_bps, most), found
+    if known[0] is not ground.unmatched or known[1:] != (ground.floor_bps, most):
+        found = floors(ground.unmatched, ground.floor_bps / BPS, most)
+        pair.bound = (ground.unmatched, ground.floor_bps, most), found
     return found
 
 
@@ -63,6 +64,14 @@ def rules_of(pair: PairMemory, view: View, cfg: Grid) -> Rules:
 def is_at_rest(pair: PairMemory, laid: Laid) -> bool:
     """Whether each wish has its order, and neither has changed since that was found."""
     return _wanted(pair, laid) == pair.rested[0] and pair.slots == pair.rested[1]
+
+
+def stand_all(pair: PairMemory, laid: Laid) -> bool:
+    """Whether each order is just as it is wished and none is lacking; kept where they are."""
+    if not stand(pair.side(Side.BUY), laid.buys) or not stand(pair.side(Side.SELL), laid.sells):
+        return False
+    pair.rested = (_wanted(pair, laid), list(pair.slots))
+    return True
 
 
 def note_rest(pair: PairMemory, laid: Laid, rules: Rules) -> None:

@@ -126,6 +126,8 @@ class PairMemory:
         self.permit = NOTHING
         self.plan: Plan | None = None
         self.laid: Laid | None = None
+        self.stood: tuple[object, ...] = ()  # the price and the ground (ground.py) at which
+        self.wish: tuple[Plan, Hung, Laid] | None = None  # this was wished, before it was trimmed
         self.trimmed: tuple[object, Laid] | None = None  # what was laid so before, and its trim
         self.wished: tuple[object, int, int] = (None, 0, 0)  # what is laid, its Sats and its units
         self.meant: tuple[tuple[object, ...], tuple[int, int]] = ((None,) * 3, (0, 0))  # taxgate.py

@@ -53,17 +53,17 @@ def look_through(slots: Sequence[Slot]) -> OpenOrders:
         if state is empty:
             continue
         if slot.side is buy:
-            price = slot.high_price
             buys.append(slot)
-            buy_units += slot.open_qty * price
-            if price > highest_buy:
-                highest_buy = price
+            high = slot.high_price if slot.was_price else slot.price
+            buy_units += slot.open_qty * high
+            if high > highest_buy:
+                highest_buy = high
         else:
-            price = slot.low_price
             sells.append(slot)
+            low = slot.low_price if slot.was_price else slot.price
             sell_sats += slot.open_qty
-            if price < lowest_sell:
-                lowest_sell = price
+            if low < lowest_sell:
+                lowest_sell = low
         if slot.filled:
             filled[slot.side, slot.price] = slot.filled
         if state is live:

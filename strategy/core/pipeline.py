@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from shared.frames import Book
 from shared.orders import AddOrder, AmendOrder, ArmDeadman
-from shared.units import BPS, MINUTE, SECOND, Ns, Sats, Side, Ticks
+from shared.units import MINUTE, SECOND, Ns, Sats, Side, Ticks
 from strategy.core import byrest, deadman, exits, hear, killing, reconcile
 from strategy.core.account import assess_account, first, judge
 from strategy.core.advice import advise
@@ -30,11 +30,12 @@ from strategy.core.hedge import hedge
 from strategy.core.imbalance import weigh
 from strategy.core.inbox import hear_item
 from strategy.core.inventory import confine, share
-from strategy.core.kept import floors_of, is_at_rest, note_rest, rules_of, spaced
+from strategy.core.kept import floors_of, is_at_rest, note_rest, rules_of, spaced, stand_all
 from strategy.core.lifecycle import Phase, Turn, turn
 from strategy.core.limiter import admit, charged, waits
 from strategy.core.market import View, observe
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
+from strategy.core.openorders import OpenOrders
 from strategy.core.out import In, Out, Report, Tell
 from strategy.core.permit import permit
 from strategy.core.plan import Laid, Plan, lay, most_sold
@@ -58,7 +59,6 @@ from strategy.core.taxgate import trimmed, withhold
 from strategy.core.thresholds import note, rank, thresholds
 from strategy.core.view import status, syncing_for
 from strategy.core.withdrawals import settle
-from strategy.ledger.desk import Gate
 from strategy.ledger.entries import AuditEntry, IntentEntry, Remember
 
 REPORT_EACH: Final = Ns(SECOND)
@@ -75,6 +75,7 @@ class Core:
         self.memory = memory
         self._next_tick = memory.now
         self._anchor_moved = False
+        self._stood: tuple[Ns, OpenOrders, Laid | None, Ground] | None = None  # the last tick
         self._reported_at = Ns(0) if watched else Ns(1 << 62)
         self._reported_digest: tuple[object, ...] = ()
 
@@ -192,7 +193,7 @@ class Core:
         pair.permit = permit(memory, pair, now)
         laid: Laid | None = None
         if view is not None and pair.permit.change and view.fresh and pair.maker is not None:
-            pair.plan, hung, laid = self._wish(pair, view, survey(memory, pair, now))  # 6 to 9
+            pair.plan, hung, laid = self._think(pair, view, now)  #                6 to 9
             self._anchor_moved = hung.anchor != pair.hung.anchor
             # The same wishes stay the same object: what was found out of them is known still.
             pair.hung, pair.laid = hung, pair.laid if pair.laid == laid else laid
@@ -208,45 +209,66 @@ class Core:
             pair.notes |= {each.slot.name: why for each in intents if each not in admitted}
         return told
 
-    def _wish(self, pair: PairMemory, view: View, ground: Ground) -> tuple[Plan, Hung, Laid]:
+    def _think(self, pair: PairMemory, view: View, now: Ns) -> tuple[Plan, Hung, Laid]:
+        """Stages 6 to 9; where price and ground are what they were, so is what is wished."""
+        ground = survey(self.memory, pair, now)
+        self._stood = now, pair.open, pair.laid, ground
+        stood = view.bid, view.ask, view.vwap, ground
+        if stood != pair.stood or pair.wish is None or pair.hung.away_since:
+            pair.stood, pair.wish = stood, self._wish(pair, view, ground, now)
+        plan, hung, laid = pair.wish
+        return plan, hung, trimmed(laid, self.memory, pair, ground.filled, ground.leave.gate)
+
+    def _ground_after(self, pair: PairMemory) -> Ground:
+        """The ground after the last tick: what that tick stood on, where it has changed nothing."""
+        if self._stood is not None:
+            now, orders, laid, ground = self._stood
+            same = now == self.memory.now and orders is pair.open and laid is pair.laid
+            if same and ground.hung == pair.hung:
+                return ground
+        return survey(self.memory, pair, self.memory.now)
+
+    def _wish(
+        self, pair: PairMemory, view: View, ground: Ground, now: Ns
+    ) -> tuple[Plan, Hung, Laid]:
         """Stages 6 to 9: the Plan goes from hand to hand; then it is laid as prices.
 
-        It changes nothing: what a quiet stretch is sought with must leave no trace (quiet.py).
+        It looks at market, ground, settings and clock alone, and changes nothing: what a quiet
+        stretch is sought with must leave no trace (quiet.py).
         """
-        memory, cfg, values = self.memory, self.memory.config, ground.values
-        base, money, step = ground.base, ground.money, pair.spacing.bps / BPS
+        cfg, values, permitted = self.memory.config, ground.values, ground.permit
+        base, money, step = ground.base, ground.money, ground.step
 
         funds = base - ground.reserve, ground.quote
-        plan = propose(view, values, step, funds, cfg.grid, pair.spacing.who)  #   6 grid
+        plan = propose(view, values, step, funds, cfg.grid, ground.who)  #         6 grid
         plan = plan.collared(view.mid, cfg.limits.collar_pct)
         plan = confine(plan, view, (base, money), cfg.inventory.rebalance_cap_pct, values)
-        plan = withhold(plan, memory, pair, ground.gate)  #                        7 tax gating
+        plan = withhold(plan, ground.leave)  #                                     7 tax gating
         plan = fenced(allot(plan, ground.part), ground.fence)
-        if not pair.permit.buy:
-            plan = plan.capped(_first(pair.permit.why), buy=0)
-        if not pair.permit.sell:
-            plan = plan.capped(_first(pair.permit.why), sell=0)
+        if not permitted.buy:
+            plan = plan.capped(_first(permitted.why), buy=0)
+        if not permitted.sell:
+            plan = plan.capped(_first(permitted.why), sell=0)
         plan = hedge(  #                                                           8 hedge
-            plan, memory.risk.drawdown, cfg.risk.max_portfolio_drawdown_pct, cfg.hedge
+            plan, ground.drawdown, cfg.risk.max_portfolio_drawdown_pct, cfg.hedge
         )
         coin_share, leaning = share(base, money, view.mid), (cfg.skew, cfg.avellaneda_stoikov)
         plan = skew(plan, coin_share, values, ground.opinion, leaning)  #          9 skew
 
         follow_down = plan.buy_levels > 0 and plan.buy_units > 0
         follow_up = plan.sell_levels > 0 and plan.sell_sats > 0
-        hung = hang(pair.hung, view, step, (follow_down, follow_up), ground.now, cfg.grid)
-        lean = leaned(pair.hung.lean, plan.lean_bps, step)
+        hung = hang(ground.hung, view, step, (follow_down, follow_up), now, cfg.grid)
+        lean = leaned(ground.hung.lean, plan.lean_bps, step)
         hung = hung if lean == hung.lean else replace(hung, lean=lean)
-        return plan, hung, self._lay(pair, view, plan, hung, ground.gate)
+        return plan, hung, self._lay(pair, view, plan, hung, ground)
 
-    def _lay(self, pair: PairMemory, view: View, plan: Plan, hung: Hung, gate: Gate) -> Laid:
+    def _lay(self, pair: PairMemory, view: View, plan: Plan, hung: Hung, ground: Ground) -> Laid:
         """The plan as prices on this lattice."""
-        anchor, filled = hung.leaning, pair.open.filled
+        anchor = hung.leaning
         bound: Sequence[tuple[int, int]] = ()
-        if pair.unmatched and self.memory.config.grid.sell_floor == "paired":
-            bound = floors_of(pair, most_sold(plan, anchor, view.pair))
-        laid = lay(plan, anchor, view.pair, (view.bid, view.ask), bound, filled)
-        return trimmed(laid, self.memory, pair, filled, gate)
+        if ground.unmatched and self.memory.config.grid.sell_floor == "paired":
+            bound = floors_of(pair, ground, most_sold(plan, anchor, view.pair))
+        return lay(plan, anchor, view.pair, (view.bid, view.ask), bound, ground.filled)
 
     def _decide(
         self, pair: PairMemory, view: View | None, laid: Laid | None, now: Ns
@@ -263,7 +285,7 @@ class Core:
             return intents + exits.decide(memory, pair, now)
         if laid is None or view is None:
             return []
-        if is_at_rest(pair, laid):
+        if is_at_rest(pair, laid) or stand_all(pair, laid):
             return []
         rules = rules_of(pair, view, memory.config.grid)
         buys = decide(pair.side(Side.BUY), laid.buys, now, rules)
@@ -369,15 +391,21 @@ class _Asking:
     @property
     def _ground(self) -> Ground:
         if self._known is None:
-            memory = self._core.memory
-            self._known = survey(memory, self._pair, memory.now)
+            self._known = self._core._ground_after(self._pair)
         return self._known
 
     def wish(self, view: View) -> tuple[Plan, Hung, Laid]:
-        return self._core._wish(self._pair, view, self._ground)
+        core, pair = self._core, self._pair
+        plan, hung, laid = core._wish(pair, view, self._ground, core.memory.now)
+        return plan, hung, self._trimmed(laid)
 
     def lay(self, view: View, plan: Plan) -> Laid:
-        return self._core._lay(self._pair, view, plan, self._pair.hung, self._ground.gate)
+        pair = self._pair
+        return self._trimmed(self._core._lay(pair, view, plan, pair.hung, self._ground))
+
+    def _trimmed(self, laid: Laid) -> Laid:
+        ground = self._ground
+        return trimmed(laid, self._core.memory, self._pair, ground.filled, ground.leave.gate)
 
     def ask(self, view: View, laid: Laid, now: Ns) -> Sequence[Intent]:
         return self._core._decide(self._pair, view, laid, now)

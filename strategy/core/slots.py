@@ -283,6 +283,11 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
     return intents
 
 
+def stand(slots: Sequence[Slot], wishes: Sequence[Wish]) -> bool:
+    """Whether every order is just as it is wished, to the Tick and the Sat, and none is lacking."""
+    return _stands([slot for slot in slots if slot.state is not _EMPTY], wishes)
+
+
 def at_rest(slots: Sequence[Slot], wishes: Sequence[Wish], rules: Rules) -> bool:
     """Whether each wish has its order and each order its wish, however old they get."""
     held = [slot for slot in slots if slot.state is not _EMPTY]

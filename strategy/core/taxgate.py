@@ -16,6 +16,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.units import Sats, Side, fixed_text
@@ -45,19 +46,32 @@ _STEP: Final = 5 * 10**6 * PER_SAT
 """0.05 coins: how far one looks into the queue changes in such steps."""
 
 
-def withhold(plan: Plan, memory: Memory, pair: PairMemory, gate: Gate) -> Plan:
-    """The plan with sells inside the free stock, or where there is room in reach of it.
+class Leave(Struct, frozen=True):
+    """What the tax allows to sell now. left: Sats of `a_day` by the pace, None for no cap."""
 
-    gate: `look` of this moment.
-    """
+    gate: Gate
+    left: Sats | None
+    a_day: int
+    locked: bool
+
+
+def leave(memory: Memory, pair: PairMemory) -> Leave:
+    """What the tax allows this pair at this moment, whatever is planned."""
     spec = pair.tape.pair
     assert spec is not None
-    free, left = Sats(gate.free // PER_SAT), paced(memory)
+    gate, a_day = look(memory), (memory.taxes.per_day or 0) // PER_SAT
+    few = gate.free // PER_SAT < spec.qty_min
+    return Leave(gate, paced(memory), a_day, few and is_locked(memory, spec.qty_min))
+
+
+def withhold(plan: Plan, leave: Leave) -> Plan:
+    """The plan with sells inside the free stock, or where there is room in reach of it."""
+    gate, left = leave.gate, leave.left
+    free = Sats(gate.free // PER_SAT)
     if left is not None and left < free:
-        a_day = (memory.taxes.per_day or 0) // PER_SAT
         plan = plan.budgeted(
-            f"free of tax today: {_coins(free)}; the pace leaves {_coins(left)} of {_coins(a_day)} "
-            "a day",
+            f"free of tax today: {_coins(free)}; the pace leaves {_coins(left)} of "
+            f"{_coins(leave.a_day)} a day",
             sell_sats=left,
         )
         return plan.capped("tax: the pace of the day is spent", sell=0) if left <= 0 else plan
@@ -65,9 +79,7 @@ def withhold(plan: Plan, memory: Memory, pair: PairMemory, gate: Gate) -> Plan:
         plan = plan.budgeted(lambda: f"free of tax today: {_coins(free)}; {why}", sell_sats=free)
     elif plan.sell_sats > free:
         plan = plan.noted(lambda: _beyond(free, gate.room))
-    if free < spec.qty_min and is_locked(memory, spec.qty_min):
-        plan = plan.capped(NO_FREE, sell=0)
-    return plan
+    return plan.capped(NO_FREE, sell=0) if leave.locked else plan
 
 
 def _beyond(free: Sats, room: Decimal | None) -> str:

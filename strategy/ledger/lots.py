@@ -270,6 +270,8 @@ class Lots:
 
     def _take_back_to(self, trade: Trade) -> list[Trade]:
         """Take back all that is later than `trade`, to be booked again; oldest first."""
+        if not self._trades or self._trades[-1] < trade:
+            return []
         place = bisect_right(self._trades, trade)
         assert place or not self._settled, f"{trade.exec_id} is told late"
         later = self._trades[place:]

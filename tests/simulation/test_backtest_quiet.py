@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from sim.backtest.data import Bar, Deal, History
 from sim.backtest.parts import Fill
 from sim.backtest.walk import Walk
 from sim.engine.instruments import LISTINGS
+from strategy.core import snapshot
 from strategy.core.gate import refuse
 from strategy.core.ground import survey
 from strategy.core.market import View
+from strategy.core.out import In, Out
+from strategy.core.pipeline import Core
 from strategy.core.plan import Laid
 from strategy.core.quiet import Band
 from strategy.core.slots import Cancel
@@ -33,6 +37,7 @@ CASES = (
     ("kraken_btcusd_trades_2019-07-01T00.csv.gz", 0, "queue"),  # a fall of 4 % in an hour
     ("binance_btcusdc_aggtrades_2025-10-04.zip", 0, "touch"),
 )
+Step = Callable[[Ns, Sequence[In]], list[Out]]
 needs_recordings = pytest.mark.skipif(
     not MARKET.exists(), reason=f"the recordings in {MARKET} are absent"
 )
@@ -57,6 +62,40 @@ def test_left_out_steps_change_no_command_no_fill_and_nothing_that_is_remembered
     assert_the_same(whole, short)
     assert walk.learned > len(rows) // 4
     assert short.steps + walk.learned == whole.steps
+
+
+@needs_recordings
+@pytest.mark.parametrize(("name", "first", "fill"), CASES[:2])
+def test_what_a_tick_keeps_for_the_next_one_changes_nothing(
+    name: str, first: int, fill: Fill
+) -> None:
+    """A core that is born again before each step has worked out nothing before."""
+    rows, interval = recorded(name, first)
+    rows, houses = rows[:150], []
+    for forgets in (False, True):
+        house = born(rows, interval, fill, settings(), skip=False)
+        if forgets:
+            house.core.step = _forgetful(house.core)  # type: ignore[method-assign]
+        walk = Walk(house)
+        feed(walk, rows)
+        walk.finish()
+        houses.append(house)
+    one, other = houses
+    assert one.core.memory.counters["amends"] > 0
+    assert other.digest == one.digest
+    assert other.core.memory.digest() == one.core.memory.digest()
+
+
+def _forgetful(core: Core) -> Step:
+    step = core.step
+
+    def reborn(now: Ns, inbox: Sequence[In]) -> list[Out]:
+        wall, config = core.memory.wall, core.memory.config
+        core.memory = snapshot.restore(config, snapshot.take(core.memory))
+        core.memory.wall = wall
+        return step(now, inbox)
+
+    return reborn
 
 
 @needs_recordings
@@ -97,7 +136,7 @@ def _wishes(house: House, band: Band, bid: int) -> tuple[object, ...]:
     pair = next(iter(memory.pairs.values()))
     assert pair.view is not None
     view: View = replace(pair.view, bid=Ticks(bid), ask=Ticks(bid + 1), mid=bid + 0.5)
-    _, hung, laid = core._wish(pair, view, survey(memory, pair, memory.now))
+    _, hung, laid = core._wish(pair, view, survey(memory, pair, memory.now), memory.now)
     late = Ns(band.until - 1)
     asked = core._decide(pair, view, laid, late)
     assert len(asked) == band.refused

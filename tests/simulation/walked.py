@@ -43,7 +43,7 @@ def run(rows: Rows, interval: int, fill: Fill, config: Config, *, skip: bool) ->
     feed(walk, rows)
     walk.finish()
     # The last tick is a whole one in both: the second price is told by such ticks alone.
-    house.band = None
+    house.leave_band()
     bid = house.market.best("buy") or 1
     house.quote(Ns(rows[-1][0] - house.lead + interval + MINUTE), bid, bid + 1)
     house.finish()

@@ -21,6 +21,7 @@ from strategy.core.taxgate import (
     assess_taxes,
     euro_price,
     is_locked,
+    leave,
     look,
     overrides,
     paced,
@@ -98,14 +99,14 @@ def sell(price: int, qty: int, name: str = "s1") -> Add:
 )
 def test_free_coins_bound_the_sells_and_none_end_them(free: int, levels: int, budget: int) -> None:
     memory = of(bought((400, free, MID)) if free else Lots("BTC"), annual_exemption_eur="0")
-    plan = withhold(make_plan(), memory, one(memory), look(memory))
+    plan = withhold(make_plan(), leave(memory, one(memory)))
     assert (plan.sell_levels, plan.sell_sats) == (levels, budget)
     assert plan.buy_levels == 5
 
 
 def test_no_later_stage_lifts_the_ceiling() -> None:
     memory = of(Lots("BTC"), annual_exemption_eur="0")
-    plan = withhold(make_plan(), memory, one(memory), look(memory))
+    plan = withhold(make_plan(), leave(memory, one(memory)))
     assert plan.capped("more", sell=5).sell_levels == 0
     assert plan.budgeted("more", sell_sats=10**9).sell_sats == 0
 
@@ -288,7 +289,7 @@ def test_the_pace_spreads_the_free_coins_over_the_days() -> None:
     one(memory).tape.hear_book(make_book(BOOT), BOOT, memory.config.time)
     assess_taxes(memory)
     assert paced(memory) == 10**7
-    plan = withhold(make_plan(sell_sats=10**8), memory, one(memory), look(memory))
+    plan = withhold(make_plan(sell_sats=10**8), leave(memory, one(memory)))
     assert plan.sell_sats == 10**7
     assert "the pace leaves 0.10000000 of 0.10000000 a day" in plan.why[-1]
     fill = make_fill("S", Side.SELL, MID, 4 * 10**6, wall=WALL, trade_id=9)

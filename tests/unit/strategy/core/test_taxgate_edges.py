@@ -20,6 +20,7 @@ from strategy.core.taxgate import (
     euro_price,
     guarded,
     is_locked,
+    leave,
     locked_at,
     look,
     paced,
@@ -56,19 +57,19 @@ EURO_A_COIN = Decimal(MID) / 10
 
 def test_with_room_the_sells_go_beyond_the_free_coins_and_the_plan_says_how_far() -> None:
     memory = of(bought((400, 10**6, MID), (100, 10**7, MID)))
-    plan = withhold(make_plan(), memory, one(memory), look(memory))
+    plan = withhold(make_plan(), leave(memory, one(memory)))
     assert (plan.sell_levels, plan.sell_sats) == (5, 16_000_000)
     assert plan.why[-1].endswith("0.01000000; beyond it there is room for 999.99 EUR of gain")
-    within = withhold(make_plan(sell_sats=10**6), memory, one(memory), look(memory))
+    within = withhold(make_plan(sell_sats=10**6), leave(memory, one(memory)))
     assert within.why == make_plan().why, "nothing to say of what is free"
     any_gain = of(bought((400, 10**6, MID), (100, 10**7, MID)), beyond_limit=True)
-    told = withhold(make_plan(), any_gain, one(any_gain), look(any_gain)).why[-1]
+    told = withhold(make_plan(), leave(any_gain, one(any_gain))).why[-1]
     assert told.endswith("there is room for any gain")
 
 
 def test_without_room_the_plan_ends_at_the_free_coins_and_says_why() -> None:
     memory = of(bought((400, 10**6, MID), (100, 10**7, MID)), external_s23_net_eur="2000")
-    plan = withhold(make_plan(), memory, one(memory), look(memory))
+    plan = withhold(make_plan(), leave(memory, one(memory)))
     assert plan.sell_sats == 10**6
     assert plan.why[-1].endswith("0.01000000; the year has no room left for taxable gains")
 
@@ -366,7 +367,7 @@ def test_a_pace_that_is_spent_ends_the_sells_of_the_day() -> None:
     memory = paced_memory()
     assess_taxes(memory)
     tell(memory, make_fill("S", Side.SELL, MID, 10**7, wall=WALL, trade_id=9))
-    plan = withhold(make_plan(sell_sats=10**8), memory, one(memory), look(memory))
+    plan = withhold(make_plan(sell_sats=10**8), leave(memory, one(memory)))
     assert (plan.sell_levels, plan.sell_sats) == (0, 0)
     assert plan.why[-1] == "tax: the pace of the day is spent"
 
@@ -376,7 +377,7 @@ def test_more_sold_than_the_pace_leaves_nothing_and_not_less() -> None:
     assess_taxes(memory)
     tell(memory, make_fill("S", Side.SELL, MID, 3 * 10**7, wall=WALL, trade_id=9))
     assert paced(memory) == 0
-    assert withhold(make_plan(sell_sats=10**8), memory, one(memory), look(memory)).sell_sats == 0
+    assert withhold(make_plan(sell_sats=10**8), leave(memory, one(memory))).sell_sats == 0
 
 
 def test_the_pace_waits_for_a_fresh_price() -> None:
@@ -399,7 +400,7 @@ def test_a_pace_wider_than_what_is_free_leaves_the_free_coins_to_decide() -> Non
     left = paced(memory)
     assert left is not None
     assert left > 10**6
-    plan = withhold(make_plan(), memory, one(memory), look(memory))
+    plan = withhold(make_plan(), leave(memory, one(memory)))
     assert plan.sell_sats == 10**6
     assert not any("pace" in why for why in plan.why)
 
