@@ -7,6 +7,7 @@ take the gap for a move of one sample.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from msgspec import Struct
@@ -16,6 +17,13 @@ from strategy.core.market import View
 
 KEPT: Final = 241
 """The longest window that the settings allow, and the close before it (atr.py)."""
+
+
+Closes = tuple[float, float]
+"""All closes from the first to the second."""
+
+EACH_CLOSE: Final = (0.0, math.inf)
+NO_CLOSE: Final = (math.inf, 0.0)
 
 
 class Sample(Struct, frozen=True, gc=False):

@@ -21,9 +21,10 @@ from shared.config import Config, Grid
 from shared.units import SECOND, Ns
 from strategy.core.atr import atr
 from strategy.core.avellaneda import half_spread_bps
-from strategy.core.bollinger import bollinger
-from strategy.core.samples import Samples
+from strategy.core.bollinger import bollinger, calm
+from strategy.core.samples import EACH_CLOSE, NO_CLOSE, Closes, Samples
 
+_FLOOR: Final = "the fees' floor"
 RELATIVE_QUANTUM: Final = 0.25
 SETTLES_BEYOND: Final = 0.75
 """Of a quantum: half would be plain rounding, the rest is hysteresis."""
@@ -31,10 +32,13 @@ SETTLES_BEYOND: Final = 0.75
 
 class Model(NamedTuple):
     """wants: (samples, variance of the log return per second, settings) -> wanted spacing in bps;
-    0.0 while it is switched off, None while it has not seen enough. sees: so many samples."""
+    0.0 while it is switched off, None while it has not seen enough. sees: so many samples. calm:
+    (samples, bps, settings) -> while all later closes are these it never wants more than the bps.
+    """
 
     wants: Callable[[Samples, float, Config], float | None]
     sees: Callable[[Config], int]
+    calm: Callable[[Samples, float, Config], Closes]
 
 
 MODELS: Final[dict[str, Model]] = {
@@ -43,14 +47,17 @@ MODELS: Final[dict[str, Model]] = {
             0.0 if cfg.avellaneda_stoikov.enabled else bollinger(samples, cfg.bollinger)
         ),
         lambda cfg: cfg.bollinger.window if cfg.bollinger.enabled else 0,
+        lambda samples, most, cfg: calm(samples, most, cfg.bollinger),
     ),
     "ATR": Model(
         lambda samples, _, cfg: atr(samples, cfg.atr),
         lambda cfg: cfg.atr.window + 1 if cfg.atr.enabled else 0,
+        lambda _, __, cfg: NO_CLOSE if cfg.atr.enabled else EACH_CLOSE,
     ),
     "Avellaneda-Stoikov": Model(
         lambda _, variance, cfg: half_spread_bps(variance, cfg.avellaneda_stoikov),
         lambda cfg: 0,
+        lambda _, __, cfg: NO_CLOSE if cfg.avellaneda_stoikov.enabled else EACH_CLOSE,
     ),
 }
 
@@ -95,13 +102,24 @@ def seen_by_models(cfg: Config) -> int:
     return max(model.sees(cfg) for model in MODELS.values())
 
 
+def on_floor(floor: float) -> Spacing:
+    """The spacing of a market in which nobody asks for more than the floor."""
+    return Spacing(floor, _FLOOR)
+
+
+def kept_on_floor(samples: Samples, floor: float, cfg: Config) -> Closes:
+    """`space` leaves a spacing that is `on_floor` as it is while all later closes are these."""
+    found = [model.calm(samples, floor, cfg) for model in MODELS.values()]
+    return max(low for low, _ in found), min(high for _, high in found)
+
+
 def space(held: Spacing, wanted: Asked, floor: float, now: Ns, cfg: Grid) -> Spacing:
     """The spacing after this tick: wider at once, narrower only after `narrow_after_sec`."""
     bps, who = wanted.bps, wanted.who
     if wanted.cold and bps < held.bps:
         bps, who = held.bps, f"kept until {wanted.cold} has seen enough"
     moved = spaced(held.bps, bps, floor, float(cfg.spacing_quantum_bps))
-    who = "the fees' floor" if moved <= floor else who
+    who = _FLOOR if moved <= floor else who
     if moved >= held.bps:
         return Spacing(moved, who)
     if not held.less_since:

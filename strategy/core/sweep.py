@@ -16,8 +16,16 @@ from shared.config import Regime as RegimeConfig
 from shared.units import SECOND, Ns
 from strategy.core.memory import PairMemory
 from strategy.core.regime import Kind, Regime, sampled
-from strategy.core.samples import KEPT, Sample, Samples
-from strategy.core.spacing import Asked, Spacing, asked, seen_by_models, space
+from strategy.core.samples import KEPT, NO_CLOSE, Sample, Samples
+from strategy.core.spacing import (
+    Asked,
+    Spacing,
+    asked,
+    kept_on_floor,
+    on_floor,
+    seen_by_models,
+    space,
+)
 from strategy.core.thresholds import Ranked, Record, Thresholds, note, rank, thresholds
 
 _NEVER: Final = Ns(1 << 62)
@@ -61,12 +69,13 @@ def sweep(
     """
     assert pair.edges is not None, "a band has edges"
     known = Known(pair.record, pair.ranked, pair.edges)
-    regime, spacing, wanted, samples = pair.regime, pair.spacing, pair.asked[2], pair.samples
+    regime, spacing, samples = pair.regime, pair.spacing, pair.samples
+    wanted: Asked | None = pair.asked[2]
     ends_at, done = samples.ends_at, list(samples.done)
     high, low, close = samples.high, samples.low, samples.close
     least = max(pair.floor_bps, float(cfg.grid.min_spacing_bps))
     patience, length = (int(s * SECOND) for s in (cfg.grid.narrow_after_sec, cfg.regime.sample_sec))
-    sees, count, due, changed = seen_by_models(cfg), len(nows), 0, False
+    models, count, due, changed = _Models(least, cfg), len(nows), 0, False
     for place, now in enumerate(nows):
         mid = mids[place]
         if now < due:
@@ -82,10 +91,9 @@ def sweep(
             noted = _noted(known, regime.volatility, now, cfg.regime)
         if now >= regime.next_sample:
             measured = sampled(regime, mid, now, noted.edges, cfg.regime)
-        if complete and sees:
-            last = (*done[max(0, len(done) - sees + 1) :], Sample(high, low, close))
-            asks = asked(Samples(last), measured.variance, cfg)
-        if asks != wanted or spacing.less_since:  # else nothing is asked that was not before
+        if complete and models.sees:
+            asks = models.ask(done, Sample(high, low, close), measured.variance, spacing)
+        if asks is not None and (asks != wanted or spacing.less_since):
             spaced = space(spacing, asks, least, now, cfg.grid)
         unwatched = complete and now - ends_at > length
         changed = measured.kind is not regime.kind or spaced.bps != spacing.bps
@@ -103,9 +111,33 @@ def sweep(
             break
         narrows = spacing.less_since + patience if spacing.less_since else _NEVER
         due = min(ends_at, regime.next_sample, known.record.next_at, narrows)
+    if wanted is None:
+        wanted = asked(Samples(tuple(done[-models.sees :])), regime.variance, cfg)
     kept = tuple(done[-KEPT:]) if ends_at != samples.ends_at else samples.done
     samples = Samples(kept, ends_at, high, low, close)
     return Swept(count, changed, samples, regime, spacing, known, wanted)
+
+
+class _Models:
+    """Asks the models of spacing, but not where no close could lift it from the floor."""
+
+    def __init__(self, floor: float, cfg: Config) -> None:
+        self.sees = seen_by_models(cfg)
+        self._floor, self._cfg = floor, cfg
+        self._lowest = on_floor(floor)
+        self._calm = NO_CLOSE
+
+    def ask(
+        self, done: Sequence[Sample], last: Sample, variance: float, spacing: Spacing
+    ) -> Asked | None:
+        """What they ask for after these samples; None where it leaves the spacing as it is."""
+        if self._calm[0] <= last.close <= self._calm[1]:
+            return None
+        seen = Samples((*done[max(0, len(done) - self.sees + 1) :], last))
+        asks = asked(seen, variance, self._cfg)
+        low = spacing == self._lowest and asks.bps <= self._floor
+        self._calm = kept_on_floor(seen, self._floor, self._cfg) if low else NO_CLOSE
+        return asks
 
 
 def _noted(known: Known, volatility: float, now: Ns, cfg: RegimeConfig) -> Known:

@@ -14,11 +14,13 @@ from strategy.core.atr import atr
 from strategy.core.avellaneda import lean_bps, spread_bps, variance_pct2
 from strategy.core.bollinger import bollinger
 from strategy.core.market import Freshness
-from strategy.core.samples import KEPT, Sample, Samples, sample
+from strategy.core.samples import EACH_CLOSE, KEPT, NO_CLOSE, Sample, Samples, sample
 from strategy.core.spacing import (
     Asked,
     Spacing,
     asked,
+    kept_on_floor,
+    on_floor,
     seen_by_models,
     settle,
     space,
@@ -78,6 +80,42 @@ def test_as_many_samples_as_the_models_see_ask_for_the_same_as_all(
     assert asked(last, 0.0, cfg) == asked(seen, 0.0, cfg)
     if sees:
         assert asked(Samples(last.done[1:]), 0.0, cfg) != asked(seen, 0.0, cfg)
+
+
+@given(
+    st.lists(st.integers(-40, 40), min_size=4, max_size=4),
+    st.lists(st.floats(0.0, 1.0), min_size=1, max_size=9),
+    st.floats(15.0, 80.0),
+)
+def test_while_closes_stay_calm_nobody_asks_for_more_than_the_floor(
+    begun: list[int], later: list[float], floor: float
+) -> None:
+    cfg = make_config(bollinger={"enabled": True, "window": 4, "min_spacing_bps": 15})
+    seen = closes(*(MID * (1 + each / 10_000) for each in begun))
+    low, high = kept_on_floor(seen, floor, cfg)
+    if low > high:
+        return
+    assert low <= min(seen_closes(seen)) <= max(seen_closes(seen)) <= high
+    held = on_floor(floor)
+    for part in (0.0, 1.0, *later, 0.0, 1.0, 0.0, 1.0):
+        seen = closes(*seen_closes(seen)[1:], low + (high - low) * part)
+        assert space(held, asked(seen, 0.0, cfg), floor, START, cfg.grid) == held
+
+
+def test_what_a_model_may_ask_for_at_any_time_leaves_no_close_calm() -> None:
+    bands = {"enabled": True, "window": 4, "min_spacing_bps": 15}
+    seen = closes(*[MID] * 6)
+    assert kept_on_floor(seen, 20.0, make_config(bollinger=bands)) != NO_CLOSE
+    assert kept_on_floor(seen, 14.0, make_config(bollinger=bands)) == NO_CLOSE
+    assert kept_on_floor(closes(*[MID] * 3), 20.0, make_config(bollinger=bands)) == NO_CLOSE
+    assert kept_on_floor(closes(MID, MID, MID * 2, MID), 20.0, make_config(bollinger=bands)) == (
+        NO_CLOSE
+    )
+    ranges = make_config(bollinger=bands, atr={"enabled": True, "window": 5})
+    low, high = kept_on_floor(seen, 20.0, ranges)
+    assert low > high
+    off = make_config(bollinger={"enabled": False})
+    assert kept_on_floor(seen, 20.0, off) == EACH_CLOSE
 
 
 def test_samples_are_bounded() -> None:
