@@ -56,11 +56,7 @@ class Swept(Struct):
 
 
 def sweep(
-    pair: PairMemory,
-    nows: Sequence[Ns],
-    mids: Sequence[float],
-    cfg: Config,
-    kinds: Sequence[Kind],
+    pair: PairMemory, nows: Sequence[Ns], mids: Sequence[float], cfg: Config, kinds: Sequence[Kind]
 ) -> Swept:
     """The models after these ticks, all fresh, until one would change regime or spacing.
 
