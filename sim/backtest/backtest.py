@@ -159,9 +159,9 @@ class House:
         self._post(now + self.terms.latency, None)
 
     @property
-    def waits(self) -> bool:
-        """Whether mail is on its way."""
-        return bool(self._mail)
+    def mail_at(self) -> Ns | None:
+        """When the next mail arrives; None where none is on its way."""
+        return Ns(self._mail[0][0]) if self._mail else None
 
     @property
     def band(self) -> Band | None:

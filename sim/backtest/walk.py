@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from shared.units import SECOND, Ns
+from shared.units import SECOND
 from sim.backtest.backtest import House
 from sim.backtest.data import Bar, Deal
 from sim.backtest.parts import Path, Point
@@ -52,32 +52,42 @@ class Walk:
         # How a tick sees the market depends on all that happens until it: the last ones wait.
         count = bisect_right(points.ats, points.ats[-1] - latency)
         while place < count:
-            if house.waits:
-                house.run_until(Ns(points.ats[place]))
+            at = points.ats[place]
+            arrives = house.mail_at
+            if arrives is not None and arrives < at:
+                house.run_until(arrives)
+                continue
             band = None
-            if not house.waits and not house.ends_at(points.ats[place], points.bids[place]):
+            if arrives is None and not house.ends_at(at, points.bids[place]):
                 band = house.band
             if band is not None:
                 done = self._learn(stretch, place, band)
-                place += done
-                if done:
+                if done is not None:
+                    place += done
                     continue
+            wake = house.core.wake_at()
+            if wake < at:
+                house.run_until(wake)  # a tick of a gap; behind it there may be a band again
+                continue
             house.tell(points.point(place))
             place += 1
         self._held = points.since(place)
 
-    def _learn(self, stretch: Stretch, place: int, band: Band) -> int:
-        """Let the core learn from as many points as stay in the band; how many were."""
+    def _learn(self, stretch: Stretch, place: int, band: Band) -> int | None:
+        """Let the core learn from as many points as stay in the band; how many were.
+
+        0 where all its ticks came before the next point, None where there were none.
+        """
         house = self.house
         here = Here(band, int(house.core.wake_at()), house.market.liquidity.bid + 0.5)
         ticks = stretch.ticks(place, here)
         if not ticks.nows:
-            return 0
+            return None
         learned, ended = house.learn(ticks.nows, ticks.mids, band)
         if ended:
             house.leave_band()
         if not learned:
-            return 0
+            return None
         done = bisect_right(ticks.ends, learned)
         self.learned += learned
         house.passed(stretch.points.part(place, place + done), ticks.nows[learned - 1])

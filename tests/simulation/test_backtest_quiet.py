@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import pytest
 from msgspec.structs import replace
 
-from shared.units import Ns, Ticks
+from shared.units import DAY, MINUTE, Ns, Ticks
 from sim.backtest.backtest import House
 from sim.backtest.data import Bar, Deal, History
 from sim.backtest.parts import Fill
@@ -61,6 +62,19 @@ def test_left_out_steps_change_no_command_no_fill_and_nothing_that_is_remembered
     assert whole.core.memory.counters["adds"] >= 6
     assert_the_same(whole, short)
     assert walk.learned > len(rows) // 4
+    assert short.steps + walk.learned == whole.steps
+
+
+@needs_recordings
+def test_the_ticks_of_a_day_without_a_row_are_learned_from_too() -> None:
+    rows, interval = recorded(CASES[0][0], 0)
+    later = [(row[0] + DAY, *row[1:]) for row in rows[ROWS // 2 :]]
+    rows = [*rows[: ROWS // 2], *cast(list[Bar | Deal], later)]
+    whole, _ = run(rows, interval, "through", settings(), skip=False)
+    short, walk = run(rows, interval, "through", settings(), skip=True)
+    assert whole.steps > DAY // MINUTE
+    assert short.steps < whole.steps // 2
+    assert_the_same(whole, short)
     assert short.steps + walk.learned == whole.steps
 
 
