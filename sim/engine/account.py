@@ -86,10 +86,8 @@ class Account:
         """The asset and the ledger units that the rest of an order may cost at this price."""
         if order.side == "sell":
             return pair.base, _base_units(pair, order.left)
-        cost = price * order.left
-        return pair.quote, round_up(cost, _drop(pair)) + round_up(
-            cost * rate, _drop(pair) + _RATE_DECIMALS
-        )
+        cost, drop = price * order.left, _drop(pair)
+        return pair.quote, round_up(cost, drop) + round_up(cost * rate, drop + _RATE_DECIMALS)
 
     def hold(self, pair: Pair, order: Order, units: int) -> None:
         """Replace what an order holds."""

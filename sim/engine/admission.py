@@ -31,7 +31,7 @@ def check_size(market: Market, price: int, qty: int, switches: Switches) -> None
         if switches.volume_minimum == "arguments":
             raise Refused("EGeneral:Invalid arguments:volume minimum not met")
         raise Refused("EOrder:Order minimum not met")
-    if price * qty < pair.cost_min.scaleb(pair.price_decimals + pair.qty_decimals):
+    if price * qty < market.least_cost:
         raise Refused("EOrder:Cost minimum not met")
 
 

@@ -7,7 +7,7 @@ Rule 2: money is kept: what an account gains, the background loses, and the fee 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -28,6 +28,14 @@ class Changes(Struct):
     orders: dict[str, Order] = {}
     trades: list[Trade] = []
     state: bool = False  # the switch, the engine's state
+
+
+class Terms(NamedTuple):
+    """What an amendment asks for. qty: the new total, in Sats."""
+
+    price: int  # Ticks
+    qty: int
+    post_only: bool
 
 
 class Desk:
@@ -90,10 +98,9 @@ class Desk:
         market.insert(order, self.places)
         self.events.append(Moved(order.pair, wall))
 
-    def amend(
-        self, market: Market, order: Order, price: int, qty: int, post_only: bool, wall: Ns
-    ) -> None:
-        """Carry out an amendment that has been found good; `qty` is the new total."""
+    def amend(self, market: Market, order: Order, terms: Terms, hold: int, wall: Ns) -> None:
+        """Carry out an amendment that has been found good. hold: what `needed` says of it."""
+        price, qty, post_only = terms
         order.touched_wall = wall
         order.amended = True
         if qty <= order.filled:
@@ -103,7 +110,7 @@ class Desk:
         keeps_place = price == order.price and qty <= order.qty
         market.remove(order)
         order.qty, order.price, order.post_only = qty, price, post_only
-        self._account.hold(market.pair, order, self.needed(market, order, wall)[1])
+        self._account.hold(market.pair, order, hold)
         self.touch(order)
         self.say("amended", order, wall, USER)
         if keeps_place:

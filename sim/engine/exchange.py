@@ -13,7 +13,7 @@ from typing import Final
 from shared.units import SECOND, Ns
 from sim.engine.account import Account
 from sim.engine.admission import check_deadline, check_open, check_size
-from sim.engine.desk import POST_ONLY, USER, Changes, Desk, takes
+from sim.engine.desk import POST_ONLY, USER, Changes, Desk, Terms, takes
 from sim.engine.limits import AMEND_PENALTY, CANCEL_PENALTY, Counter, penalty
 from sim.engine.market import Market
 from sim.engine.values import (
@@ -110,13 +110,14 @@ class Exchange:
         check_deadline(deadline_wall, wall)
         new_qty = order.qty if qty is None else qty
         new_price = order.price if price is None else price
+        terms, hold = Terms(new_price, new_qty, post_only), 0
         if new_qty > order.filled:
             check_size(market, new_price, new_qty, self.switches)
             if post_only and takes(market, order.side, new_price):
                 raise Refused("EOrder:Post only order")
-            self._check_amended_funds(market, order, (new_price, new_qty, post_only), wall)
+            hold = self._amended_hold(market, order, terms, wall)
         amend_id = self.desk.mint("T")
-        self.desk.amend(market, order, new_price, new_qty, post_only, wall)
+        self.desk.amend(market, order, terms, hold, wall)
         return amend_id
 
     def cancel(self, order: Order, wall: Ns) -> None:
@@ -316,15 +317,15 @@ class Exchange:
         if sum(map(len, market.own.values())) >= self.tier.open_orders:
             raise Refused("EOrder:Orders limit exceeded")
 
-    def _check_amended_funds(
-        self, market: Market, order: Order, terms: tuple[int, int, bool], wall: Ns
-    ) -> None:
+    def _amended_hold(self, market: Market, order: Order, terms: Terms, wall: Ns) -> int:
+        """What the order would hold; Refused where the account has not so much."""
         before = order.price, order.qty, order.post_only
         order.price, order.qty, order.post_only = terms
         asset, units = self.desk.needed(market, order, wall)
         order.price, order.qty, order.post_only = before
         if units > self.account.available(asset) + order.hold:
             raise Refused("EOrder:Insufficient funds")
+        return units
 
     def _market(self, symbol: str) -> Market:
         market = self.markets.get(symbol)

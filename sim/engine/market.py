@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import insort
 from collections import deque
 from collections.abc import Iterator
@@ -56,6 +57,9 @@ class Market:
         """background: of a real market, which does not live by our doing; made up without it."""
         self.listing = listing
         self.pair: Pair = listing.pair
+        # Exact: the cost of an order is a count of the same unit.
+        least = self.pair.cost_min.scaleb(self.pair.price_decimals + self.pair.qty_decimals)
+        self.least_cost = math.ceil(least)
         self.status = "online"
         self.source = source
         source.seek(position)

@@ -238,18 +238,21 @@ Event = Exec | LedgerRow | Print | Moved | SystemChanged
 
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _PAIRS: Final = [low + high for high in _LETTERS for low in _LETTERS]
+_HALF: Final = (1 << 40) - 1
 _SPREAD: Final = 0x2C1B3C6D4F5A6978B3D1  # odd: multiplication by it permutes the 80-bit numbers
 
 
 def mint_id(prefix: str, count: int) -> str:
     """A counted id in the exchange's form, OXXXXX-XXXXX-XXXXXX; never the same twice."""
     left = (count * _SPREAD + 0x9E3779B97F4A7C15) % (1 << 80)
-    text = []
-    for _ in range(8):
-        left, digits = divmod(left, 1024)
-        text.append(_PAIRS[digits])
-    word = prefix + "".join(text)
+    word = prefix + _letters(left & _HALF) + _letters(left >> 40)
     return f"{word[:6]}-{word[6:11]}-{word[11:]}"
+
+
+def _letters(half: int) -> str:
+    """40 bits as eight letters, the lowest first."""
+    low, high = _PAIRS[half & 1023], _PAIRS[half >> 30]
+    return low + _PAIRS[half >> 10 & 1023] + _PAIRS[half >> 20 & 1023] + high
 
 
 def is_order_id(text: str) -> bool:
