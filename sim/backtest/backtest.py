@@ -155,7 +155,8 @@ class House:
         self.run_until(now)
         self._told.tell(*ticks)
         self._advance(now)
-        self._watch.priced(self.wall, price, self.coins, self.money)
+        # At its own moment: the core may have ticked beyond it, where nothing followed from it.
+        self._watch.priced(Ns(now + self.lead), price, self.coins, self.money)
         self._post(now + self.terms.latency, None)
 
     @property
@@ -356,20 +357,20 @@ class House:
         money = False
         for event in self.exchange.take_events():
             match event:
-                case Exec():
-                    told += self._of_order(event)
+                case Exec() if (word := self._of_order(event)) is not None:
+                    told.append(word)
                 case LedgerRow():
                     money = True
         if money:
             self._count_money()
             told.append(balances_of(self.exchange.account))
             told += self._new_fees()
+            self.exchange.account.let_go()
         self.exchange.forget_changes()
-        self.exchange.account.let_go()
         if told:
             self._post(self.now + self.terms.latency, *told)
 
-    def _of_order(self, event: Exec) -> list[orders.Event]:
+    def _of_order(self, event: Exec) -> orders.Event | None:
         told = event_of(self.pair, event)
         if isinstance(told, orders.Filled):
             what = (told.wall, told.cl_ord_id, told.price, told.qty, told.cost, told.fees)
@@ -377,7 +378,7 @@ class House:
             self._watch.filled(told)
         elif isinstance(told, orders.Gone):
             self._forget(event.order)
-        return [] if told is None else [told]
+        return told
 
     def _forget(self, order: Order) -> None:
         """What has ended is told and counted: a long run must not keep it."""

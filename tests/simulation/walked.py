@@ -61,6 +61,7 @@ def assert_the_same(whole: House, short: House) -> None:
     assert short.digest == whole.digest
     assert (short.coins, short.money, short.halts) == (whole.coins, whole.money, whole.halts)
     assert course_of(short).bands == course_of(whole).bands
+    assert course_of(short).points == course_of(whole).points
     one, other = whole.core.memory, short.core.memory
     assert other.digest() == one.digest()
     for name in ("adds", "amends", "cancels", "gated"):

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
-from shared.units import MINUTE, Ns
+from msgspec.structs import replace
+
+from shared.config import Home, load
+from shared.units import MILLISECOND, MINUTE, SECOND, Ns
+from sim.backtest.backtest import BEGIN, House
 from sim.backtest.course import MOST_POINTS, Course
+from sim.backtest.parts import Terms
 from sim.backtest.points import Points
 
 
@@ -38,3 +44,15 @@ def test_prices_passed_at_once_leave_what_each_would_have_left() -> None:
     assert [(m.name, m.begin, m.end) for m in one.months] == [
         (m.name, m.begin, m.end) for m in other.months
     ]
+
+
+def test_a_price_counts_at_its_own_moment_although_the_core_has_ticked_beyond_it(
+    tmp_path: Path,
+) -> None:
+    config, course = replace(load(Home(tmp_path)), pair="BTC/EUR"), Course()
+    wall = Ns(1_600_000_000 * SECOND)
+    house = House(config, Terms(), wall, 300_000, 0, course)
+    # Nothing followed from ticks until then.
+    house.passed(Points([], [], [], [], []), Ns(BEGIN + 9 * MILLISECOND))
+    house.tell((BEGIN + 2 * MILLISECOND, 300_000, 300_000, True, 1))
+    assert [point.wall for point in course.points] == [wall + 2 * MILLISECOND]
