@@ -25,7 +25,7 @@ _kit: Any = import_module("nautilus_trader.test_kit.providers")
 _config: Any = import_module("nautilus_trader.config")
 
 RUNGS = 10
-SIZE = "0.001000"
+SIZE = "0.010000"  # the instrument wants 10 USDT at least, at any price of the year
 
 
 class Ladder(_strategies.Strategy):  # type: ignore[misc]
