@@ -80,14 +80,16 @@ class History:
         self._scales = scales_of(pair)
         parts = [self._look(path, prices) for path in dict.fromkeys(paths)]
         self.parts = sorted(parts, key=lambda part: (part.begins, str(part.path)))
-        kinds = {bool(part.interval) for part in parts}
-        if len(kinds) > 1:
-            raise DataError("some files hold bars and others trades: test one kind at a time")
+        if len({bool(part.interval) for part in parts}) > 1:
+            kinds = (f"{p.path.name}: {'bars' if p.interval else 'trades'}" for p in self.parts)
+            raise DataError(
+                f"some files hold bars and others trades ({', '.join(kinds)}): one kind at a time"
+            )
         self.is_bars = bool(parts[0].interval)
         self.interval = min(part.interval for part in parts)
         if self.is_bars and len({part.interval for part in parts}) > 1:
             told = ", ".join(f"{p.path.name}: {p.interval // SECOND} s" for p in self.parts)
-            raise DataError(f"the files hold bars of different lengths ({told})")
+            raise DataError(f"the files hold bars of different lengths ({told}): name those of one")
         self.begins = self.parts[0].begins
         self._closes: dict[int, int] = {}  # of moments that a later file has too
         self._size = sum(max(1, part.path.stat().st_size) for part in parts)
