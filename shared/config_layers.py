@@ -19,6 +19,8 @@ from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from shared.unread import unread
+
 Value = TypeVar("Value")
 
 SECRET_KEYS: Final = (
@@ -70,10 +72,10 @@ def read_layer(path: Path, name: str | None = None) -> Layer:
     try:
         text = path.read_bytes().decode()
         mode = path.stat().st_mode
-    except FileNotFoundError:
-        raise ConfigError([f"{path}: no such file"]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: {error}"]) from None
+    except OSError as error:
+        raise ConfigError([unread(path, error)]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{path}: not a text in UTF-8, let alone TOML"]) from None
     # A byte order mark is what some editors of other systems leave behind.
     text = text.removeprefix("\ufeff")
     try:

@@ -13,6 +13,7 @@ FOLDER = "Is a directory: name the files in it"
 KNOT = "it leads back to itself: name the file"
 BACKTEST = ("backtest", "--data", "{file}")
 RATES = ("backtest", "--data", "bars.csv", "--rates", "{file}")
+SETTINGS = ("backtest", "--data", "bars.csv", "--config", "{file}")
 SWEEP = ("sweep", "--data", "{file}", "--space", "space.toml")
 SPACE = ("sweep", "--data", "bars.csv", "--space", "{file}")
 PARITY = ("parity", "--capture", "{file}", "--journal", "a.journal")
@@ -42,6 +43,9 @@ def folder(tmp_path: Path) -> Path:
         (BACKTEST, "binary", "a CSV (also packed), Parquet or a recording is meant"),
         (RATES, "missing", NO_FILE),
         (RATES, "empty", "the ECB's eurofxref-hist.zip or .csv is meant"),
+        (SETTINGS, "missing", NO_FILE),
+        (SETTINGS, "folder", FOLDER),
+        (SETTINGS, "binary", "not a text in UTF-8, let alone TOML"),
         (SWEEP, "missing", NO_FILE),
         (SPACE, "missing", NO_FILE),
         (SPACE, "empty", "names no setting: a line for each, such as"),
