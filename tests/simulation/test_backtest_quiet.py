@@ -73,7 +73,7 @@ def test_the_ticks_of_a_day_without_a_row_are_learned_from_too() -> None:
     whole, _ = run(rows, interval, "through", settings(), skip=False)
     short, walk = run(rows, interval, "through", settings(), skip=True)
     assert whole.steps > DAY // MINUTE
-    assert short.steps < whole.steps // 2
+    assert short.steps < len(rows)
     assert_the_same(whole, short)
     assert short.steps + walk.learned == whole.steps
 

@@ -56,6 +56,28 @@ def test_ctrl_c_is_one_line_whatever_is_being_loaded(
     assert "Traceback" not in rest
 
 
+SWALLOWS = """
+import os, signal
+from icryptotrader import entry
+def load():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.sigtimedwait([], 9)
+    except BaseException:
+        pass  # as a module does that tries to import what may be absent
+    return lambda: print("nobody heard it")
+entry._run(load)
+"""
+
+
+def test_ctrl_c_is_heard_although_what_is_being_loaded_would_swallow_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SWALLOWS], capture_output=True, text=True, timeout=100, check=False,
+        cwd=Path(__file__).resolve().parents[3],
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
 def test_a_command_that_was_started_deaf_to_ctrl_c_stays_so(tmp_path: Path) -> None:
     """`command &` and nohup ask for that."""
     program = "import icryptotrader.entry as entry; entry.icryptotrader()"

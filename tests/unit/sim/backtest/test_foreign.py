@@ -155,6 +155,16 @@ def test_what_was_made_of_columns_and_order_is_told(tmp_path: Path) -> None:
     assert (before, found.done) == (0.0, 1.0)
 
 
+def test_a_long_file_that_runs_backwards_begins_where_it_ends(tmp_path: Path) -> None:
+    path = tmp_path / "market.csv"
+    rows = [f"{T0 + 60 * n},100,101,99,100,1" for n in range(1_700)]
+    path.write_text("\n".join(reversed(rows)))
+    found = History([path], PAIR)
+    assert (found.begins, found.interval) == (T0 * 10**9, 60 * 10**9)
+    assert [bar[0] // 10**9 for bar in found.bars()] == [T0 + 60 * n for n in range(1_700)]
+    assert found.found.gap_count == 0
+
+
 def test_files_of_both_directions_are_joined_and_a_tear_is_told(tmp_path: Path) -> None:
     """The torn one lacks what stands at its end: its oldest rows."""
     rows = [f"{T0 + 60 * n},100,101,99,100,1" for n in range(30_000)]
