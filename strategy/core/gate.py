@@ -6,7 +6,10 @@ nothing of why an order is wished. Cancels and the dead man's switch never pass 
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from decimal import Decimal
+from functools import lru_cache
 
 from shared.units import MINUTE, Ns, Side
 from strategy.core import byrest
@@ -67,8 +70,7 @@ def _refuse_price(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns
         return "not on the pair's price or quantity steps"
     if wish.qty < spec.qty_min:
         return "below the pair's least quantity"
-    most = limits.order_quote.scaleb(spec.price_decimals + spec.qty_decimals)
-    if wish.price * wish.qty > most:
+    if wish.price * wish.qty > _units(limits.order_quote, spec.price_decimals + spec.qty_decimals):
         return "larger than limits.order_quote"
     for reference in (view.mid, slower(pair.reference, view)):
         if abs(wish.price / reference - 1.0) > limits.collar_pct:
@@ -81,6 +83,12 @@ def _refuse_price(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns
         return ""
     crosses = wish.price >= view.ask if wish.side is Side.BUY else wish.price <= view.bid
     return "would cross the book" if crosses else ""
+
+
+@lru_cache(maxsize=16)
+def _units(limit: Decimal, decimals: int) -> int:
+    """The most whole units (Ticks x Sats) within a limit in quote currency."""
+    return math.floor(limit.scaleb(decimals))
 
 
 def off_collar(price: int, mids: tuple[float, float], collar: float) -> bool:

@@ -55,6 +55,8 @@ def _ledger(memory: Memory, why: str, now: Ns) -> list[Out]:
 def _about_orders(memory: Memory, event: orders.Event, now: Ns) -> list[Out]:
     """What the exchange says of our orders and of the line that says so."""
     match event:
+        case orders.SecondPrice() | orders.Balances():  # the most frequent first
+            _about_account(memory, event, now)
         case orders.Filled():
             return hear.booked(memory, event, now)
         case orders.Accepted():
@@ -88,6 +90,10 @@ def _about_orders(memory: Memory, event: orders.Event, now: Ns) -> list[Out]:
 
 def _about_account(memory: Memory, event: orders.Event, now: Ns) -> None:
     match event:
+        case orders.SecondPrice():
+            if event.pair in memory.pairs:
+                pair = memory.pairs[event.pair]
+                pair.reference = reference.told(pair.reference, event)
         case orders.Armed():
             memory.switch = deadman.answered(memory.switch, event)
         case orders.Balances(totals):
@@ -100,10 +106,6 @@ def _about_account(memory: Memory, event: orders.Event, now: Ns) -> None:
             for spec in pairs:
                 if spec.symbol in memory.pairs:
                     memory.pairs[spec.symbol].tape.hear_pair(spec)
-        case orders.SecondPrice():
-            if event.pair in memory.pairs:
-                pair = memory.pairs[event.pair]
-                pair.reference = reference.told(pair.reference, event)
         case orders.RateCounter():
             _hear_counter(memory, event, now)
         case orders.Skew(skew):

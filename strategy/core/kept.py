@@ -15,7 +15,7 @@ from strategy.core.ground import Ground
 from strategy.core.market import View
 from strategy.core.memory import PairMemory
 from strategy.core.plan import Laid
-from strategy.core.slots import Rules, at_rest, stand
+from strategy.core.slots import Rules, Slot, Wish, at_rest, stand
 from strategy.core.spacing import Asked, Spacing, asked, space
 
 
@@ -61,26 +61,34 @@ def rules_of(pair: PairMemory, view: View, cfg: Grid) -> Rules:
     )
 
 
-def is_at_rest(pair: PairMemory, laid: Laid) -> bool:
+Sides = list[tuple[list[Slot], tuple[Wish, ...]]]
+"""The slots of a side of the grid, and the wishes for it."""
+
+
+def restless(pair: PairMemory, laid: Laid) -> Sides:
+    """The sides of which not every order is just as it is wished; none while all are at rest."""
+    if _is_at_rest(pair, laid):
+        return []
+    sides = [(pair.side(Side.BUY), laid.buys), (pair.side(Side.SELL), laid.sells)]
+    found = [(slots, wishes) for slots, wishes in sides if not stand(slots, wishes)]
+    if not found:
+        _rest(pair, laid)
+    return found
+
+
+def note_rest(pair: PairMemory, laid: Laid, rules: Rules) -> None:
+    """After a tick that asked for nothing: whether no later one will, as long as all stays."""
+    if all(at_rest(slots, wishes, rules) for slots, wishes in restless(pair, laid)):
+        _rest(pair, laid)
+
+
+def _is_at_rest(pair: PairMemory, laid: Laid) -> bool:
     """Whether each wish has its order, and neither has changed since that was found."""
     return _wanted(pair, laid) == pair.rested[0] and pair.slots == pair.rested[1]
 
 
-def stand_all(pair: PairMemory, laid: Laid) -> bool:
-    """Whether each order is just as it is wished and none is lacking; kept where they are."""
-    if not stand(pair.side(Side.BUY), laid.buys) or not stand(pair.side(Side.SELL), laid.sells):
-        return False
+def _rest(pair: PairMemory, laid: Laid) -> None:
     pair.rested = (_wanted(pair, laid), list(pair.slots))
-    return True
-
-
-def note_rest(pair: PairMemory, laid: Laid, rules: Rules) -> None:
-    """Keep it where each wish has its order, after a tick that asked for nothing."""
-    if is_at_rest(pair, laid):
-        return
-    buys, sells = pair.side(Side.BUY), pair.side(Side.SELL)
-    if at_rest(buys, laid.buys, rules) and at_rest(sells, laid.sells, rules):
-        pair.rested = (_wanted(pair, laid), list(pair.slots))
 
 
 def _wanted(pair: PairMemory, laid: Laid) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from shared.frames import Book
 from shared.orders import AddOrder, AmendOrder, ArmDeadman
-from shared.units import MINUTE, SECOND, Ns, Sats, Side, Ticks
+from shared.units import MINUTE, SECOND, Ns, Sats, Ticks
 from strategy.core import byrest, deadman, exits, hear, killing, reconcile
 from strategy.core.account import assess_account, first, judge
 from strategy.core.advice import advise
@@ -30,7 +30,7 @@ from strategy.core.hedge import hedge
 from strategy.core.imbalance import weigh
 from strategy.core.inbox import hear_item
 from strategy.core.inventory import confine, share
-from strategy.core.kept import floors_of, is_at_rest, note_rest, rules_of, spaced, stand_all
+from strategy.core.kept import floors_of, note_rest, restless, rules_of, spaced
 from strategy.core.lifecycle import Phase, Turn, turn
 from strategy.core.limiter import admit, charged, waits
 from strategy.core.market import View, observe
@@ -285,11 +285,11 @@ class Core:
             return intents + exits.decide(memory, pair, now)
         if laid is None or view is None:
             return []
-        if is_at_rest(pair, laid) or stand_all(pair, laid):
+        sides = restless(pair, laid)
+        if not sides:
             return []
         rules = rules_of(pair, view, memory.config.grid)
-        buys = decide(pair.side(Side.BUY), laid.buys, now, rules)
-        return buys + decide(pair.side(Side.SELL), laid.sells, now, rules)
+        return [each for slots, wishes in sides for each in decide(slots, wishes, now, rules)]
 
     def _dispatch(self, pair: PairMemory, intents: Sequence[Intent], now: Ns) -> list[Out]:
         """Stage 12: the gate, then the intent on paper, then the letter."""

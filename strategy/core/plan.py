@@ -329,25 +329,24 @@ def _rungs(
     anchor: Anchor, pair: Pair, sign: int, levels: int, notional: int, scale: float
 ) -> _Rungs:
     """sign: 1 above the anchor, -1 below. Kept: it seldom moves, and every tick lays the same."""
-    found = []
-    least_units = _least_units(pair)
+    found: list[tuple[int, int, int, str]] = []
+    wishes: list[Wish] = []
+    side, whole, units, sats = Side.SELL if sign > 0 else Side.BUY, levels > 0, 0, 0
+    least_units, size, step = _least_units(pair), int(notional * scale), pair.price_step
     for rung in range(1, levels + 1):
         if sign > 0:
             price = -int(-anchor.price(rung) // 1)
-            price += -price % pair.price_step  # up: away from the mid
+            price += -price % step  # up: away from the mid
         else:
             price = int(max(0.0, anchor.price(-rung)))
-            price -= price % pair.price_step  # down: away from the mid
-        qty = _quantity(notional, scale, price, pair)
-        found.append((rung, price, qty, _too_small(pair, least_units, price, qty)))
-    side = Side.SELL if sign > 0 else Side.BUY
-    return _Rungs(
-        tuple(found),
-        tuple(Wish(side, Ticks(price), Sats(qty), rung) for rung, price, qty, _ in found),
-        bool(found) and not any(why for *_, why in found),
-        sum(price * qty for _, price, qty, _ in found),
-        sum(qty for _, _, qty, _ in found),
-    )
+            price -= price % step  # down: away from the mid
+        qty = size // price if price > 0 else 0
+        qty -= qty % pair.qty_step
+        why = _too_small(pair, least_units, price, qty)
+        found.append((rung, price, qty, why))
+        wishes.append(Wish(side, Ticks(price), Sats(qty), rung))
+        whole, units, sats = whole and not why, units + price * qty, sats + qty
+    return _Rungs(tuple(found), tuple(wishes), whole, units, sats)
 
 
 class Unanswered:
@@ -392,11 +391,6 @@ class Unanswered:
 
 def _least_units(pair: Pair) -> int:
     return int(pair.cost_min.scaleb(pair.price_decimals + pair.qty_decimals))
-
-
-def _quantity(notional: int, scale: float, price: int, pair: Pair) -> int:
-    qty = int(notional * scale) // price if price > 0 else 0
-    return qty - qty % pair.qty_step
 
 
 def _too_small(pair: Pair, least_units: int, price: int, qty: int) -> str:

@@ -245,7 +245,7 @@ class Desk:
     def next_free_wall(self, now_wall: Ns) -> Ns | None:
         """When the first locked lot becomes free; None if all that is held is free."""
         settings, book = self.settings, self._kept()
-        book.free(KRAKEN, settings.coin, now_wall, settings.safety_days)
+        self.free(now_wall)
         acquired = book.locked_since(KRAKEN, settings.coin)
         return None if acquired is None else free_from_wall(acquired, settings.safety_days)
 
@@ -306,8 +306,7 @@ class Desk:
 
     def _look(self, now_wall: Ns, beyond: int, pending: int, spent: Spent) -> Gate:
         settings, today = self.settings, day_of(now_wall)
-        book = self._kept()
-        free = book.free(KRAKEN, settings.coin, now_wall, settings.safety_days)
+        book, free = self._kept(), int(self.free(now_wall))
         open_lots = book.locked(KRAKEN, settings.coin, beyond)
         locked = _behind(stock_of(open_lots, today), max(0, pending - free))
         free = max(0, free - pending)

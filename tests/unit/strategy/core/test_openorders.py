@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.units import Sats, Side, Ticks
-from strategy.core.openorders import look_through
+from strategy.core.openorders import NO_SELL, look_through, places_of
 from strategy.core.slots import IN_FLIGHT, State
 from tests.unit.strategy.core.build import MID, make_slot
 
@@ -42,3 +42,25 @@ def test_the_sells_hand_over_what_is_open_and_what_has_filled_is_found_by_side_a
     assert found.sell_sats == 600 + 9
     assert found.filled == {(Side.SELL, at): 400, (Side.BUY, at): 7}
     assert (found.busy, found.in_flight) == (3, True)
+
+
+def test_the_nearest_to_the_other_side_is_known_whichever_amend_stands() -> None:
+    found = look_through(
+        [
+            make_slot("b1", State.LIVE, price=Ticks(90)),
+            make_slot("b2", State.AMEND_PENDING, price=Ticks(80), was_price=Ticks(95)),
+            make_slot("b3"),
+            make_slot("s1", State.LIVE, price=Ticks(110)),
+            make_slot("s2", State.AMEND_PENDING, price=Ticks(120), was_price=Ticks(105)),
+        ]
+    )
+    assert (found.highest_buy, found.lowest_sell) == (95, 105)
+    none = look_through([make_slot("b1"), make_slot("s1")])
+    assert (none.highest_buy, none.lowest_sell) == (0, NO_SELL)
+
+
+def test_a_slot_is_found_by_its_name_and_a_side_without_the_one_apart() -> None:
+    places = places_of([make_slot(name) for name in ("b1", "b2", "s1", "x", "s9")], "x")
+    assert places.names == {"b1": 0, "b2": 1, "s1": 2, "x": 3, "s9": 4}
+    assert places.sides == {Side.BUY: [0, 1], Side.SELL: [2, 4]}
+    assert places.count == 5

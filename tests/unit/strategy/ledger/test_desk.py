@@ -49,6 +49,15 @@ def test_free_coins_may_always_be_sold_and_young_ones_while_there_is_room() -> N
     assert gate.most_at(Decimal(60_000), 2 * TENTH, [], TENTH // 10) == TENTH + TENTH * 9 // 10
 
 
+def test_of_what_is_thought_of_only_what_lies_beyond_the_free_coins_counts() -> None:
+    desk, now = Desk([OLD, YOUNG], Rates(), SETTINGS), at("2024-06-01 12:00")
+    within = desk.gate(now, 1)
+    assert desk.gate(now, TENTH + 1) is within
+    assert desk.gate(now, TENTH // 2, pending=TENTH // 2) is not within
+    afar = desk.gate(now, ONE)
+    assert (afar.free, afar.locked, afar.room) == (within.free, within.locked, within.room)
+
+
 def test_a_withdrawal_eats_the_free_coins() -> None:
     gone = Departed("w", at("2024-05-20 12:00"), 0, KRAKEN, "BTC", TENTH)
     desk = Desk([OLD, YOUNG], Rates(), SETTINGS)

@@ -86,6 +86,22 @@ def test_the_first_bought_is_the_first_sold() -> None:
     assert lots.total() == 35_000_000
 
 
+def test_what_is_entered_is_booked_and_only_its_lots_are_left_unsaid() -> None:
+    booked, entered = Lots(), Lots()
+    late = buy(1, "0.1", "4000")
+    for each in (buy(2, "0.2", "9000"), sell(3, "0.25", "13000"), late, late, sell(4, "0.1", "1")):
+        said, brief = booked.book(each), entered.enter(each)
+        if isinstance(brief, Ignored):
+            assert brief == said
+            continue
+        assert not isinstance(said, Ignored)
+        assert (brief.trade.exec_id, brief.rederived) == (each.exec_id, said.rederived)
+        unknown = said.unknown_qty if isinstance(said, Disposal) else 0
+        assert brief.unknown_qty == unknown
+    assert entered.open_lots() == booked.open_lots()
+    assert entered.digest() == booked.digest()
+
+
 def test_a_quote_fee_adds_to_the_cost_and_stands_beside_the_proceeds() -> None:
     lots = Lots()
     lots.book(buy(1, "0.3", "15000", ("EUR", "39")))
