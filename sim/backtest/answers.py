@@ -1,4 +1,4 @@
-"""Kraken's REST answers (Trades, OHLC) as the lines of a table: JSON that people keep in files."""
+"""Answers of exchanges as the lines of a table: JSON that people keep in files."""
 
 from __future__ import annotations
 
@@ -8,39 +8,46 @@ from typing import Any, Final
 import msgspec
 
 MOST: Final = 16_000_000
-"""Characters of a file: an answer holds a thousand trades, in some 100,000."""
+"""Characters of a file: an answer holds a thousand rows, in some 100,000."""
 
 _OTHER: Final = (
-    "JSON is read as Kraken's answers Trades and OHLC alone: write a CSV whose header names the "
-    "columns"
+    "JSON is read as an exchange's answer alone, a list of bars or of Kraken's trades: write a CSV "
+    "whose header names the columns"
 )
 _TRADES: Final = "time,price,amount,side"
 _BARS: Final = "time,open,high,low,close,vwap,volume,trades"
-_BAR_CELLS: Final = 8
+_KRAKEN_BAR, _LEAST_BAR = 8, 5  # cells
 
 
 def lines_of(text: str) -> Iterator[str]:
-    """A header, then a line for each trade or bar; ValueError for any other JSON.
+    """A line for each trade or bar, below a header where it is Kraken's; ValueError for other JSON.
 
-    {"result": {PAIR: [[price, volume, time, side, type, misc, id], ...], "last": ...}}, likewise
-    [time, open, high, low, close, vwap, volume, count] of OHLC, or the list of trades alone.
+    Kraken: Trades [price, volume, time, side, type, misc, id], OHLC [time, open, high, low, close,
+    vwap, volume, count]. Elsewhere: rows that begin with a time and four prices, in any wrapping.
     """
     try:
         found: Any = msgspec.json.decode(text, strict=False)
+        rows = _rows_in(found)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(f"{_OTHER} ({error})") from None
-    result = found.get("result") if isinstance(found, dict) else None
-    if isinstance(result, dict):
-        found = next((rows for key, rows in result.items() if key != "last"), None)
-    if not isinstance(found, list) or not all(isinstance(row, list) for row in found):
-        raise ValueError(_OTHER)
-    if result is not None and all(len(row) == _BAR_CELLS for row in found):
-        yield _BARS
-        order = tuple(range(_BAR_CELLS))
-    elif all(len(row) > 3 and row[3] in ("b", "s") for row in found):
+    if all(len(row) > 3 and row[3] in ("b", "s") for row in rows):
         yield _TRADES
-        order = (2, 0, 1, 3)
-    else:
+        rows = [[row[2], row[0], row[1], row[3]] for row in rows]
+    elif isinstance(found, dict) and "result" in found and len(rows[0]) == _KRAKEN_BAR:
+        yield _BARS
+    elif not all(len(row) >= _LEAST_BAR for row in rows):
         raise ValueError(_OTHER)
-    for row in found:
-        yield ",".join(str(row[place]) for place in order)
+    for row in rows:
+        yield ",".join(map(str, row))
+
+
+def _rows_in(found: Any) -> list[list[Any]]:
+    """The first list of lists, wherever it stands; ValueError."""
+    waiting = [found]
+    while waiting:
+        part = waiting.pop(0)
+        if isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, list) and part and all(isinstance(row, list) for row in part):
+            return part
+    raise ValueError(_OTHER)

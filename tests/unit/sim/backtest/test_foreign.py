@@ -50,6 +50,8 @@ def names(t: int, o: float, h: float, low: float, c: float, v: float) -> dict[st
     }  # fmt: skip
 
 
+BINANCE = '[{t}000,"{o}","{h}","{l}","{c}","{v}",{t}999,"{cost}",3,"1","2","0"],'
+OKX = '["{t}000","{o}","{h}","{l}","{c}","{v}","{v}","{cost}","1"],'
 PLAIN = lines("time,open,high,low,close,volume\n", "{t},{o},{h},{l},{c},{v}")
 DRESSES = {
     "Coinbase, named, the newest first": lines(
@@ -102,6 +104,13 @@ DRESSES = {
     "an index without a name": lines(
         ",timestamp,open,high,low,close\n",
         "{at.minute},{at:%Y-%m-%d %H:%M:%S+00:00},{o},{h},{l},{c}",
+    ),
+    "an answer of Binance": f"[{lines('', BINANCE)[:-2]}]",
+    "an answer of Coinbase, the newest first": (
+        f"[{lines('', '[{t},{l},{h},{o},{c},{v}],', backwards=True)[:-2]}]"
+    ),
+    "an answer of OKX, the newest first": (
+        f'{{"code":"0","msg":"","data":[{lines("", OKX, backwards=True)[:-2]}]}}'
     ),
     "lines that end as on an old Mac": PLAIN.replace("\n", "\r"),
     "two files, one behind the other": PLAIN + "time,open,high,low,close,volume\n",
