@@ -45,6 +45,10 @@ def alike(memory: Memory, pair: PairMemory, here: Found, there: Found, lay: Lay)
     views = here.view, there.view
     if not _same_lock(memory, pair, views):
         return False
+    if _is_ample(here, there, pair):
+        follow = here.plan.buy_levels > 0, here.plan.sell_levels > 0
+        stand = stays(here.hung.anchor, views, follow, memory.config.grid)
+        return stand and _stay_missing(here.laid, there.laid)
     ranges = _budgets(memory, pair, here, there)
     if ranges is None:
         return False
@@ -56,6 +60,22 @@ def alike(memory: Memory, pair: PairMemory, here: Found, there: Found, lay: Lay)
         and _buys_hold(here, there, buys, lay)
         and _sells_hold(here, there, sells, pair, lay)
     )
+
+
+def _is_ample(here: Found, there: Found, pair: PairMemory) -> bool:
+    """Whether the budgets of both ends leave nothing out: the larger ones between do not, either.
+
+    Between the ends no budget is smaller than at one of them.
+    """
+    buys = min(here.plan.buy_units, there.plan.buy_units)
+    sells = min(here.plan.sell_sats, there.plan.sell_sats)
+    rest = sells - here.laid.sell_sats
+    if buys <= 0 or sells <= 0 or rest < here.view.pair.qty_min:
+        return False
+    if pair.trimmed is not None and pair.trimmed[1] is there.laid:
+        return False  # what was laid before the trim is not seen here
+    missing = (*here.laid.missing, *there.laid.missing)
+    return not any([why in (NO_FUNDS, NO_COINS) for _, _, why in missing])
 
 
 def _shape(plan: Plan) -> tuple[object, ...]:

@@ -10,12 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shared.units import Ns
+from shared.units import Ns, Side
+from strategy.core.between import Found, alike
 from strategy.core.gate import off_collar
 from strategy.core.grid import Hung, hang, stays
-from strategy.core.plan import Anchor
+from strategy.core.market import View
+from strategy.core.memory import Memory, PairMemory
+from strategy.core.plan import NO_COINS, NO_FUNDS, Anchor, Laid, Plan
 from strategy.core.skew import tilt, tilts
 from tests.unit.strategy.core.build import CONFIG, MID, STEP, make_plan, make_view
+from tests.unit.strategy.core.desk import Desk
 
 NOW = Ns(1_000_000_000_000)
 ANCHOR = Anchor(float(MID), STEP)
@@ -84,3 +88,54 @@ def test_a_price_lies_off_the_collar_if_it_does_at_each_mid(
     price: int, mids: tuple[float, float], refused: bool
 ) -> None:
     assert off_collar(price, mids, 0.10) is refused
+
+
+def ends() -> tuple[Memory, PairMemory, Found, Found]:
+    """What a core that quotes wishes, at its price and a little above; nothing is short."""
+    desk = Desk()
+    desk.connect()
+    desk.run(60)
+    pair = desk.memory.pairs["BTC/EUR"]
+    assert pair.view is not None
+    assert pair.plan is not None
+    assert pair.laid is not None
+    plan = replace(pair.plan, sell_sats=pair.laid.sell_sats + 10**6)
+    here = Found(pair.view, plan, pair.hung, replace(pair.laid, missing=()))
+    return desk.memory, pair, here, replace(here, view=make_view(pair.view.mid + 20))
+
+
+def test_budgets_that_leave_nothing_out_at_either_end_are_not_looked_at() -> None:
+    def lay(view: View, plan: Plan) -> Laid:
+        raise AssertionError
+
+    memory, pair, here, there = ends()
+    assert here.laid.buys
+    assert here.laid.sells
+    assert alike(memory, pair, here, there, lay)
+
+
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+def test_a_rung_without_funds_at_both_ends_may_be_paid_for_between(side: Side) -> None:
+    memory, pair, here, there = ends()
+    why = NO_FUNDS if side is Side.BUY else NO_COINS
+    laid = Laid(here.laid.buys, here.laid.sells, ((side, 6, why),))
+    more = here.laid.buys[0]
+    asked: list[Plan] = []
+    one, other = (replace(end, laid=laid) for end in (here, there))
+    other = replace(
+        other,
+        plan=replace(
+            other.plan, buy_units=other.plan.buy_units - 1, sell_sats=other.plan.sell_sats - 1
+        ),
+    )
+
+    def kept(view: View, plan: Plan) -> Laid:
+        asked.append(plan)
+        return laid
+
+    def paid(view: View, plan: Plan) -> Laid:
+        return Laid((*laid.buys, more), (*laid.sells, more), ())
+
+    assert alike(memory, pair, one, other, kept)
+    assert asked, "it is laid again with the largest budget between"
+    assert not alike(memory, pair, one, other, paid)
