@@ -57,8 +57,9 @@ class Stretch:
         # Before these the clock ticks by itself; after those a point comes before their own tick.
         self._waits: list[int] = []
         self._hurries: list[int] = []
-        if gaps and not latency <= min(gaps) <= max(gaps) <= tick:
+        if max(gaps, default=tick) > tick:
             self._waits = [place for place, gap in enumerate(gaps, 1) if gap > tick]
+        if min(gaps, default=latency) < latency:
             self._hurries = [place for place, gap in enumerate(gaps) if gap < latency]
 
     def ticks(self, place: int, here: Here) -> Ticks:
