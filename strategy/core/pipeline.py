@@ -213,7 +213,7 @@ class Core:
         """Stages 6 to 9; where price and ground are what they were, so is what is wished."""
         ground = survey(self.memory, pair, now)
         self._stood = now, pair.open, pair.laid, ground
-        stood = view.bid, view.ask, view.vwap, ground
+        stood = view.pair, view.bid, view.ask, view.vwap, ground
         if stood != pair.stood or pair.wish is None or pair.hung.away_since:
             pair.stood, pair.wish = stood, self._wish(pair, view, ground, now)
         plan, hung, laid = pair.wish

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from shared import frames
+from shared.units import Ns
 from strategy.core.kept import note_rest, restless, rules_of
 from strategy.core.memory import PairMemory
 from strategy.core.plan import Laid
 from strategy.core.slots import State
-from tests.unit.strategy.core.build import make_view
+from tests.unit.strategy.core.build import BTC_EUR, make_view
 from tests.unit.strategy.core.desk import Desk
 
 
@@ -62,3 +64,13 @@ def test_the_wishes_stay_the_same_object_while_nothing_changes() -> None:
     desk.mid += 100
     desk.run(1)
     assert pair.wish is not wish
+
+
+def test_other_precisions_at_the_same_price_are_thought_about_anew() -> None:
+    desk, pair, laid = quoting()
+    coarse = replace(BTC_EUR, qty_step=100_000)
+    assert any(wish.qty % 100_000 for wish in laid.buys)
+    desk.run(1, frames.Instrument(Ns(1), 1, desk.now, desk.now, coarse))
+    assert pair.laid is not None
+    assert pair.laid.buys
+    assert not any(wish.qty % 100_000 for wish in pair.laid.buys)
