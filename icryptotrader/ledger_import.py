@@ -36,10 +36,10 @@ from strategy.ledger.events import (
 from strategy.ledger.evidence import Evidence, read_evidence
 from strategy.ledger.history import Balance, History, read_history, table_kind
 from strategy.ledger.kraken_csv import CsvError
-from strategy.ledger.lots import trade_of
 from strategy.ledger.rates import CURRENCIES, EURO, Rates, fingerprint
 from strategy.ledger.records import LedgerError
 from strategy.ledger.store import Store
+from strategy.ledger.trade import trade_of
 
 STRATEGY_LOCK = "strategy.lock"
 MOST_BYTES = 200_000_000

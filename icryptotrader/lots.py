@@ -27,10 +27,11 @@ from strategy.ledger.book import BookError, keep
 from strategy.ledger.desk import INFINITE, Desk
 from strategy.ledger.events import KRAKEN, euros, quantity_of, units_of
 from strategy.ledger.evidence import Evidence, read_evidence, remembered
-from strategy.ledger.lots import SATS_DECIMALS, Lots, trade_of
+from strategy.ledger.lots import Lots
 from strategy.ledger.parts import day_of
 from strategy.ledger.records import LedgerError
 from strategy.ledger.tax import free_from_wall
+from strategy.ledger.trade import SATS_DECIMALS, trade_of
 
 LEDGER: Final = "ledger.sqlite"
 COLUMNS: Final = ("acquired", "left", "qty", "cost", "currency", "age_days", "free_from", "exec_id")

@@ -16,7 +16,8 @@ from strategy.ledger.entries import (
     IntentEntry,
     Remember,
 )
-from strategy.ledger.lots import Lots, coin_of
+from strategy.ledger.lots import Lots
+from strategy.ledger.trade import coin_of
 
 
 class DiskFullError(Exception):

@@ -30,9 +30,9 @@ from strategy.ledger.events import (
     of_trade,
     units_of,
 )
-from strategy.ledger.lots import trade_of
 from strategy.ledger.parts import day_of, nets
 from strategy.ledger.rates import EURO, Rates
+from strategy.ledger.trade import trade_of
 from strategy.ledger.year import YearResult, settle
 
 _ZERO: Final = Decimal(0)

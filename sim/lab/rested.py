@@ -16,7 +16,7 @@ from strategy.core.audit import drift
 from strategy.core.lifecycle import Phase
 from strategy.core.memory import Memory, is_ours
 from strategy.core.slots import State
-from strategy.ledger.lots import SATS_DECIMALS
+from strategy.ledger.trade import SATS_DECIMALS
 
 SECOND_PRICE_WITHIN: Final = MINUTE
 """It is asked each ten seconds, and waits its turn behind what matters more."""

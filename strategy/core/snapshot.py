@@ -37,8 +37,9 @@ from strategy.core.spacing import Spacing
 from strategy.core.taxdesk import Taxes
 from strategy.core.thresholds import Record, Thresholds
 from strategy.ledger.events import TaxEvent
-from strategy.ledger.lots import Lots, Trade
+from strategy.ledger.lots import Lots
 from strategy.ledger.rates import Newest, Rate
+from strategy.ledger.trade import Trade
 
 
 class PairState(Struct, frozen=True):

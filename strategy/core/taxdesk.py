@@ -15,9 +15,10 @@ from shared.config import Config
 from shared.units import Ns
 from strategy.ledger.desk import Desk, DeskSettings
 from strategy.ledger.events import UNITS_DECIMALS, Exchanged, TaxEvent
-from strategy.ledger.lots import SATS_DECIMALS, Lots
+from strategy.ledger.lots import Lots
 from strategy.ledger.plans import Harvest
 from strategy.ledger.rates import EURO, Rate, Rates
+from strategy.ledger.trade import SATS_DECIMALS
 from strategy.ledger.year import ZERO
 
 HARVESTED_FACT: Final = "harvested"

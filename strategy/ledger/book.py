@@ -36,10 +36,10 @@ from strategy.ledger.events import (
     units_of,
 )
 from strategy.ledger.fifo import Queue, QueuedLot, basis_of, opened, stretch
-from strategy.ledger.lots import LATEST, Trade
 from strategy.ledger.parts import Basis, Days, OpenLot, Row, day_of, last_taxable_day
 from strategy.ledger.rates import CURRENCIES, EURO, EURO_ITSELF, Looked, Rates
 from strategy.ledger.tax import BERLIN
+from strategy.ledger.trade import LATEST, Trade
 from strategy.ledger.year import REFORM_FROM, is_new_stock
 
 REFORM_WALL: Final = Ns(

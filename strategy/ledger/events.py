@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.units import SECOND, Ns, Side
-from strategy.ledger.lots import SATS_DECIMALS, Trade
+from strategy.ledger.trade import SATS_DECIMALS, Trade
 
 Units = NewType("Units", int)
 """A quantity, as a count of 10⁻¹⁰ of its asset."""

@@ -21,7 +21,6 @@ from msgspec import Struct
 from shared.units import Ns, plain
 from strategy.ledger.entries import EvidenceEntry, FillEntry, Imported, MovementEntry, RateEntry
 from strategy.ledger.events import Exchanged, TaxEvent, of_trade
-from strategy.ledger.lots import trade_of
 from strategy.ledger.migrations import FIRST_CHAIN_HASH
 from strategy.ledger.rates import Newest, Rate, Rates
 from strategy.ledger.records import (
@@ -34,6 +33,7 @@ from strategy.ledger.records import (
     one,
     reader,
 )
+from strategy.ledger.trade import trade_of
 
 WITH_EVIDENCE: Final = 2
 """The schema version from which on a ledger has these tables; a reader migrates nothing."""

@@ -18,10 +18,10 @@ from msgspec import Struct
 
 from shared.units import SECOND, Ns
 from strategy.ledger.events import Exchanged, Origin, Units, cents_share, of_trade
-from strategy.ledger.lots import Trade
 from strategy.ledger.parts import Basis, Days, OpenLot, day_of
 from strategy.ledger.rates import CURRENCIES, EURO, EURO_ITSELF, Looked
 from strategy.ledger.tax import free_from_wall
+from strategy.ledger.trade import Trade
 
 _EXACT: Final = Context(prec=60)
 _HOUR: Final = 3600 * SECOND

@@ -52,8 +52,8 @@ from strategy.ledger.kraken_rest import (
     rest_ledger_rows,
     rest_trade_rows,
 )
-from strategy.ledger.lots import SATS_DECIMALS
 from strategy.ledger.rates import CURRENCIES, EURO
+from strategy.ledger.trade import SATS_DECIMALS
 
 COIN: Final = "BTC"
 """The coin the bot trades: its fills go where the bot's own fills are."""

@@ -15,56 +15,22 @@ late fill, the later trades are taken back and booked again.
 from __future__ import annotations
 
 import enum
-import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.orders import Filled
-from shared.units import Ns, Sats, Side, plain
+from shared.units import Ns, Sats, Side
 from strategy.ledger.tax import free_from_wall, is_taxable
+from strategy.ledger.trade import EXACT, UNKNOWN, Trade, coin_of, fingerprint, trade_of
 
-SATS_DECIMALS: Final = 8  # of every coin that is a base here; a fill says its quantity so
 MONEY_DECIMALS: Final = 12
-UNKNOWN: Final = ""
-"""In place of a lot's exec_id: coins that were sold and of which no purchase is known."""
 
-LARGEST: Final = Decimal(10**18)
-LATEST: Final = Ns(7_258_118_400_000_000_000)  # the year 2200: a date beyond it is a fault
-
-_EXACT: Final = Context(prec=60)
 _NOTHING: Final = Decimal(0)
-
-
-class Trade(Struct, frozen=True, order=True, gc=False):
-    """What a fill of ours means for the lots. Sorted by its first three fields.
-
-    qty: coins traded; fee_qty: coins taken as fee on top of a sale or out of a purchase (rounded
-    up, so that the book never shows a coin the account lacks); cost, fee: quote currency.
-    """
-
-    wall: Ns
-    trade_id: int
-    exec_id: str
-    pair: str
-    side: Side
-    qty: Sats
-    fee_qty: Sats
-    cost: Decimal
-    fee: Decimal
-
-    @property
-    def currency(self) -> str:
-        return self.pair.partition("/")[2]
-
-    @property
-    def moved(self) -> Sats:
-        """How many coins the account has more (a purchase) or fewer (a sale) by this trade."""
-        return Sats(self.qty - self.fee_qty if self.side is Side.BUY else self.qty + self.fee_qty)
 
 
 class Lot(Struct, frozen=True):
@@ -141,48 +107,6 @@ class Ignored(Struct, frozen=True, tag=True):
 
 
 Booking = Acquisition | Disposal | Ignored
-
-
-def coin_of(pair: str) -> str:
-    """The base coin of a v2 symbol: BTC of BTC/EUR."""
-    return pair.partition("/")[0]
-
-
-def trade_of(fill: Filled) -> Trade | None:
-    """What a fill means for the lots, its fees by the asset actually charged; None if faulty.
-
-    A fee in a third asset (a voucher such as KFEE) moves neither the coin nor the quote currency.
-    It stays with the fill.
-    """
-    base, _, quote = fill.pair.partition("/")
-    amounts = [fill.cost, *(amount for _, amount in fill.fees)]
-    if not all(amount.is_finite() and abs(amount) < LARGEST for amount in amounts):
-        return None
-    in_base = sum((amount for asset, amount in fill.fees if asset == base), _NOTHING)
-    in_quote = sum((amount for asset, amount in fill.fees if asset == quote), _NOTHING)
-    trade = Trade(
-        wall=fill.wall,
-        trade_id=fill.trade_id,
-        exec_id=fill.exec_id,
-        pair=fill.pair,
-        side=fill.side,
-        qty=fill.qty,
-        fee_qty=Sats(int(in_base.scaleb(SATS_DECIMALS, _EXACT).to_integral_value(ROUND_CEILING))),
-        cost=fill.cost,
-        fee=in_quote,
-    )
-    sound = (
-        fill.exec_id != UNKNOWN
-        and bool(base and quote)
-        and 0 < fill.wall < LATEST
-        and 0 <= fill.trade_id < LARGEST
-        and 0 < fill.price < LARGEST
-        and 0 < fill.qty < LARGEST
-        and fill.cost >= 0
-        and trade.fee_qty >= 0
-        and trade.moved > 0
-    )
-    return trade if sound else None
 
 
 class Lots:
@@ -336,7 +260,7 @@ class Lots:
     def digest(self) -> str:
         """Names the set of trades booked, and so the lots."""
         for trade in self._undigested:
-            self._digest ^= _fingerprint(trade)  # what came and went again leaves no trace
+            self._digest ^= fingerprint(trade)  # what came and went again leaves no trace
         self._undigested.clear()
         return f"{self._digest:064x}"
 
@@ -367,7 +291,7 @@ class Lots:
             qty=buy.moved,
             left=Sats(left),
             cost=cost,
-            cost_left=_EXACT.subtract(cost, gone_cost),
+            cost_left=EXACT.subtract(cost, gone_cost),
         )
 
     def _booking(self, index: int, *, rederived: bool) -> Acquisition | Disposal:
@@ -384,7 +308,7 @@ class Lots:
         return Disposal(trade.exec_id, parts, Sats(trade.moved - (end - start)), rederived)
 
     def _cost(self, place: int) -> Decimal:
-        return _EXACT.add(self._buys[place].cost, self._buys[place].fee)
+        return EXACT.add(self._buys[place].cost, self._buys[place].fee)
 
     def _parts(self, sale: Trade, start: int, end: int) -> Iterator[Part]:
         """A sale that ate the line from `start` to `end`, cut at the borders of the lots.
@@ -393,7 +317,7 @@ class Lots:
         Werbungskosten of the sale (BMF 2025, Rn. 59 f.).
         """
         fee_value = share(sale.cost, sale.fee_qty, sale.qty)
-        sold = (False, start, start + sale.qty, sale.cost, _EXACT.add(sale.fee, fee_value))
+        sold = (False, start, start + sale.qty, sale.cost, EXACT.add(sale.fee, fee_value))
         kept = (True, start + sale.qty, start + sale.moved, fee_value, _NOTHING)
         for of_fee, begin, until, proceeds, fee in (sold, kept):
             whole, done = until - begin, 0
@@ -432,18 +356,10 @@ def share(value: Decimal, part: int, whole: int) -> Decimal:
     """value * part / whole, rounded half up to 12 decimals; exact where part is the whole."""
     if part == whole:
         return value
-    units = int(value.scaleb(MONEY_DECIMALS, _EXACT).to_integral_value(ROUND_HALF_UP))
-    return Decimal((2 * units * part + whole) // (2 * whole)).scaleb(-MONEY_DECIMALS, _EXACT)
+    units = int(value.scaleb(MONEY_DECIMALS, EXACT).to_integral_value(ROUND_HALF_UP))
+    return Decimal((2 * units * part + whole) // (2 * whole)).scaleb(-MONEY_DECIMALS, EXACT)
 
 
 def _between(value: Decimal, first: int, last: int, whole: int) -> Decimal:
     """The share of the stretch from `first` to `last`: adjoining stretches add up to the whole."""
-    return _EXACT.subtract(share(value, last, whole), share(value, first, whole))
-
-
-def _fingerprint(trade: Trade) -> int:
-    text = "|".join(
-        plain(value) if isinstance(value, Decimal) else str(value)
-        for value in (getattr(trade, name) for name in trade.__struct_fields__)
-    )
-    return int.from_bytes(hashlib.sha256(text.encode()).digest())
+    return EXACT.subtract(share(value, last, whole), share(value, first, whole))

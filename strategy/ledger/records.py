@@ -21,17 +21,9 @@ from msgspec import Struct
 from shared.orders import Filled
 from shared.units import Ns, Sats, Side, Ticks, plain
 from strategy.ledger.entries import FillEntry, IntentEntry
-from strategy.ledger.lots import (
-    UNKNOWN,
-    Acquisition,
-    Disposal,
-    Lot,
-    Lots,
-    Trade,
-    coin_of,
-    trade_of,
-)
+from strategy.ledger.lots import Acquisition, Disposal, Lot, Lots
 from strategy.ledger.migrations import APPLICATION_ID, FIRST_CHAIN_HASH, SCHEMA_VERSION
+from strategy.ledger.trade import UNKNOWN, Trade, coin_of, trade_of
 
 READER_BUSY_S: Final = 2.0
 

@@ -40,15 +40,7 @@ from strategy.ledger.evidence import (
     newest_rates,
     write_import,
 )
-from strategy.ledger.lots import (
-    Acquisition,
-    Disposal,
-    Ignored,
-    Lots,
-    Reason,
-    coin_of,
-    trade_of,
-)
+from strategy.ledger.lots import Acquisition, Disposal, Ignored, Lots, Reason
 from strategy.ledger.migrations import APPLICATION_ID, MIGRATIONS
 from strategy.ledger.rates import Newest
 from strategy.ledger.records import (
@@ -73,6 +65,7 @@ from strategy.ledger.records import (
     part_rows,
     replay,
 )
+from strategy.ledger.trade import coin_of, trade_of
 
 OPEN_BUSY_S: Final = 5.0
 BUSY_MS: Final = 200

@@ -23,11 +23,12 @@ from strategy.ledger.book import keep
 from strategy.ledger.desk import Desk, DeskSettings
 from strategy.ledger.entries import FillEntry, IntentEntry
 from strategy.ledger.events import TaxEvent, of_trade
-from strategy.ledger.lots import Lots, trade_of
+from strategy.ledger.lots import Lots
 from strategy.ledger.rates import Rates
 from strategy.ledger.render import schedule_csv, text
 from strategy.ledger.report import Made, Settings, build
 from strategy.ledger.store import Store
+from strategy.ledger.trade import trade_of
 
 START = Ns(1_700_000_000 * SECOND)
 COMMITS = 400

@@ -38,6 +38,7 @@ LEDGER_FOR_CORE: Final = {
     "strategy.ledger.lots",
     "strategy.ledger.rates",  # a file that was handed over is checked where it is heard
     "strategy.ledger.tax",
+    "strategy.ledger.trade",
     "strategy.ledger.withdrawn",  # what the exchange's ledger says of a withdrawal is booked
     "strategy.ledger.year",  # what the dashboard shows of the Freigrenze
 }

@@ -13,19 +13,11 @@ from hypothesis import strategies as st
 from shared.orders import Filled
 from shared.units import DAY, SECOND, Ns, Sats, Side, Ticks
 from strategy.ledger.entries import FillEntry
-from strategy.ledger.lots import (
-    UNKNOWN,
-    Acquisition,
-    Disposal,
-    Ignored,
-    Lots,
-    Part,
-    share,
-    trade_of,
-)
+from strategy.ledger.lots import Acquisition, Disposal, Ignored, Lots, Part, share
 from strategy.ledger.records import LedgerError
 from strategy.ledger.store import Store
 from strategy.ledger.tax import is_free
+from strategy.ledger.trade import UNKNOWN, trade_of
 
 START = Ns(1_700_000_000 * SECOND)
 

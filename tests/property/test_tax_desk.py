@@ -12,9 +12,10 @@ from shared.units import DAY, Ns, Side
 from strategy.core.taxdesk import PER_SAT
 from strategy.ledger.desk import Desk, DeskSettings
 from strategy.ledger.events import of_trade
-from strategy.ledger.lots import Lots, trade_of
+from strategy.ledger.lots import Lots
 from strategy.ledger.rates import Rate, Rates, published_day
 from strategy.ledger.tax import berlin_day
+from strategy.ledger.trade import trade_of
 from tests.unit.strategy.core.build import MID, WALL, make_fill
 
 fills = st.lists(

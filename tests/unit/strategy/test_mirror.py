@@ -7,7 +7,8 @@ import stat
 from pathlib import Path
 
 from shared.units import Ns, Sats, Side
-from strategy.ledger.lots import Lots, Trade
+from strategy.ledger.lots import Lots
+from strategy.ledger.trade import Trade
 from strategy.mirror import write_mirror
 
 

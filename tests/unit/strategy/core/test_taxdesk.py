@@ -8,9 +8,9 @@ from typing import Any
 from shared.units import DAY, Ns, Side
 from strategy.core.taxdesk import HARVESTED_FACT, Taxes, needed, others_in, settings_of, taxes_from
 from strategy.ledger.events import KRAKEN, Arrived, Exchanged, Origin, Units, of_trade
-from strategy.ledger.lots import trade_of
 from strategy.ledger.rates import Rate, published_day
 from strategy.ledger.tax import berlin_day
+from strategy.ledger.trade import trade_of
 from tests.unit.strategy.core.build import MID, WALL, make_config, make_fill, old_lots
 
 SECOND_PAIR = {

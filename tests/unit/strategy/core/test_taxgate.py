@@ -37,9 +37,10 @@ from strategy.ledger.events import (
     Units,
     of_trade,
 )
-from strategy.ledger.lots import Lots, trade_of
+from strategy.ledger.lots import Lots
 from strategy.ledger.rates import Rate, published_day
 from strategy.ledger.tax import berlin_day
+from strategy.ledger.trade import trade_of
 from tests.unit.strategy.core.build import (
     BOOT,
     MID,

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from shared.units import DAY, Ns
 from strategy.ledger.events import KRAKEN, Origin, Units, cents_share
 from strategy.ledger.fifo import Queue, QueuedLot
-from strategy.ledger.lots import LATEST
 from strategy.ledger.parts import Basis, day_of
 from strategy.ledger.rates import EURO, EURO_ITSELF, Looked
 from strategy.ledger.tax import free_from_wall
+from strategy.ledger.trade import LATEST
 
 BEGIN = 1_700_000_000 * 10**9
 DOINGS = st.lists(

@@ -13,17 +13,9 @@ import pytest
 
 from shared.orders import Filled
 from shared.units import DAY, SECOND, Ns, Pair, Sats, Side, Ticks, cents, to_sats
-from strategy.ledger.lots import (
-    UNKNOWN,
-    Acquisition,
-    Disposal,
-    Ignored,
-    Lots,
-    Part,
-    Reason,
-    coin_of,
-)
+from strategy.ledger.lots import Acquisition, Disposal, Ignored, Lots, Part, Reason
 from strategy.ledger.tax import berlin_day, free_from_wall
+from strategy.ledger.trade import UNKNOWN, coin_of
 
 CASES = Path(__file__).resolve().parents[4] / ".." / "shared" / "data" / "tax" / "cases.json"
 START = Ns(1_700_000_000 * SECOND)
