@@ -15,26 +15,16 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Sequence
-from decimal import Decimal
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
 from shared import control, frames, orders
 from shared.config import Config
-from shared.kraken.values import verdict_of
-from shared.units import SECOND, Ns, Pair, Sats, Ticks
-from sim.backtest.parts import Point, Still, Terms, Told, adapted, request_of, resting
+from shared.units import SECOND, Ns, Ticks
+from sim.backtest.parts import Point, Terms, adapted
 from sim.backtest.points import Points
-from sim.backtest.words import balances_of, event_of, fill_of
-from sim.engine.account import Account
-from sim.engine.candles import Candles
-from sim.engine.exchange import Exchange
-from sim.engine.instruments import ASSETS, LISTINGS
-from sim.engine.liquidity import Liquidity
-from sim.engine.market import Market
-from sim.engine.values import TIERS, Exec, LedgerRow, Order, Refused, Switches
-from sim.opening import FIRST_TRADE, open_account, read_lots
+from sim.backtest.venue import Venue
 from sim.sources import Hit, Quote, Tick
 from strategy.core.account import first
 from strategy.core.bulk import Learned
@@ -90,24 +80,10 @@ class House:
         self.config = adapted(config, interval)
         self.terms = terms
         self.interval = interval
-        self.pair: Pair = LISTINGS[config.pair].pair
+        self.venue = Venue(config, terms, wall, price)
+        self.market, self.pair = self.venue.market, self.venue.pair
         self._watch = watch
         self.lead = wall - BEGIN
-        self._told = Told(Quote(0, price, price + 1))
-        self.market = Market(LISTINGS[config.pair], self._told, 0, wall)
-        # Sats enough that the two sides of the book weigh the same, whatever we add.
-        still = Still(price, price + 1, 10**12, terms.ahead)
-        self.market.liquidity = cast(Liquidity, still)
-        self.market.next_poke = 1 << 62
-        self.market.candles = Candles(kept=1)
-        switches = Switches()
-        account = Account(switches, terms.maker or 0, terms.taker or 0)
-        if terms.maker is None:
-            account = Account(switches, 4000, 8000)
-        self.exchange = Exchange({config.pair: self.market}, account, TIERS["pro"], switches)
-        lots = read_lots(config.demo.opening_lots)
-        open_account(self.exchange, config.pair, config.demo.quote_balance, lots, wall)
-        self.market.open_tape(FIRST_TRADE)
         start = Start(BEGIN, wall, stamp_of(wall, ""))
         self.core = Core(Memory(self.config, start, Lots(self.pair.base)), watched=False)
         self.now = BEGIN
@@ -121,9 +97,8 @@ class House:
         self._band: Band | None = None
         self._sought = True
         self.skips = skip
-        self._fees = (-1, -1)
         self._settled = 0  # fills that the core knows for good
-        self._open_line()
+        self._post(self.now, *self.venue.greeting(wall))
 
     @property
     def wall(self) -> Ns:
@@ -153,10 +128,11 @@ class House:
 
     def _tell_ticks(self, now: Ns, price: int, ticks: list[Tick]) -> None:
         self.run_until(now)
-        self._told.tell(*ticks)
-        self._advance(now)
+        venue = self.venue
+        if venue.tell(ticks, now - BEGIN, self.wall):
+            self._collect()
         # At its own moment: the core may have ticked beyond it, where nothing followed from it.
-        self._watch.priced(Ns(now + self.lead), price, self.coins, self.money)
+        self._watch.priced(Ns(now + self.lead), price, venue.coins, venue.money)
         self._post(now + self.terms.latency, None)
 
     @property
@@ -206,7 +182,7 @@ class House:
         if points.bids:
             bid = points.bids[-1]
             self.market.liquidity.move(bid, bid + 1)
-            self._watch.passed(points, self.lead, self.coins, self.money)
+            self._watch.passed(points, self.lead, self.venue.coins, self.venue.money)
             if self.terms.fill != "through":
                 self.market.trade_count += len(points.bids)  # the tape numbers what was traded
         self.now = now
@@ -299,124 +275,34 @@ class House:
                 # Nobody dies in a backtest: the switch is granted and never fires.
                 self._post(self.now + 2 * latency, orders.Armed(self.now, timeout_s))
             case orders.AskOrders():
-                self._post(self.now + 2 * latency, self._list())
+                self._post(self.now + 2 * latency, self.venue.listed(self.now, self.wall))
             case orders.AskEach(asked):
                 for cl_ord_id, _ in asked:
-                    order = self.exchange.desk.by_client.get(cl_ord_id)
-                    found = resting(order) if order is not None else None
-                    status, filled = ("open", order.filled) if order is not None else ("", 0)
-                    told = orders.Looked(self.now, cl_ord_id, found, status, Sats(filled))
+                    told = self.venue.looked(cl_ord_id, self.now)
                     self._post(self.now + 2 * latency, told)
             case _:
                 self._digest.update(repr((self.wall, command)).encode())
                 self._push(self.now + latency, command, ())
 
     def _obey(self, command: orders.Command) -> None:
-        exchange, wall = self.exchange, self.wall
-        method, cl_ord_id = "add", getattr(command, "cl_ord_id", "")
-        try:
-            match command:
-                case orders.AddOrder():
-                    exchange.add(request_of(command), wall)
-                case orders.AmendOrder(price=price, qty=qty, deadline=deadline):
-                    method = "amend"
-                    exchange.amend(
-                        exchange.find(cl_ord_id=cl_ord_id), wall,
-                        qty=qty, price=price, post_only=True, deadline_wall=deadline,
-                    )  # fmt: skip
-                    self._post(self.now + self.terms.latency, orders.Accepted("amend", cl_ord_id))
-                case orders.CancelOrder(order_id=order_id):
-                    method = "cancel"
-                    exchange.cancel(exchange.find(cl_ord_id=cl_ord_id, order_id=order_id), wall)
-                case orders.CancelAll():
-                    method = "cancel_all"
-                    exchange.cancel_all(wall)
-                case _:
-                    raise AssertionError(command)
-        except Refused as refusal:
-            self._post(
-                self.now + self.terms.latency,
-                orders.Refused(method, cl_ord_id, refusal.text, verdict_of(refusal.text)),
-            )
+        """A command has reached the exchange: its answer is on its way, then what came of it."""
+        answer = self.venue.obey(command, self.wall)
+        if answer is not None:
+            self._post(self.now + self.terms.latency, answer)
         self._collect()
 
-    def _list(self) -> orders.Listed:
-        listed = tuple(resting(order) for order in self.exchange.open.values())
-        return orders.Listed(self.now, listed, self.wall)
-
-    # What the exchange says.
-
-    def _advance(self, now: Ns) -> None:
-        self.exchange.advance(now - BEGIN, self.wall)
-        if self.exchange.desk.events:
-            self._collect()
+    # Mail to the core.
 
     def _collect(self) -> None:
-        """Turn the exchange's events into ours, on their way to the core."""
-        told: list[orders.Event] = []
-        money = False
-        for event in self.exchange.take_events():
-            match event:
-                case Exec() if (word := self._of_order(event)) is not None:
-                    told.append(word)
-                case LedgerRow():
-                    money = True
-        if money:
-            self._count_money()
-            told.append(balances_of(self.exchange.account))
-            told += self._new_fees()
-            self.exchange.account.let_go()
-        self.exchange.forget_changes()
+        """What the exchange has said is on its way to the core."""
+        told = self.venue.hear(self.wall)
+        for event in told:
+            if isinstance(event, orders.Filled):
+                what = (event.wall, event.cl_ord_id, event.price, event.qty, event.cost, event.fees)
+                self._digest.update(repr(what).encode())
+                self._watch.filled(event)
         if told:
             self._post(self.now + self.terms.latency, *told)
-
-    def _of_order(self, event: Exec) -> orders.Event | None:
-        told = event_of(self.pair, event)
-        if isinstance(told, orders.Filled):
-            what = (told.wall, told.cl_ord_id, told.price, told.qty, told.cost, told.fees)
-            self._digest.update(repr(what).encode())
-            self._watch.filled(told)
-        elif isinstance(told, orders.Gone):
-            self._forget(event.order)
-        return told
-
-    def _forget(self, order: Order) -> None:
-        """What has ended is told and counted: a long run must not keep it."""
-        desk = self.exchange.desk
-        desk.orders.pop(order.order_id, None)
-        for exec_id in order.trades:
-            desk.trades.pop(exec_id, None)
-
-    def _new_fees(self) -> list[orders.Event]:
-        tier = self.exchange.account.tier(self.wall)
-        if (tier.maker, tier.taker) == self._fees:
-            return []
-        self._fees = (tier.maker, tier.taker)
-        maker, taker = (Decimal(rate).scaleb(-6) for rate in self._fees)
-        return [orders.Fees(self.pair.symbol, maker, taker)]
-
-    # The beginning.
-
-    def _open_line(self) -> None:
-        """What a session tells when a line comes up: fills of the past, then the state."""
-        past = [fill_of(self.pair, trade) for trade in self.exchange.trades.values()]
-        self.opening = tuple(past)
-        self._count_money()
-        self.opening_coins, self.opening_money = self.coins, self.money
-        for order in list(self.exchange.orders.values()):
-            self._forget(order)
-        self.exchange.take_events()
-        self.exchange.forget_changes()
-        status: tuple[orders.Event, ...] = (
-            orders.Pairs((self.pair,)),
-            orders.System("online"),
-            orders.RateCounter(self.pair.symbol, -1.0, TIERS["pro"].threshold),
-            *self._new_fees(),
-            *past,
-            balances_of(self.exchange.account),
-            orders.LineUp(()),
-        )
-        self._post(self.now, *status)
 
     def _post(self, at: int, *events: In | None) -> None:
         """Mail to the core; None is a book alone."""
@@ -425,10 +311,3 @@ class House:
     def _push(self, at: int, command: orders.Command | None, events: tuple[In, ...]) -> None:
         self._count += 1
         heapq.heappush(self._mail, (at, self._count, command, events))
-
-    def _count_money(self) -> None:
-        balances, pair = self.exchange.account.balances, self.pair
-        fine = 10 ** (ASSETS[pair.base].decimals - pair.qty_decimals)
-        drop = pair.price_decimals + pair.qty_decimals - ASSETS[pair.quote].decimals
-        self.coins: int = balances.get(pair.base, 0) // fine
-        self.money: int = balances.get(pair.quote, 0) * 10**drop
