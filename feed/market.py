@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from feed.book import APPLIED, Book, Crossed, Imprecise, Mismatch, OneSided, Result, Unusable
 from feed.vwap import RollingVwap
 from shared import frames
-from shared.config import Feed
 from shared.kraken.public import (
     BookRow,
     CandleRow,
@@ -27,6 +26,7 @@ from shared.kraken.public import (
     units,
     wall_ns,
 )
+from shared.settings_house import Feed
 from shared.units import MILLISECOND, MINUTE, SECOND, Ns, Pair
 
 DEPTHS: Final = (10, 25, 100, 500, 1000)

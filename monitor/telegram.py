@@ -26,8 +26,8 @@ from monitor.phone import Asked, Code, Deed, Owner, answer, asked, keyboard, rea
 from monitor.view import View
 from monitor.web import Outcome
 from monitor.words import words
-from shared.config import Telegram as Settings
 from shared.control import CONTROL_VERSION, AnyRequest, Hold, Kill, Resume
+from shared.settings_watch import Telegram as Settings
 from shared.units import Ns
 
 POLL_S: Final = 25

@@ -15,7 +15,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.config import ROOT, Config, ConfigError, Ratio
+from shared.config import ROOT, Config, ConfigError
+from shared.settings import Ratio
 
 FACT: Final = "hard_caps"
 """The ledger's key of the caps that hold."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -30,7 +29,6 @@ from shared.config_layers import (
 )
 from shared.secret import ApiKey, find_secret, read_key
 from shared.settings import (
-    Adaptive,
     AiSignal,
     Atr,
     AvellanedaStoikov,
@@ -38,10 +36,22 @@ from shared.settings import (
     Fees,
     Imbalance,
     Inventory,
-    Ratio,
     Skew,
     WeightedPair,
 )
+from shared.settings_house import (
+    Anchors,
+    Demo,
+    Feed,
+    Kraken,
+    Live,
+    Orders,
+    RateLimit,
+    Settled,
+    Time,
+    Ws,
+)
+from shared.settings_trade import Grid, Hedge, Limits, Regime, Risk
 from shared.settings_watch import Metrics, Tax, Telegram, Web
 from shared.units import Ns
 
@@ -71,160 +81,6 @@ EXIT_OUTGROWN: Final = 75
 
 EXIT_CONFIG: Final = 78
 """Exit code of a process that refuses its configuration."""
-
-Seconds = Annotated[float, Meta(ge=0.05, le=86_400.0)]
-Port = Annotated[int, Meta(ge=1, le=65_535)]
-
-
-class Kraken(Struct, frozen=True, forbid_unknown_fields=True):
-    public_url: str
-    private_url: str
-    rest_url: str
-    api_key: str
-    api_secret: str
-    key_file: str
-    cancel_key_file: str
-
-
-class Feed(Struct, frozen=True, forbid_unknown_fields=True):
-    depth: Literal[10, 25, 100, 500, 1000]
-    vwap_windows_sec: Annotated[tuple[int, ...], Meta(min_length=1, max_length=8)]
-    candle_interval_min: Literal[1, 5, 15, 30, 60, 240, 1440]
-    publish_per_sec: Annotated[int, Meta(ge=1, le=100)]
-    line_silence_sec: Seconds
-    book_silence_sec: Seconds
-    snapshot_sec: Seconds
-
-
-class Grid(Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
-    levels: Annotated[int, Meta(ge=0, le=20)]
-    order_size_quote: Decimal
-    min_spacing_bps: Decimal
-    adverse_selection_bps: Decimal
-    least_edge_bps: Decimal
-    post_only: bool
-    base_reserve: Decimal
-    sell_floor: Literal["paired", "none"]
-    requote_tolerance: Annotated[float, Meta(ge=0.0, le=0.9)]
-    requote_age_sec: Annotated[float, Meta(ge=0.0, le=3600.0)]
-    enlarge_age_sec: Annotated[float, Meta(ge=0.0, le=86_400.0)]
-    anchor: Literal["vwap", "mid", "blend"]
-    rungs: Literal["geometric", "arithmetic"]
-    trailing: Literal["off", "up", "down", "both"]
-    lowest: Decimal
-    highest: Decimal
-    taker_leg: bool
-    spacing_quantum_bps: Decimal
-    narrow_after_sec: Annotated[float, Meta(ge=0.0, le=86_400.0)]
-
-
-class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    order_quote: Decimal
-    open_orders: Annotated[int, Meta(ge=1, le=225)]
-    collar_pct: Annotated[float, Meta(gt=0.0, le=0.5)]
-    fills_per_minute: Annotated[int, Meta(ge=1)]
-    fills_per_hour: Annotated[int, Meta(ge=1)]
-    rejects_in_a_row: Annotated[int, Meta(ge=1)]
-    daily_loss_quote: Decimal
-    btc_max_pct: Ratio
-    hard_caps_file: str
-
-
-class Risk(Struct, frozen=True, forbid_unknown_fields=True):
-    max_portfolio_drawdown_pct: Ratio
-    emergency_drawdown_pct: Ratio
-    price_velocity_freeze_pct: Ratio
-    price_velocity_cooldown_sec: Seconds
-
-
-class RegimeValues(Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
-    btc_target_pct: Ratio
-    btc_max_pct: Ratio
-    btc_min_pct: Ratio
-    grid_levels: Annotated[int, Meta(ge=0, le=20)]
-    order_size_scale: Annotated[float, Meta(gt=0.0, le=10.0)]
-    signal_enabled: bool
-
-
-class Regime(Struct, frozen=True, forbid_unknown_fields=True):
-    half_life_sec: Seconds
-    least_dwell_sec: Annotated[float, Meta(ge=0.0, le=86_400.0)]
-    chaos_volatility_pct: Annotated[float, Meta(gt=0.0, le=100.0)]
-    trend_momentum_bps: Decimal
-    sample_sec: Seconds
-    range_bound: RegimeValues
-    trending_up: RegimeValues
-    trending_down: RegimeValues
-    chaos: RegimeValues
-    adaptive: Adaptive
-
-
-class Hedge(Struct, frozen=True, forbid_unknown_fields=True):
-    enabled: bool
-    strategy: Literal["reduce_exposure", "inverse_grid"]
-    trigger_drawdown_pct: Ratio
-    max_reduction_pct: Ratio
-
-
-class Orders(Struct, frozen=True, forbid_unknown_fields=True):
-    rest_fallback: Literal["cancel", "full"]
-
-
-class Ws(Struct, frozen=True, forbid_unknown_fields=True):
-    cancel_after_timeout_sec: Annotated[int, Meta(ge=20, le=3600)]
-    heartbeat_interval_sec: Annotated[int, Meta(ge=1, le=600)]
-
-
-class RateLimit(Struct, frozen=True, forbid_unknown_fields=True):
-    max_counter: Annotated[int, Meta(ge=10, le=1000)]
-    decay_rate: Annotated[float, Meta(gt=0.0, le=100.0)]
-    headroom_pct: Annotated[float, Meta(gt=0.0, le=1.0)]
-
-
-class Time(Struct, frozen=True, forbid_unknown_fields=True):
-    tick_sec: Seconds
-    ack_sec: Seconds
-    deadline_sec: Annotated[float, Meta(ge=0.5, le=60.0)]
-    feed_stale_sec: Seconds
-    feed_cancel_sec: Seconds
-    feed_recover_sec: Seconds
-    drain_sec: Seconds
-    watchdog_sec: Seconds
-    beat_sec: Seconds
-    list_sec: Seconds
-
-
-class Demo(Struct, frozen=True, forbid_unknown_fields=True):
-    market: str
-    seed: int
-    volatility_pct: Annotated[float, Meta(gt=0.0, le=100.0)]
-    start_price: Decimal
-    maker_pct: Decimal
-    taker_pct: Decimal
-    quote_balance: Decimal
-    opening_lots: tuple[str, ...]
-    pace_days: Annotated[int, Meta(ge=0, le=365)]
-    speed: Annotated[int, Meta(ge=1, le=20)]
-    public_port: Port
-    private_port: Port
-    latency_ms: Annotated[int, Meta(ge=0, le=5000)]
-
-
-class Live(Struct, frozen=True, forbid_unknown_fields=True):
-    consent: str
-
-
-class Settled(Struct, frozen=True, forbid_unknown_fields=True):
-    """Written by `icryptotrader run`: the fingerprint of the key that may trade in this run."""
-
-    key_fingerprint: str = ""
-
-
-class Anchors(Struct, frozen=True, forbid_unknown_fields=True):
-    """Written by `icryptotrader run`: the moment at which this house's two clocks agree."""
-
-    boot_anchor: int = 0
-    wall_anchor: int = 0
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
@@ -442,7 +298,4 @@ def _placed(fault: str, merged: Merged) -> str:
     return f"{where}: {fault}" if where else fault
 
 
-__all__ = [
-    "ApiKey", "Config", "ConfigError", "Home", "Metrics", "Ratio", "Tax", "Telegram", "Web",
-    "read_key",
-]  # fmt: skip
+__all__ = ["ApiKey", "Config", "ConfigError", "Home", "read_key"]

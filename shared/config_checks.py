@@ -14,7 +14,8 @@ from shared.settings import check_adaptive, check_models, check_pairs, check_sig
 from shared.settings_watch import check_watch
 
 if TYPE_CHECKING:
-    from shared.config import Config, RegimeValues
+    from shared.config import Config
+    from shared.settings_trade import RegimeValues
 
 
 CONSENT: Final = "this trades with real money"

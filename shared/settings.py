@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Meta(ge=0.05, le=86_400.0)]
 TRADED = ("BTC/EUR", "BTC/USD")
 Window = Annotated[int, Meta(ge=2, le=240)]
 

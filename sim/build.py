@@ -7,7 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final, cast
 
-from shared.config import ApiKey, Config, ConfigError, Demo
+from shared.config import ApiKey, Config, ConfigError
+from shared.settings_house import Demo
 from shared.units import MILLISECOND, Ns, Pair
 from sim.engine.account import Account
 from sim.engine.exchange import Exchange

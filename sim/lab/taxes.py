@@ -12,8 +12,8 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
-from shared.config import Tax
 from shared.orders import Filled
+from shared.settings_watch import Tax
 from shared.units import Ns, fixed_text
 from strategy.ledger.lots import Disposal, Lots
 from strategy.ledger.tax import berlin_day

@@ -15,7 +15,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.config import Config, Home, Limits, load
+from shared.config import Config, Home, load
+from shared.settings_trade import Limits
 from shared.units import MILLISECOND, SECOND, Ns
 from sim.engine.instruments import LISTINGS
 from sim.engine.values import TIERS, Switches, Tier

@@ -15,9 +15,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from shared.config import Regime
 from shared.control import Advise
 from shared.settings import AiSignal
+from shared.settings_trade import Regime
 from shared.units import SECOND, Ns
 
 STRENGTH: Final = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from shared.config import Risk
+from shared.settings_trade import Risk
 from shared.units import SECOND, Ns
 from strategy.core.market import View
 

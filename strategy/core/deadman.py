@@ -12,8 +12,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from shared.config import Ws
 from shared.orders import Armed
+from shared.settings_house import Ws
 from shared.units import SECOND, Ns
 
 RETRY: Final = Ns(5 * SECOND)

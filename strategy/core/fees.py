@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
-from shared.config import Grid
 from shared.settings import Fees
+from shared.settings_trade import Grid
 from shared.units import BPS, DAY, MINUTE, Ns
 
 LEAST_BPS: Final = 1.0

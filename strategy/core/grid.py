@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from shared.config import Grid, RegimeValues
+from shared.settings_trade import Grid, RegimeValues
 from shared.units import BPS, SECOND, Ns, Pair, float_price
 from strategy.core.market import View
 from strategy.core.plan import Anchor, Plan

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from shared.config import RegimeValues
+from shared.settings_trade import RegimeValues
 from shared.units import BPS, Ns, Side
 from strategy.core.account import money_units, neighbours, part_of_account
 from strategy.core.advice import standing_bps

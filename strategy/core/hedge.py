@@ -7,7 +7,7 @@ gate has withheld stays withheld.
 
 from __future__ import annotations
 
-from shared.config import Hedge
+from shared.settings_trade import Hedge
 from strategy.core.plan import Plan
 
 

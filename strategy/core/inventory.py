@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from shared.config import RegimeValues
+from shared.settings_trade import RegimeValues
 from strategy.core.market import View
 from strategy.core.plan import Plan
 

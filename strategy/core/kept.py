@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.config import Config, Grid
+from shared.config import Config
+from shared.settings_trade import Grid
 from shared.units import BPS, SECOND, Ns, Side
 from strategy.core.grid import floors
 from strategy.core.ground import Ground

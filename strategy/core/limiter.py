@@ -16,7 +16,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from shared.config import RateLimit
+from shared.settings_house import RateLimit
 from shared.units import SECOND, Ns
 from strategy.core.slots import Add, Amend, Cancel, Intent, reduces
 

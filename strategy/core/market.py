@@ -14,8 +14,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from shared.config import Time
 from shared.frames import Book, Instrument, Vwap, decode, encode
+from shared.settings_house import Time
 from shared.units import SECOND, Ns, Pair, Ticks
 
 MOVE_WINDOW: Ns = Ns(60 * SECOND)

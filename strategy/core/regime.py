@@ -14,8 +14,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from shared.config import Regime as RegimeConfig
-from shared.config import RegimeValues
+from shared.settings_trade import Regime as RegimeConfig
+from shared.settings_trade import RegimeValues
 from shared.units import BPS, SECOND, Ns
 from strategy.core.market import View
 from strategy.core.thresholds import YEAR_SECONDS, Thresholds

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.config import Risk as RiskConfig
+from shared.settings_trade import Risk as RiskConfig
 from shared.units import Ns
 
 LATCH: Final = 0.03

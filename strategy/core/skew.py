@@ -11,8 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from shared.config import RegimeValues
 from shared.settings import AvellanedaStoikov, Skew
+from shared.settings_trade import RegimeValues
 from shared.units import BPS
 from strategy.core.avellaneda import lean_bps, variance_pct2
 from strategy.core.plan import Plan

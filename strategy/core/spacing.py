@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from shared.config import Config, Grid
+from shared.config import Config
+from shared.settings_trade import Grid
 from shared.units import SECOND, Ns
 from strategy.core.atr import atr
 from strategy.core.avellaneda import half_spread_bps

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from shared.config import Config
-from shared.config import Regime as RegimeConfig
+from shared.settings_trade import Regime as RegimeConfig
 from shared.units import SECOND, Ns
 from strategy.core.memory import PairMemory
 from strategy.core.regime import Kind, Regime, sampled

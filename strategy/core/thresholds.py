@@ -13,8 +13,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from shared.config import Regime as RegimeConfig
 from shared.settings import Adaptive
+from shared.settings_trade import Regime as RegimeConfig
 from shared.units import BPS, SECOND, Ns
 
 YEAR_SECONDS: Final = 31_556_952.0

@@ -15,7 +15,8 @@ import typer
 from icryptotrader.cli import app as front_door
 from icryptotrader.foresight import app as foresight
 from shared import wiredoc
-from shared.config import Anchors, Config, Settled
+from shared.config import Config
+from shared.settings_house import Anchors, Settled
 from strategy.core.regime import Kind
 from strategy.core.risk import Pause
 from strategy.ctl import app as ctl

@@ -157,7 +157,7 @@ def test_the_core_is_silent_and_knows_no_shell(path: str) -> None:
 def test_what_is_silent_takes_settings_as_values(path: str) -> None:
     for name in ours(path):
         if name.startswith("shared.config."):
-            assert name.rpartition(".")[2].istitle() or name.endswith(("RegimeValues", "RateLimit"))
+            assert name.rpartition(".")[2].istitle(), f"{path} may not import {name}"
 
 
 @pytest.mark.parametrize("path", files("strategy/ledger"))

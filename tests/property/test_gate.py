@@ -8,7 +8,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.config import RateLimit
+from shared.settings_house import RateLimit
 from shared.units import MILLISECOND, Ns, Sats, Side, Ticks
 from strategy.core.gate import refuse
 from strategy.core.limiter import Limiter, admit, charged

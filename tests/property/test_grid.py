@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.config import Grid
+from shared.settings_trade import Grid
 from shared.units import SECOND, Ns, Sats, Side, Ticks
 from strategy.core.grid import Hung, bought, moved_to, sold
 from strategy.core.market import Extremes

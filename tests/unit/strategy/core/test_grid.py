@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shared.config import Grid
+from shared.settings_trade import Grid
 from shared.units import SECOND, Ns
 from strategy.core.grid import (
     UNMATCHED_LIMIT,

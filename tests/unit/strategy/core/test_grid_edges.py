@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from shared.config import Grid
+from shared.settings_trade import Grid
 from shared.units import SECOND, Ns
 from strategy.core.grid import (
     AWAY_FOR,
