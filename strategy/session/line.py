@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from shared.orders import Balances, Event, RestingOrder
 from shared.units import MINUTE, SECOND, Ns
+from strategy.session.desk import NEVER
 
 WAITS: Final = tuple(Ns(seconds * SECOND) for seconds in (0, 1, 2, 5, 10, 30))
 """Kraken v2, connection: at once after a random drop, then longer each time."""
@@ -25,6 +26,7 @@ ATTEMPTS_WINDOW: Final = Ns(10 * MINUTE)
 STABLE: Final = Ns(MINUTE)
 """A line that was up this long ended by chance: the next attempt need not wait."""
 
+OPENING_LIMIT: Final = Ns(10 * SECOND)
 MOST_PENDING: Final = 500
 PENDING_LIFE: Final = Ns(2 * MINUTE)
 MOST_HELD: Final = 5_000
@@ -65,6 +67,7 @@ class Phase(enum.Enum):
 
 
 LISTENING: Final = (Phase.GREETING, Phase.SUBSCRIBING, Phase.UP)
+_OWING: Final = (Phase.GREETING, Phase.SUBSCRIBING)
 
 
 class Pending(Struct, frozen=True):
@@ -100,6 +103,34 @@ class Line:
 
     def enter(self, phase: Phase, now: Ns) -> None:
         self.phase, self.phase_since, self.heard_at = phase, now, now
+
+    def late(self, now: Ns, silence: Ns, snapshot: Ns) -> str:
+        """What this line owes for too long, in words; "" for nothing."""
+        if self.phase is Phase.OPENING and now >= self.phase_since + OPENING_LIMIT:
+            return "no connection in time"
+        if self.phase in LISTENING and now >= self.heard_at + silence:
+            return "nothing heard"
+        if self.phase in _OWING and now >= self.phase_since + snapshot:
+            owed = "status" if self.phase is Phase.GREETING else "snapshots"
+            return f"no {owed} in time"
+        return ""
+
+    def falls_silent(self, now: Ns, silence: Ns) -> bool:
+        """Whether half of the silence it is allowed is over, and it was not asked yet."""
+        up = self.phase is Phase.UP
+        return up and not self.pinged and now >= self.heard_at + silence // 2
+
+    def wake_at(self, silence: Ns, snapshot: Ns) -> Ns:
+        """When `late` or `falls_silent` may first say another thing, if nothing is heard."""
+        match self.phase:
+            case Phase.OPENING:
+                return Ns(self.phase_since + OPENING_LIMIT)
+            case Phase.GREETING | Phase.SUBSCRIBING:
+                return Ns(min(self.phase_since + snapshot, self.heard_at + silence))
+            case Phase.UP:
+                return Ns(self.heard_at + (silence if self.pinged else silence // 2))
+            case Phase.DOWN | Phase.TOKEN:
+                return NEVER
 
     def ask(self, pending: Pending) -> int:
         """A new request id, counted per connection. The oldest are forgotten beyond the limit."""

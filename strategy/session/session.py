@@ -8,10 +8,10 @@ Rule 2: a line of which one message is missing or unreadable is closed: nothing 
 Rule 3: what makes the account safer goes by REST while the line is down: cancels, the switch.
 New orders only where the setting says so, and then at once or not at all.
 
-mail   what goes in and out          wire   what a frame means
-line   one connection, its retries   orders the orders behind the deltas
-desk   one REST call at a time       asks   the core's questions
-chores pairs, key, fees
+mail   what goes in and out          wire     what a frame means
+line   one connection, its retries   orders   the orders behind the deltas
+desk   one REST call at a time       asks     the core's questions
+chores pairs, key, fees              commands what the exchange reads
 """
 
 from __future__ import annotations
@@ -27,13 +27,11 @@ from shared.orders import (
     Accepted,
     AddOrder,
     AmendOrder,
-    ArmDeadman,
     Armed,
     AskEach,
     AskFailed,
     AskOrders,
     CancelAll,
-    CancelOrder,
     Clock,
     Command,
     Filled,
@@ -43,9 +41,11 @@ from shared.orders import (
     Verdict,
 )
 from shared.units import MILLISECOND, SECOND, Ns, Pair
+from strategy.session import commands
 from strategy.session.asks import AskError, Known, Questions, Reply, Told
 from strategy.session.chores import EVERY as CHORES
 from strategy.session.chores import Chores
+from strategy.session.commands import Placing, Safer
 from strategy.session.desk import NEVER, Desk, Errand, Purpose, UnderWay
 from strategy.session.line import LISTENING, Line, Pending, Phase, Reconnect
 from strategy.session.mail import (
@@ -68,7 +68,6 @@ from strategy.session.mail import (
 from strategy.session.orders import Orders
 from strategy.session.wire import METHODS, Moment, Wire
 
-OPENING_LIMIT: Final = Ns(10 * SECOND)
 SKEW_STEP: Final = Ns(50 * MILLISECOND)
 """A change of the skew by less is not worth telling."""
 
@@ -118,18 +117,11 @@ class Session:
     def wake_at(self) -> Ns:
         if self._clock is None:
             return NEVER
-        line, silence = self._line, self._settings.silence
+        line, settings = self._line, self._settings
         due = [self._desk.wake_at(self._now), self._chores.wake_at()]
-        match line.phase:
-            case Phase.DOWN if self._chores.ready:
-                due.append(self._retry_at)
-            case Phase.OPENING:
-                due.append(Ns(line.phase_since + OPENING_LIMIT))
-            case Phase.GREETING | Phase.SUBSCRIBING:
-                due.append(Ns(line.phase_since + self._settings.snapshot))
-                due.append(Ns(line.heard_at + silence))
-            case Phase.UP:
-                due.append(Ns(line.heard_at + (silence if line.pinged else silence // 2)))
+        due.append(line.wake_at(settings.silence, settings.snapshot))
+        if line.phase is Phase.DOWN and self._chores.ready:
+            due.append(self._retry_at)
         return min(due)
 
     # Hearing.
@@ -292,7 +284,7 @@ class Session:
             case _:
                 self._obey_by_rest(command)
 
-    def _place(self, command: AddOrder | AmendOrder) -> None:
+    def _place(self, command: Placing) -> None:
         """By the line, whose events tell what becomes of the order; by REST where allowed."""
         method = "add" if isinstance(command, AddOrder) else "amend"
         pair = self._chores.pairs.get(command.pair)
@@ -301,26 +293,12 @@ class Session:
             why = "the line is down" if pair is not None else f"unknown pair {command.pair}"
             self._out.append(Refused(method, command.cl_ord_id, why, Verdict.NOT_DONE))
         elif up:
-            self._place_by_line(command, pair)
+            self._obey_by_line(command)
         else:
             self._place_by_rest(command, pair)
 
-    def _place_by_line(self, command: AddOrder | AmendOrder, pair: Pair) -> None:
-        token = self._line.token
-        if isinstance(command, AddOrder):
-            req_id = self._ask("add_order", command.cl_ord_id)
-            self._orders.sent(command)
-            self._send(private.add_order(command, pair, token, req_id), binds=True)
-        else:
-            req_id = self._ask("amend_order", command.cl_ord_id)
-            self._send(private.amend_order(command, pair, token, req_id), binds=True)
-
-    def _place_by_rest(self, command: AddOrder | AmendOrder, pair: Pair) -> None:
-        if isinstance(command, AddOrder):
-            call = rest.add_order(command, pair, self._chores.rest_names[pair.symbol])
-            errand = Errand(Purpose.ADD, call, command.cl_ord_id)
-        else:
-            errand = Errand(Purpose.AMEND, rest.amend_order(command, pair), command.cl_ord_id)
+    def _place_by_rest(self, command: Placing, pair: Pair) -> None:
+        errand = commands.placing(command, pair, self._chores.rest_names)
         taken = self._desk.send(errand, self._now, self._moment().wall)
         if taken is None:
             self._fail(errand, "REST is busy", Verdict.MARKET)
@@ -333,28 +311,15 @@ class Session:
         timeout = self._settings.rest_timeout
         self._out.append(RestCall(under_way.job, request, timeout, binds))
 
-    def _obey_by_line(self, command: CancelOrder | CancelAll | ArmDeadman) -> None:
-        token = self._line.token
-        match command:
-            case CancelOrder(cl_ord_id=cl_ord_id):
-                req_id = self._ask("cancel_order", cl_ord_id)
-                self._send(private.cancel_order(command, token, req_id))
-            case CancelAll():
-                self._send(private.cancel_all(token, self._ask("cancel_all")))
-            case ArmDeadman(timeout_s=timeout_s):
-                req_id = self._ask("cancel_all_orders_after", timeout_s=timeout_s)
-                self._send(private.cancel_all_orders_after(timeout_s, token, req_id))
+    def _obey_by_line(self, command: Placing | Safer) -> None:
+        req_id = self._ask(*commands.asks(command))
+        if isinstance(command, AddOrder):
+            self._orders.sent(command)
+        text = commands.frame(command, self._chores.pairs, self._line.token, req_id)
+        self._send(text, binds=isinstance(command, Placing))
 
-    def _obey_by_rest(self, command: CancelOrder | CancelAll | ArmDeadman) -> None:
-        match command:
-            case CancelOrder(cl_ord_id=cl_ord_id, order_id=order_id):
-                call = rest.cancel_order(cl_ord_id, order_id)
-                self._put(Errand(Purpose.CANCEL, call, cl_ord_id))
-            case CancelAll():
-                self._put(Errand(Purpose.CANCEL_ALL, rest.CANCEL_ALL))
-            case ArmDeadman(timeout_s=timeout_s):
-                call = rest.cancel_all_orders_after(timeout_s)
-                self._put(Errand(Purpose.ARM, call, timeout_s=timeout_s))
+    def _obey_by_rest(self, command: Safer) -> None:
+        self._put(commands.errand(command))
 
     def _put(self, errand: Errand) -> None:
         if not self._desk.put(errand, self._now):
@@ -375,19 +340,10 @@ class Session:
         for pending in line.forget_unanswered(now):
             if pending.method in METHODS:
                 self._note("warning", "never_acknowledged", method=pending.method)
-        if line.phase is Phase.OPENING and now >= line.phase_since + OPENING_LIMIT:
-            self._drop("no connection in time")
-        elif line.phase in LISTENING and now >= line.heard_at + self._settings.silence:
-            self._drop("nothing heard")
-        elif line.phase in (Phase.GREETING, Phase.SUBSCRIBING):
-            if now >= line.phase_since + self._settings.snapshot:
-                owed = "status" if line.phase is Phase.GREETING else "snapshots"
-                self._drop(f"no {owed} in time")
-        elif (
-            line.phase is Phase.UP
-            and not line.pinged
-            and now >= line.heard_at + self._settings.silence // 2
-        ):
+        late = line.late(now, self._settings.silence, self._settings.snapshot)
+        if late:
+            self._drop(late)
+        elif line.falls_silent(now, self._settings.silence):
             line.pinged = True
             self._send(private.ping(self._ask("ping")))
 
