@@ -25,22 +25,18 @@ from feed.mail import (
     SendText,
     Text,
 )
-from feed.market import MISMATCH, Head, Heard, Market, Settings
+from feed.market import MISMATCH, Heard, Market, Settings
+from feed.outlet import Outlet
 from feed.subscriptions import BACKOFF_S, Subscriptions, grouped
+from feed.wall import Wall
 from shared import frames
 from shared.kraken import public
 from shared.units import MINUTE, SECOND, Ns, Pair
-
-BEAT_GAP: Final = SECOND
-INSTRUMENT_GAP: Final = Ns(5 * SECOND)
 
 SUSPECT_LIMIT: Final = SECOND
 """Kraken itself is seen to send crossed books for a moment; a lasting one is a fault of ours."""
 
 DESYNC_WINDOW: Final = Ns(10 * MINUTE)
-
-FUTURE_JUMP: Final = MINUTE
-"""The exchange's clock does not leap; a timestamp that says so is not believed."""
 
 SYSTEMS: Final = ("online", "post_only", "cancel_only", "maintenance")
 
@@ -52,7 +48,7 @@ class Session:
         self.markets = {symbol: Market(symbol, settings) for symbol in symbols}
         self._settings = settings
         self._patience = Ns(settings.line_silence // 2)  # of silence, before a ping is sent
-        self._boot = boot
+        self._outlet = Outlet(symbols, boot)
         self._line = Line()
         self._subs = Subscriptions(symbols, settings.answer, settings.book_silence)
         self._out: list[Out] = []
@@ -66,16 +62,8 @@ class Session:
         self._resubscribes = 0
         self._dropped = 0
         self._lag = Ns(0)
-        self._skew: int | None = None  # the exchange's clock less ours, as far as it is known
+        self._wall = Wall()
         self._desyncs: dict[str, deque[Ns]] = {symbol: deque(maxlen=100) for symbol in symbols}
-        self._seqs: dict[bytes, int] = {}
-        self._topics = {
-            (kind, symbol): frames.topic(kind, symbol)
-            for kind in ("book", "trades", "vwap", "candle", "instrument")
-            for symbol in symbols
-        }
-        self._beat_due = boot
-        self._instruments_due = boot
         self._trouble = "connecting"
 
     @property
@@ -106,7 +94,7 @@ class Session:
         return self._out
 
     def wake_at(self) -> Ns:
-        due = min(self._beat_due, *(market.book_due for market in self.markets.values()))
+        due = self._outlet.wake_at(self.markets.values())
         if self._line.state is not LineState.UP:
             return min(due, self._line.due)
         return min(due, self._subs.wake_at(), Ns(self._quiet_since() + self._patience))
@@ -119,7 +107,7 @@ class Session:
         if market.learn(spec, self._heard_at):
             self._note("warning", "precision_changed", pair=spec.symbol)
             self._subscribe_again(spec.symbol, self._heard_at, self._heard_at)
-        self._publish_instrument(market)
+        self._out.append(self._outlet.instrument(market, self._heard_at))
 
     # The line.
 
@@ -149,7 +137,7 @@ class Session:
         self._line.opened(now)
         self._chance = chance
         self._greeted = False
-        self._skew = None
+        self._wall.forget()
         self._subs.reset()
         for market in self.markets.values():
             market.lose("waiting for a snapshot" if market.spec else "waiting for the instrument")
@@ -260,14 +248,14 @@ class Session:
             if (market := self._known(symbol)) is None:
                 continue
             self._subs.heard("trade", symbol, at, message.type == "snapshot")
-            fresh, missed = market.hear_trades(trades, at, self._wall(at))
+            fresh, missed = market.hear_trades(trades, at, self._wall.at(at))
             if missed:
                 self._note("warning", "trades_missed", pair=symbol, count=missed)
             if fresh:
-                self._learn_wall(public.wall_ns(trades[-1].timestamp), at)
-                topic, head, seq = self._next("trades", symbol)
-                self._out.append(Publish(topic, market.trades_frame(head, seq)))
-                self._publish_vwap(market, at)
+                self._wall.learn(public.wall_ns(trades[-1].timestamp), at)
+                outlet, heard_at = self._outlet, self._heard_at
+                self._out.append(outlet.trades(market, heard_at))
+                self._out.append(outlet.vwap(market, heard_at, self._wall.at(at)))
 
     def _hear_instrument(self, message: public.InstrumentMessage, at: Ns) -> None:
         self._subs.heard("instrument", "", at, message.type == "snapshot")
@@ -288,11 +276,11 @@ class Session:
             level = "info" if system == "online" else "warning"
             self._note(level, "system", state=system, said=status.system[:40])
             self._system = system
-            self._beat_due = Ns(0)
+            self._outlet.beat_due = Ns(0)
         self._greet(at)
 
     def _hear_ack(self, ack: public.Ack, at: Ns) -> None:
-        self._learn_wall(public.wall_ns(ack.time_out), at)
+        self._wall.learn(public.wall_ns(ack.time_out), at)
         if ack.error:
             self._note(
                 "warning", "refused", method=ack.method, pair=ack.symbol[:40], why=ack.error[:200]
@@ -361,42 +349,19 @@ class Session:
     # What is published.
 
     def _publish_due(self, now: Ns) -> None:
-        for market in self.markets.values():
-            if now >= market.book_due:
-                topic, head, seq = self._next("book", market.symbol)
-                self._out.append(Publish(topic, market.book_frame(head, seq, now)))
-        if now < self._beat_due:
-            return
-        self._beat_due = Ns(now + BEAT_GAP)
-        for market in self.markets.values():
-            if market.spec is None:
-                continue
-            self._publish_vwap(market, now)
-            if market.candle is not None:
-                topic, head, seq = self._next("candle", market.symbol)
-                self._out.append(Publish(topic, market.candle_frame(market.candle, head, seq)))
-            if now >= self._instruments_due:
-                self._publish_instrument(market)
-        if now >= self._instruments_due:
-            self._instruments_due = Ns(now + INSTRUMENT_GAP)
-        self._publish_beat(now)
-
-    def _publish_vwap(self, market: Market, now: Ns) -> None:
-        topic, head, seq = self._next("vwap", market.symbol)
-        self._out.append(Publish(topic, market.vwap_frame(head, seq, self._wall(now))))
-
-    def _publish_instrument(self, market: Market) -> None:
-        topic, head, seq = self._next("instrument", market.symbol)
-        self._out.append(Publish(topic, market.instrument_frame(head, seq)))
+        markets, outlet = self.markets.values(), self._outlet
+        self._out += outlet.books(markets, self._heard_at, now)
+        if now >= outlet.beat_due:
+            self._out += outlet.with_beat(markets, self._heard_at, now, self._wall.at(now))
+            self._publish_beat(now)
 
     def _publish_beat(self, now: Ns) -> None:
         markets = self.markets.values()
         phase, note = self._phase()
         topic = frames.topic("feed")
-        seq = self._seqs[topic] = self._seqs.get(topic, 0) + 1
         beat = frames.Beat(
-            boot=self._boot,
-            seq=seq,
+            boot=self._outlet.boot,
+            seq=self._outlet.next_seq(topic),
             heard_at=self._heard_at,
             changed_at=now,
             phase=phase,
@@ -423,20 +388,6 @@ class Session:
                 waits = [f"{m.symbol}: {m.why}" for m in self.markets.values() if m.why]
                 live = self._subs.all_live()
                 return "live" if live else "subscribing", "; ".join(waits)
-
-    def _next(self, kind: str, symbol: str) -> tuple[bytes, Head, int]:
-        topic = self._topics[kind, symbol]
-        seq = self._seqs[topic] = self._seqs.get(topic, 0) + 1
-        return topic, Head(self._boot, self._heard_at), seq
-
-    def _wall(self, now: Ns) -> Ns:
-        """The exchange's clock now, ns since 1970; 0 while nothing is known of it."""
-        return Ns(0) if self._skew is None else Ns(now + self._skew)
-
-    def _learn_wall(self, wall: Ns, at: Ns) -> None:
-        """The message that was under way for the shortest time tells the clock best."""
-        if wall and (self._skew is None or 0 < wall - at - self._skew < FUTURE_JUMP):
-            self._skew = wall - at
 
     def _note(self, level: str, event: str, **fields: str | int) -> None:
         self._out.append(Note(level, event, fields))
