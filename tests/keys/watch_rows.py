@@ -30,9 +30,9 @@ from shared.units import SECOND, Ns
 from tests.keys.trying import Row, exactly, more
 from tests.unit.monitor.advisor.fakes import GOOD, KEY, said
 from tests.unit.monitor.advisor.test_advisor import LISTENS
-from tests.unit.monitor.frames import NOW, WALL, beat, book, instrument, status
+from tests.unit.monitor.frames import NOW, WALL, after, beat, book, instrument, status
 from tests.unit.monitor.test_page import AROUND
-from tests.unit.monitor.test_telegram import after, message
+from tests.unit.monitor.test_phone import message
 
 DAY_S: Final = 86_400
 

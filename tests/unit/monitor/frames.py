@@ -1,4 +1,4 @@
-"""Frames as feed and strategy publish them, for the monitor's tests."""
+"""Frames as feed and strategy publish them, and a view of them, for the monitor's tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from monitor.around import LotRow, TaxSeen
+from monitor.view import View, hear
 from shared.frames import (
     Alert,
     Beat,
@@ -135,3 +136,11 @@ def fill_frame(number: int) -> Fill:
 
 def alert(key: str, text: str = "something", level: str = "warning") -> Alert:
     return Alert(*HEAD, level, key, text)
+
+
+def after(*frames: Any, now: Ns = NOW, view: View | None = None) -> View:
+    """The view that has heard a sound market and these."""
+    known = view or View()
+    for frame in (instrument(), book(), beat(), *frames):
+        known = hear(known, frame, now, WALL)
+    return known
