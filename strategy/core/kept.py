@@ -14,9 +14,9 @@ from shared.units import BPS, SECOND, Ns, Side
 from strategy.core.grid import floors
 from strategy.core.ground import Ground
 from strategy.core.market import View
-from strategy.core.memory import PairMemory
+from strategy.core.memory import EXIT_SLOT, PairMemory, Sides
 from strategy.core.plan import Laid
-from strategy.core.slots import Rules, Slot, Wish, at_rest, stand
+from strategy.core.slots import Rules, State, at_rest, stand
 from strategy.core.spacing import Asked, Spacing, asked, space
 
 
@@ -62,16 +62,22 @@ def rules_of(pair: PairMemory, view: View, cfg: Grid) -> Rules:
     )
 
 
-Sides = list[tuple[list[Slot], tuple[Wish, ...]]]
-"""The slots of a side of the grid, and the wishes for it."""
-
-
 def restless(pair: PairMemory, laid: Laid) -> Sides:
-    """The sides of which not every order is just as it is wished; none while all are at rest."""
+    """The sides of which not every order is just as it is wished; none while all are at rest.
+
+    It hangs on wishes and orders alone, and is asked for at several moments (quiet.py).
+    """
     if _is_at_rest(pair, laid):
         return []
-    sides = [(pair.side(Side.BUY), laid.buys), (pair.side(Side.SELL), laid.sells)]
-    found = [(slots, wishes) for slots, wishes in sides if not stand(slots, wishes)]
+    orders, known = pair.open, pair.restless
+    if known[0] is laid and known[1] is orders:
+        return known[2]
+    buys, sells = orders.buys, orders.sells
+    if pair.slots[pair.place(EXIT_SLOT)].state is not State.EMPTY:
+        sells = tuple(slot for slot in sells if slot.name != EXIT_SLOT)  # of no rung
+    sides = [(Side.BUY, buys, laid.buys), (Side.SELL, sells, laid.sells)]
+    found = [(pair.side(side), wishes) for side, held, wishes in sides if not stand(held, wishes)]
+    pair.restless = laid, orders, found
     if not found:
         _rest(pair, laid)
     return found

@@ -52,16 +52,18 @@ def look_through(slots: Sequence[Slot]) -> OpenOrders:
         state = slot.state
         if state is empty:
             continue
+        # Most have neither filled in part nor are amended: what is open is all of it.
+        open_qty = slot.open_qty if slot.filled or slot.was_qty else slot.qty
         if slot.side is buy:
             buys.append(slot)
             high = slot.high_price if slot.was_price else slot.price
-            buy_units += slot.open_qty * high
+            buy_units += open_qty * high
             if high > highest_buy:
                 highest_buy = high
         else:
             sells.append(slot)
             low = slot.low_price if slot.was_price else slot.price
-            sell_sats += slot.open_qty
+            sell_sats += open_qty
             if low < lowest_sell:
                 lowest_sell = low
         if slot.filled:

@@ -251,8 +251,6 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
     So one completed fill changes two orders at most, and the rest keep their places in the queue.
     """
     held = [slot for slot in slots if slot.state is not _EMPTY]
-    if _stands(held, wishes):
-        return []
     wanted, unmatched = _match(held, wishes, now, rules)
     movable = [s for s in unmatched if s.state is _LIVE and not rules.filling(s)]
     intents: list[Intent] = []
@@ -283,23 +281,24 @@ def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules)
     return intents
 
 
-def stand(slots: Sequence[Slot], wishes: Sequence[Wish]) -> bool:
-    """Whether every order is just as it is wished, to the Tick and the Sat, and none is lacking."""
-    return _stands([slot for slot in slots if slot.state is not _EMPTY], wishes)
+def stand(held: Sequence[Slot], wishes: Sequence[Wish]) -> bool:
+    """Whether every order is just as it is wished, to the Tick and the Sat, and none is lacking.
+
+    held: the slots of this side that are not empty.
+    """
+    if len(held) != len(wishes):
+        return False
+    there = {slot.price: slot.qty for slot in held if slot.state is _LIVE}
+    for wish in wishes:
+        if there.get(wish.price) != wish.qty:
+            return False
+    return len(there) == len(wishes)
 
 
 def at_rest(slots: Sequence[Slot], wishes: Sequence[Wish], rules: Rules) -> bool:
     """Whether each wish has its order and each order its wish, however old they get."""
     held = [slot for slot in slots if slot.state is not _EMPTY]
-    return _stands(held, wishes) or _match(held, wishes, _OLD, rules) == ([], [])
-
-
-def _stands(held: Sequence[Slot], wishes: Sequence[Wish]) -> bool:
-    """Whether every order is just as it is wished, to the Tick and the Sat."""
-    if len(held) != len(wishes):
-        return False
-    there = {slot.price: slot.qty for slot in held if slot.state is _LIVE}
-    return len(there) == len(wishes) and all([there.get(w.price) == w.qty for w in wishes])
+    return _match(held, wishes, _OLD, rules) == ([], [])
 
 
 def _paired(movable: list[Slot], wanted: list[Wish]) -> list[tuple[Slot, Wish | None]]:

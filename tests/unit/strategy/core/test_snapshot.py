@@ -117,7 +117,7 @@ def test_every_field_of_memory_is_in_the_snapshot() -> None:
     # Looked at anew in each tick, or shown to people only.
     told = {"name", "quote", "index", "view", "permit", "plan", "laid", "notes", "asked", "trimmed"}
     told |= {"floor_bps", "rested", "bound", "totals", "meant", "ranked", "wished", "intents"}
-    told |= {"settled", "stood", "wish", "_open", "_places"}
+    told |= {"settled", "stood", "wish", "restless", "_open", "_places"}
     pair = desk.memory.pairs["BTC/EUR"]
     assert set(vars(pair)) - told == set(snapshot.PairState.__struct_fields__)
     assert desk.mid == MID
