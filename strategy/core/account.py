@@ -30,6 +30,8 @@ DUST: Final = 1.0
 
 RATE_KEPT_EACH: Final = MINUTE
 
+_NOTHING: Final = Decimal(0)
+
 
 def assess_account(memory: Memory, now: Ns) -> list[Out]:
     """Stage 3 for the whole account: rates, flows, equity, risk and pause."""
@@ -67,7 +69,7 @@ def worth_at(memory: Memory, totals: Mapping[str, Decimal], price: float) -> flo
     value = float(totals[memory.coin]) * price
     for pair in memory.pairs.values():
         quote = pair.quote
-        amount, rate = float(totals.get(quote, Decimal(0))), memory.rates.get(quote, 0.0)
+        amount, rate = float(totals.get(quote, _NOTHING)), memory.rates.get(quote, 0.0)
         if amount and rate <= 0.0:
             return 0.0
         value += amount * rate

@@ -76,8 +76,11 @@ class Plan(Struct, frozen=True):
         self, why: Why, *, buy_units: int | None = None, sell_sats: int | None = None
     ) -> Plan:
         """A smaller budget for one side."""
-        buys = self.buy_units if buy_units is None else max(0, min(self.buy_units, buy_units))
-        sells = self.sell_sats if sell_sats is None else max(0, min(self.sell_sats, sell_sats))
+        buys, sells = self.buy_units, self.sell_sats
+        if buy_units is not None and not 0 <= buys <= buy_units:
+            buys = max(0, min(buys, buy_units))
+        if sell_sats is not None and not 0 <= sells <= sell_sats:
+            sells = max(0, min(sells, sell_sats))
         if buys == self.buy_units and sells == self.sell_sats:
             return self
         return msgspec.structs.replace(
@@ -160,11 +163,11 @@ class Laid(Struct, frozen=True):
 
     @property
     def sell_sats(self) -> int:
-        return sum(wish.qty for wish in self.sells)
+        return sum([wish.qty for wish in self.sells])
 
     @property
     def buy_units(self) -> int:
-        return sum(wish.qty * wish.price for wish in self.buys)
+        return sum([wish.qty * wish.price for wish in self.buys])
 
 
 def lay(
