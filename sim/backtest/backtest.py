@@ -84,7 +84,7 @@ class House:
         self.market, self.pair = self.venue.market, self.venue.pair
         self._watch = watch
         self.lead = wall - BEGIN
-        start = Start(BEGIN, wall, stamp_of(wall, ""))
+        start = Start(BEGIN, wall, stamp_of(wall, ""), kept=False)
         self.core = Core(Memory(self.config, start, Lots(self.pair.base)), watched=False)
         self.now = BEGIN
         self.steps = 0

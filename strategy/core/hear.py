@@ -215,7 +215,9 @@ def booked(memory: Memory, event: Filled, now: Ns) -> list[Out]:
         pair.slots[place] = move(filled(slot, event.price, event.qty), Input.PART, now)
     out.append(FillEntry(event, name))
     if name and name != EXIT_SLOT:
-        out.append(_match_grid(pair, event))
+        _match_grid(pair, event)
+        if memory.kept:
+            out.append(unmatched_fact(pair))
     if name:
         # The history of an earlier life is no sign of a grid that runs wild.
         memory.fill_times.append(now)
@@ -232,12 +234,15 @@ def booked(memory: Memory, event: Filled, now: Ns) -> list[Out]:
     return out
 
 
-def _match_grid(pair: PairMemory, fill: Filled) -> Remember:
+def _match_grid(pair: PairMemory, fill: Filled) -> None:
     """Keep the book of buys that no sell has answered yet."""
     if fill.side is Side.BUY:
         pair.unmatched = bought(pair.unmatched, fill.price, fill.qty)
     else:
         pair.unmatched = sold(pair.unmatched, fill.qty)
+
+
+def unmatched_fact(pair: PairMemory) -> Remember:
     return Remember(f"unmatched:{pair.name}", msgspec.json.encode(pair.unmatched).decode())
 
 

@@ -94,6 +94,7 @@ class Start(Struct, frozen=True):
     ecb: tuple[Rate, ...] = ()
     build: str = ""  # which program it is, for people
     booked: dict[str, Sats] = {}  # cl_ord_id -> what the ledger has of the order of an intent
+    kept: bool = True  # a ledger keeps the facts; without one the longest is not written
 
 
 Sides = list[tuple[list[Slot], tuple[Wish, ...]]]
@@ -233,7 +234,7 @@ class Memory:
         self.boot = start.boot
         self.now = start.boot
         self.wall = start.wall
-        self.stamp, self.build = start.stamp, start.build
+        self.stamp, self.build, self.kept = start.stamp, start.build, start.kept
         self.lots, self.others = lots, start.others
         self.desk, self.taxes = desk_of(config, lots, start), taxes_from(start.facts)
         self.pairs = {

@@ -62,6 +62,13 @@ def test_a_sell_answers_the_buys_that_wait() -> None:
     assert one(memory).unmatched == ((MID - 80, 52_000),)
 
 
+def test_without_a_ledger_the_waiting_buys_are_known_and_not_written() -> None:
+    memory = holding(State.LIVE)
+    memory.kept = False
+    assert "unmatched:BTC/EUR" not in facts(booked(memory, fill()))
+    assert one(memory).unmatched == ((MID - 7, 88_000),)
+
+
 def test_a_fill_of_an_order_that_is_over_is_still_the_grids() -> None:
     memory = holding(State.LIVE)
     gone(memory, "filled", 588_000)

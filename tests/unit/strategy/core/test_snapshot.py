@@ -111,7 +111,7 @@ def test_bytes_of_another_version_are_refused() -> None:
 def test_every_field_of_memory_is_in_the_snapshot() -> None:
     """A field that is forgotten here would make two lives of one."""
     desk = Desk()
-    derived = {"config", "lots", "pairs", "desk", "others", "balanced", "build"}
+    derived = {"config", "lots", "pairs", "desk", "others", "balanced", "build", "kept"}
     kept = set(snapshot.AccountState.__struct_fields__)
     assert set(vars(desk.memory)) - derived == kept
     # Looked at anew in each tick, or shown to people only.
