@@ -115,7 +115,9 @@ def trimmed(
     if wanted * PER_SAT <= gate.free:
         return laid
     reserved = sells(memory, [slot for each in others for slot in each.sells])
-    key = (laid, open_qtys, reserved, gate)
+    # The rate of a currency and the German date come by the calendar, whatever else stays.
+    today = euro_price(memory, pair, _COIN), berlin_day(memory.wall)
+    key = (laid, open_qtys, reserved, gate, today)
     if pair.trimmed is not None and pair.trimmed[0] == key:
         return pair.trimmed[1]
     kept: list[Wish] = []

@@ -354,6 +354,19 @@ def test_dollars_that_lost_value_are_spent_whatever_the_sells_may_gain() -> None
     assert look(memory).spending == 0
 
 
+def test_the_same_ladder_is_thought_about_anew_when_a_rate_is_published() -> None:
+    """A dollar that is worth more euros makes the same sells gain more."""
+    memory = dollars()
+    pair = memory.pairs["BTC/USD"]
+    wishes = laid((int(MID * 1.12 * 1.04), 10**7))
+    assert trimmed(wishes, memory, pair, {}, look(memory)).sells == wishes.sells
+    gate = look(memory)
+    memory.desk.learn([Rate(published_day(TODAY), "USD", Decimal("0.9"))])
+    assert look(memory) == gate, "by the queue and the year alone nothing has changed"
+    found = trimmed(wishes, memory, pair, {}, look(memory)).sells
+    assert 0 < sum(wish.qty for wish in found) < 10**7
+
+
 # The pace of a day.
 
 
