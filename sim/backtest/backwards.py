@@ -8,9 +8,7 @@ from typing import Final
 
 import msgspec
 
-from sim.backtest.tables import DataError
-
-Row = tuple[int, list[str]]
+from sim.backtest.tables import DataError, Row
 
 _AT_ONCE: Final = 1_000
 _rows = msgspec.msgpack.Decoder(list[Row])

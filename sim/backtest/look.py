@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from shared.units import DAY, MINUTE, Pair
 from sim.backtest.columns import NAIVE, Layout, LayoutError, find_layout, read_wall, why_not
 from sim.backtest.rows import PRICES_BEGIN, UNUSABLE
-from sim.backtest.tables import DataError, cells_of
+from sim.backtest.tables import DataError, Row, cells_of
 
 _LOOK_AHEAD: Final = 500
 _TITLES: Final = 5  # lines that a file may bear before its header
@@ -29,9 +29,6 @@ _ORDERS: Final = (
     ("time, low, high, open, close", (3, 2, 1, 4)),  # Coinbase
 )
 """Orders of the columns without a header, and where open, high, low and close stand in each."""
-
-Row = tuple[int, list[str]]
-"""Line and cells."""
 
 
 class Part(Struct, frozen=True):

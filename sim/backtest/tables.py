@@ -43,14 +43,18 @@ _TORN: Final = (
 )
 
 
+Row = tuple[int, list[str]]
+"""Line and cells."""
+
+
 class DataError(Exception):
     """The files cannot be used: which, and why, in a sentence for people."""
 
 
 def cells_of(
     path: Path, raw: IO[bytes] | None, pair: Pair, notes: list[str]
-) -> Generator[tuple[int, list[str]], None, None]:
-    """(line, cells) of each line that is not empty; DataError for a file that cannot be read.
+) -> Generator[Row, None, None]:
+    """The rows of a file but its empty lines; DataError for one that cannot be read.
 
     raw: the file where it is open already; its position tells how far it was read. pair: whose
     trades are wanted of a recording. notes: what a person should know of it.
