@@ -58,7 +58,6 @@ class Venue:
         for order in list(self.exchange.orders.values()):
             self._forget(order)
         self.exchange.take_events()
-        self.exchange.forget_changes()
 
     def greeting(self, wall: Ns) -> tuple[orders.Event, ...]:
         """What a session tells when a line comes up: fills of the past, then the state."""
@@ -122,19 +121,19 @@ class Venue:
         told: list[orders.Event] = []
         money = False
         for event in self.exchange.take_events():
-            match event:
-                case Exec() if (word := event_of(self.pair, event)) is not None:
+            if isinstance(event, Exec):
+                word = event_of(self.pair, event)
+                if word is not None:
                     told.append(word)
-                    if isinstance(word, orders.Gone):
-                        self._forget(event.order)
-                case LedgerRow():
-                    money = True
+                if isinstance(word, orders.Gone):
+                    self._forget(event.order)
+            elif isinstance(event, LedgerRow):
+                money = True
         if money:
             self._count_money()
             told.append(balances_of(self.exchange.account))
             told += self._new_fees(wall)
             self.exchange.account.let_go()
-        self.exchange.forget_changes()
         return told
 
     def _forget(self, order: Order) -> None:
@@ -143,6 +142,7 @@ class Venue:
         desk.orders.pop(order.order_id, None)
         for exec_id in order.trades:
             desk.trades.pop(exec_id, None)
+        self.exchange.forget_changes()
 
     def _new_fees(self, wall: Ns) -> list[orders.Event]:
         tier = self.exchange.account.tier(wall)

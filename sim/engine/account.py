@@ -82,11 +82,11 @@ class Account:
         """Another fee tier from now on, whatever was traded; rates in 10⁻⁶."""
         self._fixed, self._base_volume = _fixed_at(maker, taker), None
 
-    def needed(self, pair: Pair, order: Order, price: int, rate: int) -> tuple[str, int]:
-        """The asset and the ledger units that the rest of an order may cost at this price."""
-        if order.side == "sell":
-            return pair.base, _base_units(pair, order.left)
-        cost, drop = price * order.left, _drop(pair)
+    def needed(self, pair: Pair, side: str, price: int, qty: int, rate: int) -> tuple[str, int]:
+        """The asset and the ledger units that so many Sats may cost at this price."""
+        if side == "sell":
+            return pair.base, _base_units(pair, qty)
+        cost, drop = price * qty, _drop(pair)
         return pair.quote, round_up(cost, drop) + round_up(cost * rate, drop + _RATE_DECIMALS)
 
     def hold(self, pair: Pair, order: Order, units: int) -> None:
@@ -125,12 +125,10 @@ class Account:
         if trade.side == "buy":
             fee = max(0, min(fee, self.available(pair.quote) - amount))
         sign = 1 if trade.side == "buy" else -1
-        rows = (
-            self.post(trade.exec_id, trade.wall, "trade", pair.base, sign * base, 0),
-            self.post(trade.exec_id, trade.wall, "trade", pair.quote, -sign * amount, fee),
-        )
+        coins = self.post(trade.exec_id, trade.wall, "trade", pair.base, sign * base, 0)
+        money = self.post(trade.exec_id, trade.wall, "trade", pair.quote, -sign * amount, fee)
         self.count_volume(pair, trade)
-        return replace(trade, fee=fee, ledgers=tuple(row.ledger_id for row in rows))
+        return replace(trade, fee=fee, ledgers=(coins.ledger_id, money.ledger_id))
 
     def count_volume(self, pair: Pair, trade: Trade) -> None:
         """Let a fill count for the fee tier."""

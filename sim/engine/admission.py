@@ -13,6 +13,8 @@ _LONGEST_DEADLINE: Final = 60 * SECOND
 
 def check_open(system: System, market: Market, post_only: bool) -> None:
     """Whether the engine and the pair take new orders now (Kraken, system and pair states)."""
+    if system == market.status == "online":
+        return
     for state in (system, market.status):
         if state == "cancel_only" or (state == "post_only" and not post_only):
             raise Refused(f"EService:Market in {state} mode")

@@ -129,8 +129,7 @@ class Desk:
     def close(self, order: Order, status: str, reason: str, wall: Ns) -> None:
         """An order is done: out of the book, its hold released."""
         market = self._markets[order.pair]
-        if order in market.own[order.side]:
-            market.remove(order)
+        if market.remove(order):
             self.events.append(Moved(order.pair, wall))
         self._account.hold(market.pair, order, 0)
         order.status, order.reason, order.closed_wall = status, reason, wall
@@ -141,11 +140,17 @@ class Desk:
         self.touch(order)
         self.say("filled" if status == "closed" else status, order, wall, reason)
 
-    def needed(self, market: Market, order: Order, wall: Ns) -> tuple[str, int]:
-        """The asset, and the ledger units of it, that the rest of an order may cost at most."""
+    def needed(
+        self, market: Market, order: Order, wall: Ns, terms: Terms | None = None
+    ) -> tuple[str, int]:
+        """The asset, and the ledger units of it, that the rest of an order may cost at most.
+
+        terms: what the order is to become, where that is asked.
+        """
+        price, qty, post_only = terms or (_limit(market, order), order.qty, order.post_only)
         tier = self._account.tier(wall)
-        rate = tier.maker if order.post_only else max(tier.maker, tier.taker)
-        return self._account.needed(market.pair, order, _limit(market, order), rate)
+        rate = tier.maker if post_only else max(tier.maker, tier.taker)
+        return self._account.needed(market.pair, order.side, price, qty - order.filled, rate)
 
     def restore(self, order: Order) -> None:
         """An order from the store, open or done, as it was."""
@@ -178,20 +183,11 @@ class Desk:
         self, kind: str, order: Order, wall: Ns, reason: str = "", trade: Trade | None = None
     ) -> None:
         """Tell what happened to an order, with its totals of now."""
-        self.events.append(
-            Exec(
-                kind=kind,
-                order=order,
-                wall=wall,
-                filled=order.filled,
-                cost=order.cost,
-                fee=order.fee,
-                qty=order.qty,
-                price=order.price,
-                reason=reason,
-                trade=trade,
-            )
-        )
+        found = Exec(
+            kind, order, wall, order.filled, order.cost, order.fee, order.qty, order.price,
+            reason, trade,
+        )  # fmt: skip
+        self.events.append(found)
 
     def _open(self, order: Order) -> None:
         self.open[order.order_id] = order

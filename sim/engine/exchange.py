@@ -13,7 +13,7 @@ from typing import Final
 from shared.units import SECOND, Ns
 from sim.engine.account import Account
 from sim.engine.admission import check_deadline, check_open, check_size
-from sim.engine.desk import POST_ONLY, USER, Changes, Desk, Terms, takes
+from sim.engine.desk import POST_ONLY, USER, Desk, Terms, takes
 from sim.engine.limits import AMEND_PENALTY, CANCEL_PENALTY, Counter, penalty
 from sim.engine.market import Market
 from sim.engine.values import (
@@ -213,8 +213,9 @@ class Exchange:
     def forget_changes(self) -> None:
         """All changes have been written down, or nobody wants them."""
         found = self.desk.changes
-        if found.orders or found.trades or found.state:
-            self.desk.changes = Changes()
+        found.orders.clear()
+        found.trades.clear()
+        found.state = False
         self.account.new_rows.clear()
         self.account.dirty.clear()
 
@@ -314,15 +315,12 @@ class Exchange:
             raise Refused("EGeneral:Invalid arguments:cl_ord_id not unique")
         price = request.price if request.order_type == "limit" else market.last
         check_size(market, price, request.qty, self.switches)
-        if sum(map(len, market.own.values())) >= self.tier.open_orders:
+        if len(market.own["buy"]) + len(market.own["sell"]) >= self.tier.open_orders:
             raise Refused("EOrder:Orders limit exceeded")
 
     def _amended_hold(self, market: Market, order: Order, terms: Terms, wall: Ns) -> int:
         """What the order would hold; Refused where the account has not so much."""
-        before = order.price, order.qty, order.post_only
-        order.price, order.qty, order.post_only = terms
-        asset, units = self.desk.needed(market, order, wall)
-        order.price, order.qty, order.post_only = before
+        asset, units = self.desk.needed(market, order, wall, terms)
         if units > self.account.available(asset) + order.hold:
             raise Refused("EOrder:Insufficient funds")
         return units
@@ -337,7 +335,7 @@ class Exchange:
         counter = self._counters[symbol]
         if counter.look(wall) + cost > self.tier.threshold:
             raise Refused("EOrder:Rate limit exceeded")
-        counter.charge(cost, wall)
+        counter.value += cost
 
     def _charge_cancel(self, order: Order, wall: Ns) -> None:
         cost = penalty(CANCEL_PENALTY, wall - order.touched_wall)

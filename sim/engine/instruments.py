@@ -62,6 +62,8 @@ LISTINGS: Final = {
     )
 }
 
+_POWERS: Final = tuple(int(10**decimals) for decimals in range(31))
+
 _BY_NAME: Final = {
     name: listing
     for listing in LISTINGS.values()
@@ -105,8 +107,8 @@ def round_up(value: int, drop: int) -> int:
 
 
 def power(decimals: int) -> int:
-    """10 to the power of a count of decimals."""
-    return int(10**decimals)
+    """10 to the power of a count of decimals, of 30 at the most."""
+    return _POWERS[decimals]
 
 
 def asset_json(asset: Asset) -> str:

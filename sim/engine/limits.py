@@ -15,7 +15,10 @@ CANCEL_PENALTY: Final = ((5, 8), (10, 6), (15, 5), (45, 4), (90, 2), (300, 1))
 
 def penalty(table: tuple[tuple[int, int], ...], age_ns: int) -> int:
     """The extra cost of touching an order of this age."""
-    return next((cost for limit, cost in table if age_ns < limit * SECOND), 0)
+    for limit, cost in table:
+        if age_ns < limit * SECOND:
+            return cost
+    return 0
 
 
 class Counter(Struct):

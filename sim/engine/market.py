@@ -108,14 +108,26 @@ class Market:
         """Let an order rest where it says it stands."""
         insort(self.own[order.side], order, key=_bid_rank if order.side == "buy" else _ask_rank)
 
-    def remove(self, order: Order) -> None:
-        self.own[order.side].remove(order)
+    def remove(self, order: Order) -> bool:
+        """Take an order out of the queue; whether it stood there."""
+        try:
+            self.own[order.side].remove(order)
+        except ValueError:
+            return False
+        return True
 
     def quote(self, tick: Quote) -> tuple[list[Meeting], bool]:
         """Move the background; ours that it went through are filled; whether the book changed."""
         changed = self.liquidity.move(tick.bid, tick.ask)
-        met = [Meeting(o, o.left) for o in self.own["buy"] if o.price > tick.ask]
-        met += [Meeting(o, o.left) for o in self.own["sell"] if o.price < tick.bid]
+        met: list[Meeting] = []
+        for order in self.own["buy"]:
+            if order.price <= tick.ask:
+                break
+            met.append(Meeting(order, order.left))
+        for order in self.own["sell"]:
+            if order.price >= tick.bid:
+                break
+            met.append(Meeting(order, order.left))
         return met, changed
 
     def hit(self, tick: Hit) -> list[Meeting]:

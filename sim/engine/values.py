@@ -238,6 +238,7 @@ Event = Exec | LedgerRow | Print | Moved | SystemChanged
 
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _PAIRS: Final = [low + high for high in _LETTERS for low in _LETTERS]
+_SPLIT: Final = [f"{pair[0]}-{pair[1]}" for pair in _PAIRS]
 _HALF: Final = (1 << 40) - 1
 _SPREAD: Final = 0x2C1B3C6D4F5A6978B3D1  # odd: multiplication by it permutes the 80-bit numbers
 
@@ -245,14 +246,13 @@ _SPREAD: Final = 0x2C1B3C6D4F5A6978B3D1  # odd: multiplication by it permutes th
 def mint_id(prefix: str, count: int) -> str:
     """A counted id in the exchange's form, OXXXXX-XXXXX-XXXXXX; never the same twice."""
     left = (count * _SPREAD + 0x9E3779B97F4A7C15) % (1 << 80)
-    word = prefix + _letters(left & _HALF) + _letters(left >> 40)
-    return f"{word[:6]}-{word[6:11]}-{word[11:]}"
-
-
-def _letters(half: int) -> str:
-    """40 bits as eight letters, the lowest first."""
-    low, high = _PAIRS[half & 1023], _PAIRS[half >> 30]
-    return low + _PAIRS[half >> 10 & 1023] + _PAIRS[half >> 20 & 1023] + high
+    low, high = left & _HALF, left >> 40
+    # 16 letters of five bits, the lowest first.
+    return (
+        f"{prefix}{_PAIRS[low & 1023]}{_PAIRS[low >> 10 & 1023]}{_SPLIT[low >> 20 & 1023]}"
+        f"{_PAIRS[low >> 30]}{_PAIRS[high & 1023]}-{_PAIRS[high >> 10 & 1023]}"
+        f"{_PAIRS[high >> 20 & 1023]}{_PAIRS[high >> 30]}"
+    )
 
 
 def is_order_id(text: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from shared.units import SECOND, Ns
 from sim.engine.exchange import SWITCH_FIRED, Exchange
-from sim.engine.values import Exec, LedgerRow, Order, Refused, Switches
+from sim.engine.values import Exec, LedgerRow, Order, Refused, Switches, is_order_id, mint_id
 from sim.sources import Quote
 from tests.unit.sim.driving import BTC, MID, WALL, Scripted, make_exchange, order, trade
 
@@ -273,6 +273,12 @@ def test_an_order_with_an_end_expires_on_time() -> None:
     exchange.advance(30 * SECOND, at(30))
     assert resting.status == "expired"
     assert exchange.account.holds["EUR"] == 0
+
+
+def test_ids_are_the_same_in_every_version_so_that_a_kept_account_mints_none_twice() -> None:
+    assert mint_id("O", 1) == "OG7LGM-UPCJG-JV5NQF"
+    assert mint_id("L", 3_000_000) == "LVW7DK-IOKV3-54WQRY"
+    assert all(is_order_id(mint_id("O", count)) for count in range(1, 100))
 
 
 def test_a_ledger_that_was_let_go_of_is_counted_on() -> None:
