@@ -88,7 +88,7 @@ class House:
         self.core = Core(Memory(self.config, start, Lots(self.pair.base)), watched=False)
         self.now = BEGIN
         self.steps = 0
-        self._mail: list[tuple[int, int, orders.Command | None, tuple[In, ...]]] = []
+        self._mail: list[tuple[int, int, Sequence[orders.Command], Sequence[In]]] = []
         self._count = 0
         self._seq = 0
         self._digest = hashlib.blake2b(digest_size=8)
@@ -130,10 +130,10 @@ class House:
         self.run_until(now)
         venue = self.venue
         if venue.tell(ticks, now - BEGIN, self.wall):
-            self._collect()
+            self._collect(venue.hear(self.wall))
         # At its own moment: the core may have ticked beyond it, where nothing followed from it.
         self._watch.priced(Ns(now + self.lead), price, venue.coins, venue.money)
-        self._post(now + self.terms.latency, None)
+        self._post(now + self.terms.latency)  # a book alone
 
     @property
     def mail_at(self) -> Ns | None:
@@ -216,9 +216,9 @@ class House:
         inbox: list[In] = []
         heard = False
         while self._mail and self._mail[0][0] <= at:
-            _, _, command, events = heapq.heappop(self._mail)
-            if command is not None:
-                self._obey(command)
+            _, _, commands, events = heapq.heappop(self._mail)
+            if commands:
+                self._obey(commands)
                 continue
             inbox += events
             heard = True
@@ -234,11 +234,9 @@ class House:
         book = self._book(bid, ask, now)
         out = self.core.step(now, [orders.Clock(wall), *inbox, book, second])
         self.steps += 1
-        asked = False
-        for item in out:
-            if isinstance(item, orders.Command):
-                self._send(item)
-                asked = True
+        commands = [item for item in out if isinstance(item, orders.Command)]
+        if commands:
+            self._send(commands)
         self._watch.stepped(wall, memory)
         if memory.fills >= self._settled + SETTLED_AT_ONCE:
             self._settled = memory.fills
@@ -247,7 +245,7 @@ class House:
         if memory.halt:
             self._await_resume(now)
         self._band = None
-        self._sought = asked or bool(self._mail)
+        self._sought = bool(commands or self._mail)
 
     def _book(self, bid: int, ask: int, now: Ns) -> frames.Book:
         self._seq += 1
@@ -268,34 +266,41 @@ class House:
 
     # Commands.
 
-    def _send(self, command: orders.Command) -> None:
-        latency = self.terms.latency
-        match command:
-            case orders.ArmDeadman(timeout_s):
-                # Nobody dies in a backtest: the switch is granted and never fires.
-                self._post(self.now + 2 * latency, orders.Armed(self.now, timeout_s))
-            case orders.AskOrders():
-                self._post(self.now + 2 * latency, self.venue.listed(self.now, self.wall))
-            case orders.AskEach(asked):
-                for cl_ord_id, _ in asked:
-                    told = self.venue.looked(cl_ord_id, self.now)
-                    self._post(self.now + 2 * latency, told)
-            case _:
-                self._digest.update(repr((self.wall, command)).encode())
-                self._push(self.now + latency, command, ())
+    def _send(self, commands: Sequence[orders.Command]) -> None:
+        now, wall = self.now, self.wall
+        answered = now + 2 * self.terms.latency
+        letters: list[orders.Command] = []
+        for command in commands:
+            match command:
+                case orders.ArmDeadman(timeout_s):
+                    # Nobody dies in a backtest: the switch is granted and never fires.
+                    self._post(answered, orders.Armed(now, timeout_s))
+                case orders.AskOrders():
+                    self._post(answered, self.venue.listed(now, wall))
+                case orders.AskEach(asked):
+                    told = (self.venue.looked(cl_ord_id, now) for cl_ord_id, _ in asked)
+                    self._post(answered, *told)
+                case _:
+                    self._digest.update(repr((wall, command)).encode())
+                    letters.append(command)
+        if letters:
+            self._push(now + self.terms.latency, letters, ())
 
-    def _obey(self, command: orders.Command) -> None:
-        """A command has reached the exchange: its answer is on its way, then what came of it."""
-        answer = self.venue.obey(command, self.wall)
-        if answer is not None:
-            self._post(self.now + self.terms.latency, answer)
-        self._collect()
+    def _obey(self, commands: Sequence[orders.Command]) -> None:
+        """Commands have reached the exchange: what it says of each is on its way, in turn."""
+        wall = self.wall
+        told: list[orders.Event] = []
+        for command in commands:
+            answer = self.venue.obey(command, wall)
+            if answer is not None:
+                told.append(answer)
+            told += self.venue.hear(wall)
+        self._collect(told)
 
     # Mail to the core.
 
-    def _collect(self) -> None:
+    def _collect(self, told: Sequence[orders.Event]) -> None:
         """What the exchange has said is on its way to the core."""
-        told = self.venue.hear(self.wall)
         for event in told:
             if isinstance(event, orders.Filled):
                 what = (event.wall, event.cl_ord_id, event.price, event.qty, event.cost, event.fees)
@@ -304,10 +309,10 @@ class House:
         if told:
             self._post(self.now + self.terms.latency, *told)
 
-    def _post(self, at: int, *events: In | None) -> None:
-        """Mail to the core; None is a book alone."""
-        self._push(at, None, tuple(event for event in events if event is not None))
+    def _post(self, at: int, *events: In) -> None:
+        """Mail to the core, which sees the book in any case."""
+        self._push(at, (), events)
 
-    def _push(self, at: int, command: orders.Command | None, events: tuple[In, ...]) -> None:
+    def _push(self, at: int, commands: Sequence[orders.Command], events: Sequence[In]) -> None:
         self._count += 1
-        heapq.heappush(self._mail, (at, self._count, command, events))
+        heapq.heappush(self._mail, (at, self._count, commands, events))
