@@ -96,44 +96,48 @@ class Book:
 
     def oldest(self, account: str, asset: str, count: int) -> list[OpenLot]:
         """The first open lots of a queue."""
-        queue = self._queues.get((account, asset), Queue())
+        queue = self._peek(account, asset)
         return [opened(account, lot) for lot in queue.lots[queue.head : queue.head + count]]
 
     def days(self, account: str, asset: str) -> Iterator[Days]:
         """The open lots of a queue by the German day of their acquisition, oldest first."""
-        return self._queues.get((account, asset), Queue()).days()
+        return self._peek(account, asset).days()
 
     def cost(self, account: str, asset: str) -> int:
         """What is left of a queue cost, euro cents."""
-        return self._queues.get((account, asset), Queue()).cost
+        return self._peek(account, asset).cost
 
     def front(self, account: str, asset: str, qty: int) -> list[OpenLot]:
         """The first open lots of a queue, as many as it takes to hold `qty`."""
-        queue = self._queues.get((account, asset), Queue())
+        queue = self._peek(account, asset)
         return stretch(account, queue, queue.head, qty)
 
     def total(self, account: str, asset: str) -> int:
         """Units held, as far as the book knows."""
-        return self._queues.get((account, asset), Queue()).total
+        return self._peek(account, asset).total
 
     def free(self, account: str, asset: str, now_wall: Ns, safety_days: int) -> int:
         """Units at the front of a queue that may be sold free of tax at a moment.
 
         Under the reform, once enacted, coins acquired from its day on never are.
         """
-        queue = self._queues.get((account, asset), Queue())
+        queue = self._peek(account, asset)
         return queue.free(now_wall, safety_days, self._stop)
 
     def locked(self, account: str, asset: str, qty: int) -> list[OpenLot]:
         """The lots behind what `free` counted last, as many as it takes to hold `qty`."""
-        queue = self._queues.get((account, asset), Queue())
+        queue = self._peek(account, asset)
         return stretch(account, queue, max(queue.ready, queue.head), qty)
 
     def locked_since(self, account: str, asset: str) -> Ns | None:
         """When the first of those lots was acquired; None where all are free."""
-        queue = self._queues.get((account, asset), Queue())
+        queue = self._peek(account, asset)
         place = max(queue.ready, queue.head)
         return queue.lots[place].wall if place < len(queue.lots) else None
+
+    def _peek(self, account: str, asset: str) -> Queue:
+        """To look at: where there is no queue, an empty one that is not kept."""
+        return self._queues.get((account, asset)) or Queue()
 
     def _queue(self, account: str, asset: str) -> Queue:
         found = self._queues.get((account, asset))
@@ -174,12 +178,14 @@ class Book:
             return
         # Coins kept as a fee: a disposal at the sale's price, and Werbungskosten of the same
         # value (BMF 2025, Rn. 59 f.).
-        kept = _EXACT.divide(
-            _EXACT.multiply(event.gross, Decimal(in_coins)), Decimal(int(event.qty))
-        )
-        kept_cents = euro_cents(kept, rate.value)
+        kept, kept_cents = Decimal(0), 0
+        if in_coins:
+            of_fee = _EXACT.multiply(event.gross, Decimal(in_coins))
+            kept = _EXACT.divide(of_fee, Decimal(int(event.qty)))
+            kept_cents = euro_cents(kept, rate.value)
         self._dispose(event, event.id, rate, event.qty, event.gross, gross, fees + kept_cents)
-        self._dispose(event, f"{event.id}#fee", rate, in_coins, kept, kept_cents, 0)
+        if in_coins:
+            self._dispose(event, f"{event.id}#fee", rate, in_coins, kept, kept_cents, 0)
         if event.currency in CURRENCIES and self._track:
             got = _EXACT.subtract(event.gross, in_money)
             self._put(
@@ -221,12 +227,12 @@ class Book:
     ) -> None:
         """Take `qty` from the queue; proceeds and Werbungskosten go along by quantity (Rn. 57)."""
         what = asset or event.asset
-        queue = self._queues.setdefault((event.account, what), Queue())
-        currency_leg, done = what in CURRENCIES, 0
-        sold_on = day_of(event.wall)
-        for lot, piece, paid in queue.take(qty):
+        currency_leg, sold_on = what in CURRENCIES, day_of(event.wall)
+        done = proceeds_done = costs_done = 0
+        for lot, piece, paid in self._queue(event.account, what).take(qty):
             to = done + piece
-            share = cents_share(proceeds, to, qty) - cents_share(proceeds, done, qty)
+            proceeds_to, costs_to = cents_share(proceeds, to, qty), cents_share(costs, to, qty)
+            share = proceeds_to - proceeds_done
             # Money of unknown origin: neither gain nor loss can be claimed of it.
             cost = share if lot is None and currency_leg else paid
             if lot is None:
@@ -245,14 +251,14 @@ class Book:
                     money=(money, done, to, qty),
                     proceeds=share,
                     cost=cost,
-                    costs=cents_share(costs, to, qty) - cents_share(costs, done, qty),
+                    costs=costs_to - costs_done,
                     # § 23 (1) s. 1 Nr. 2 EStG: "not more than one year", by the calendar.
                     taxable=lot is None or new_stock or sold_on <= last_taxable_day(lot.wall),
                     currency_leg=currency_leg,
                     new_stock=new_stock,
                 )
             )
-            done = to
+            done, proceeds_done, costs_done = to, proceeds_to, costs_to
 
     def _spend(self, event: Exchanged, rate: Looked, money: Decimal, cents: int) -> None:
         """Foreign money paid for coins: the careful view is a disposal of it (TAX.md 5, low)."""
@@ -266,7 +272,7 @@ class Book:
         if not self._is_kept(event.asset):
             return
         queue = self._queue(event.account, event.asset)
-        target = self._queues.setdefault((event.to, event.asset), Queue())
+        target = self._queue(event.to, event.asset)
         for lot, piece, cost in list(queue.take(event.qty)):
             if lot is None:
                 self._put(self._unknown(event, piece), 0)
@@ -311,7 +317,7 @@ class Book:
 
     def _put(self, basis: Basis, cost: int) -> None:
         if basis.qty > 0:
-            queue = self._queues.setdefault((basis.account, basis.asset), Queue())
+            queue = self._queue(basis.account, basis.asset)
             queue.put(QueuedLot(basis.wall, basis.seq, basis.id, basis.qty, cost, basis))
 
     def _rate(self, currency: str, wall: Ns, name: str) -> Looked:

@@ -140,10 +140,10 @@ class Desk:
         self._settled = False
         self._years: dict[int, YearSoFar] = {}
         self._sold: dict[date, int] = {}
-        # What was asked last; both calendars turn on a full hour.
+        # What was asked last, since the last event; both calendars turn on a full hour.
         self._gate: tuple[object, Gate] | None = None
-        self._free: tuple[object, int] | None = None
-        self._total: tuple[int, Units] = (-1, Units(0))
+        self._free: tuple[int, Units] | None = None
+        self._total: Units | None = None
         self._rated: dict[tuple[str, int], Decimal | None] = {}
 
     # What happens.
@@ -153,7 +153,7 @@ class Desk:
         name = id_of(event)
         if name in self._events:
             return
-        self.version += 1
+        self._changed()
         self._events[name] = event
         key = key_of(event)
         if self._book is None or key < self._newest or isinstance(event, Arrived):
@@ -171,7 +171,7 @@ class Desk:
         fresh = list(rates)
         if not fresh:
             return
-        self.version += 1
+        self._changed()
         self._rates = self._rates.with_all(fresh)
         self._rated = {}
         self._forget()
@@ -202,17 +202,18 @@ class Desk:
 
     def total(self) -> Units:
         """Coins on the account the bot trades on, as far as is known."""
-        if self._total[0] != self.version:
-            self._total = self.version, Units(self._kept().total(KRAKEN, self.settings.coin))
-        return self._total[1]
+        if self._total is None:
+            self._total = Units(self._kept().total(KRAKEN, self.settings.coin))
+        return self._total
 
     def free(self, now_wall: Ns, pending: int = 0) -> Units:
         """Coins at the front of the queue that are free of tax now, less what is on its way out."""
-        key, settings = (self.version, now_wall // _HOUR), self.settings
-        if self._free is None or self._free[0] != key:
+        hour, settings = now_wall // _HOUR, self.settings
+        if self._free is None or self._free[0] != hour:
             free = self._kept().free(KRAKEN, settings.coin, now_wall, settings.safety_days)
-            self._free = (key, free)
-        return Units(max(0, self._free[1] - pending))
+            self._free = (hour, Units(free))
+        free = self._free[1]
+        return Units(max(0, free - pending)) if pending else free
 
     def lots(self) -> list[OpenLot]:
         """The open lots of the account, first to be sold first; grows with their number."""
@@ -282,7 +283,7 @@ class Desk:
         """
         # How far beyond the free coins is all that counts of the reach.
         beyond = max(1, reach + pending - self.free(now_wall))
-        key = (self.version, now_wall // _HOUR, beyond, pending, spent)
+        key = (now_wall // _HOUR, beyond, pending, spent)
         if self._gate is None or self._gate[0] != key:
             self._gate = (key, self._look(now_wall, beyond, pending, spent))
         return self._gate[1]
@@ -364,10 +365,10 @@ class Desk:
         )
 
     def _count(self, row: Row) -> None:
+        day = day_of(row.sale.wall)
         if row.asset == self.settings.coin and row.sale.account == KRAKEN:
-            day = day_of(row.sale.wall)
             self._sold[day] = self._sold.get(day, 0) + row.qty
-        sums, gain = self._years.get(row.year, YearSoFar()), euros(row.gain)
+        sums, gain = self._years.get(day.year) or YearSoFar(), euros(row.gain)
         if row.new_stock:
             sums = YearSoFar(sums.coins, sums.money, sums.free, sums.new_stock + gain)
         elif not row.taxable:
@@ -376,7 +377,12 @@ class Desk:
             sums = YearSoFar(sums.coins, sums.money + gain, sums.free, sums.new_stock)
         else:
             sums = YearSoFar(sums.coins + gain, sums.money, sums.free, sums.new_stock)
-        self._years[row.year] = sums
+        self._years[day.year] = sums
+
+    def _changed(self) -> None:
+        """What was found out before may be old."""
+        self.version += 1
+        self._gate = self._free = self._total = None
 
     def _forget(self) -> None:
         assert not self._settled, "the events are forgotten"

@@ -16,7 +16,8 @@ SATS_DECIMALS: Final = 8  # of every coin that is a base here; a fill says its q
 UNKNOWN: Final = ""
 """In place of a lot's exec_id: coins that were sold and of which no purchase is known."""
 
-LARGEST: Final = Decimal(10**18)
+_LARGEST_COUNT: Final = 10**18
+LARGEST: Final = Decimal(_LARGEST_COUNT)
 LATEST: Final = Ns(7_258_118_400_000_000_000)  # the year 2200: a date beyond it is a fault
 
 EXACT: Final = Context(prec=60)
@@ -64,11 +65,16 @@ def trade_of(fill: Filled) -> Trade | None:
     It stays with the fill.
     """
     base, _, quote = fill.pair.partition("/")
-    amounts = [fill.cost, *(amount for _, amount in fill.fees)]
-    if not all(amount.is_finite() and abs(amount) < LARGEST for amount in amounts):
+    if not _is_amount(fill.cost):
         return None
-    in_base = sum((amount for asset, amount in fill.fees if asset == base), _NOTHING)
-    in_quote = sum((amount for asset, amount in fill.fees if asset == quote), _NOTHING)
+    in_base = in_quote = _NOTHING
+    for asset, amount in fill.fees:
+        if not _is_amount(amount):
+            return None
+        if asset == base:
+            in_base += amount
+        elif asset == quote:
+            in_quote += amount
     trade = Trade(
         wall=fill.wall,
         trade_id=fill.trade_id,
@@ -84,14 +90,18 @@ def trade_of(fill: Filled) -> Trade | None:
         fill.exec_id != UNKNOWN
         and bool(base and quote)
         and 0 < fill.wall < LATEST
-        and 0 <= fill.trade_id < LARGEST
-        and 0 < fill.price < LARGEST
-        and 0 < fill.qty < LARGEST
+        and 0 <= fill.trade_id < _LARGEST_COUNT
+        and 0 < fill.price < _LARGEST_COUNT
+        and 0 < fill.qty < _LARGEST_COUNT
         and fill.cost >= 0
         and trade.fee_qty >= 0
         and trade.moved > 0
     )
     return trade if sound else None
+
+
+def _is_amount(amount: Decimal) -> bool:
+    return amount.is_finite() and abs(amount) < LARGEST
 
 
 def fingerprint(trade: Trade) -> int:
