@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeGuard, get_args
 
 from msgspec.structs import replace
 
@@ -41,6 +41,8 @@ SETTLED_AT_ONCE: Final = 256
 """Fills after which the core forgets what only one told late would ask for (Rule 3)."""
 
 _ALL: Final = 1 << 60  # Sats: whoever stands at the price is filled
+_COMMANDS: Final = frozenset(get_args(orders.Command))
+_ABOUT_ORDERS: Final = orders.AmendOrder | orders.AddOrder | orders.CancelOrder | orders.CancelAll
 
 
 class Watcher(Protocol):
@@ -234,7 +236,7 @@ class House:
         book = self._book(bid, ask, now)
         out = self.core.step(now, [orders.Clock(wall), *inbox, book, second])
         self.steps += 1
-        commands = [item for item in out if isinstance(item, orders.Command)]
+        commands = [item for item in out if _is_command(item)]
         if commands:
             self._send(commands)
         self._watch.stepped(wall, memory)
@@ -267,24 +269,28 @@ class House:
     # Commands.
 
     def _send(self, commands: Sequence[orders.Command]) -> None:
-        now, wall = self.now, self.wall
-        answered = now + 2 * self.terms.latency
         letters: list[orders.Command] = []
         for command in commands:
-            match command:
-                case orders.ArmDeadman(timeout_s):
-                    # Nobody dies in a backtest: the switch is granted and never fires.
-                    self._post(answered, orders.Armed(now, timeout_s))
-                case orders.AskOrders():
-                    self._post(answered, self.venue.listed(now, wall))
-                case orders.AskEach(asked):
-                    told = (self.venue.looked(cl_ord_id, now) for cl_ord_id, _ in asked)
-                    self._post(answered, *told)
-                case _:
-                    self._digest.update(repr((wall, command)).encode())
-                    letters.append(command)
+            if isinstance(command, _ABOUT_ORDERS):
+                self._digest.update(repr((self.wall, command)).encode())
+                letters.append(command)
+            else:
+                self._answer(command)
         if letters:
-            self._push(now + self.terms.latency, letters, ())
+            self._push(self.now + self.terms.latency, letters, ())
+
+    def _answer(self, command: orders.Command) -> None:
+        """What changes no order needs no matching: it is answered as of now."""
+        at = self.now + 2 * self.terms.latency
+        match command:
+            case orders.ArmDeadman(timeout_s):
+                # Nobody dies in a backtest: the switch is granted and never fires.
+                self._post(at, orders.Armed(self.now, timeout_s))
+            case orders.AskOrders():
+                self._post(at, self.venue.listed(self.now, self.wall))
+            case orders.AskEach(asked):
+                told = [self.venue.looked(cl_ord_id, self.now) for cl_ord_id, _ in asked]
+                self._post(at, *told)
 
     def _obey(self, commands: Sequence[orders.Command]) -> None:
         """Commands have reached the exchange: what it says of each is on its way, in turn."""
@@ -316,3 +322,7 @@ class House:
     def _push(self, at: int, commands: Sequence[orders.Command], events: Sequence[In]) -> None:
         self._count += 1
         heapq.heappush(self._mail, (at, self._count, commands, events))
+
+
+def _is_command(item: object) -> TypeGuard[orders.Command]:
+    return type(item) in _COMMANDS
