@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from shared.orders import Filled
 from shared.units import Ns, Sats, Side, plain
@@ -107,7 +108,6 @@ def _is_amount(amount: Decimal) -> bool:
 def fingerprint(trade: Trade) -> int:
     """A number of 256 bits that names the trade with all its values."""
     text = "|".join(
-        plain(value) if isinstance(value, Decimal) else str(value)
-        for value in (getattr(trade, name) for name in trade.__struct_fields__)
+        [plain(value) if isinstance(value, Decimal) else str(value) for value in astuple(trade)]
     )
     return int.from_bytes(hashlib.sha256(text.encode()).digest())
