@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from shared.config import Config
 from shared.settings_trade import Grid
 from shared.units import BPS, SECOND, Ns, Side
+from strategy.core.decide import FOREVER, Rules, Sides, Unsettled, at_rest, unsettled
 from strategy.core.grid import floors
 from strategy.core.ground import Ground
 from strategy.core.market import View
-from strategy.core.memory import EXIT_SLOT, PairMemory, Sides
+from strategy.core.memory import EXIT_SLOT, PairMemory
 from strategy.core.plan import Laid
-from strategy.core.slots import Rules, State, at_rest, stand
+from strategy.core.slots import State
 from strategy.core.spacing import Asked, Spacing, asked, space
 
 
@@ -62,30 +63,35 @@ def rules_of(pair: PairMemory, view: View, cfg: Grid) -> Rules:
     )
 
 
-def restless(pair: PairMemory, laid: Laid) -> Sides:
-    """The sides of which not every order is just as it is wished; none while all are at rest.
+def restless(
+    pair: PairMemory, laid: Laid, now: Ns, rules: Rules
+) -> Sequence[tuple[Side, Unsettled]]:
+    """The sides of which not every order is as it is wished; none while all are at rest.
 
-    It hangs on wishes and orders alone, and is asked for at several moments (quiet.py).
+    It hangs on wishes, orders and their ages alone, and is asked for at several moments (quiet.py).
     """
     if _is_at_rest(pair, laid):
-        return []
+        return ()
     orders, known = pair.open, pair.restless
-    if known[0] is laid and known[1] is orders:
-        return known[2]
-    buys, sells = orders.buys, orders.sells
-    if pair.slots[pair.place(EXIT_SLOT)].state is not State.EMPTY:
-        sells = tuple(slot for slot in sells if slot.name != EXIT_SLOT)  # of no rung
-    sides = [(Side.BUY, buys, laid.buys), (Side.SELL, sells, laid.sells)]
-    found = [(pair.side(side), wishes) for side, held, wishes in sides if not stand(held, wishes)]
-    pair.restless = laid, orders, found
-    if not found:
-        _rest(pair, laid)
-    return found
+    if known is None or not known.hold(laid, orders, now):
+        buys, sells = orders.buys, orders.sells
+        if pair.slots[pair.place(EXIT_SLOT)].state is not State.EMPTY:
+            sells = tuple(slot for slot in sells if slot.name != EXIT_SLOT)  # of no rung
+        bids = unsettled(buys, laid.buys, now, rules.enlarge_age)
+        asks = unsettled(sells, laid.sells, now, rules.enlarge_age)
+        since, until = max(bids.since, asks.since), min(bids.until, asks.until)
+        sides = (Side.BUY, bids), (Side.SELL, asks)
+        left = [(side, each) for side, each in sides if each.orders or each.wishes]
+        pair.restless = known = Sides(laid, orders, since, until, left)
+        if not left and until == FOREVER:
+            _rest(pair, laid)
+    return known.left
 
 
-def note_rest(pair: PairMemory, laid: Laid, rules: Rules) -> None:
+def note_rest(pair: PairMemory, laid: Laid, now: Ns, rules: Rules) -> None:
     """After a tick that asked for nothing: whether no later one will, as long as all stays."""
-    if all(at_rest(slots, wishes, rules) for slots, wishes in restless(pair, laid)):
+    sides = restless(pair, laid, now, rules)
+    if sides and all([at_rest(left, rules) for _, left in sides]):
         _rest(pair, laid)
 
 

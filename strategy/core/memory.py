@@ -26,6 +26,7 @@ from strategy.core.advice import NEUTRAL, Advice
 from strategy.core.books import Books
 from strategy.core.breaker import Breaker
 from strategy.core.deadman import Deadman
+from strategy.core.decide import Sides
 from strategy.core.grid import Hung, Unmatched
 from strategy.core.imbalance import Imbalance
 from strategy.core.lifecycle import Phase
@@ -39,7 +40,7 @@ from strategy.core.reference import Reference
 from strategy.core.regime import Regime
 from strategy.core.risk import Pause, Risk
 from strategy.core.samples import Samples
-from strategy.core.slots import Intent, Slot, State, Wish
+from strategy.core.slots import Intent, Slot, State
 from strategy.core.spacing import Asked, Spacing
 from strategy.core.taxdesk import PER_SAT, desk_of, taxes_from
 from strategy.core.thresholds import Ranked, Record, Thresholds
@@ -97,10 +98,6 @@ class Start(Struct, frozen=True):
     kept: bool = True  # a ledger keeps the facts; without one the longest is not written
 
 
-Sides = list[tuple[list[Slot], tuple[Wish, ...]]]
-"""The slots of a side of the grid, and the wishes for it."""
-
-
 class PairMemory:
     """What is known of one pair."""
 
@@ -124,7 +121,7 @@ class PairMemory:
         self.asked: tuple[object, float, Asked] = (None, 0.0, Asked())  # of which samples
         self.settled: tuple[object, ...] | None = None  # spacing, what was asked for, the floor
         self.rested: tuple[object, list[Slot]] = (None, [])  # wishes and slots that are one
-        self.restless: tuple[object, object, Sides] = (None, None, [])  # of which wishes and orders
+        self.restless: Sides | None = None
         self.bound: tuple[tuple[object, ...], Sequence[tuple[int, int]]] = ((None,), ())  # _floors
         self.hung = Hung()
         self.unmatched: Unmatched = ()

@@ -21,6 +21,7 @@ from strategy.core.audit import audit
 from strategy.core.breaker import guard
 from strategy.core.bulk import Learned, learn
 from strategy.core.daily import turn_day
+from strategy.core.decide import decide
 from strategy.core.draining import drain, switch_wanted
 from strategy.core.fees import PATIENCE, floor_bps, scheduled
 from strategy.core.gate import refuse, throttle
@@ -53,7 +54,6 @@ from strategy.core.slots import (
     added,
     amended,
     canceled,
-    decide,
 )
 from strategy.core.taxgate import trimmed, withhold
 from strategy.core.thresholds import note, rank, thresholds
@@ -201,7 +201,7 @@ class Core:
         pair.notes = {}
         intents = pair.intents = self._decide(pair, view, laid, now)  #           10 order decisions
         if view is not None and laid is not None and not intents:
-            note_rest(pair, laid, rules_of(pair, view, cfg.grid))
+            note_rest(pair, laid, now, rules_of(pair, view, cfg.grid))
         admitted = admit(pair.limiter, intents, now, cfg.rate_limit)  #           11 rate limit
         told += self._dispatch(pair, admitted, now)  #                            12 dispatch
         if len(admitted) < len(intents):
@@ -285,11 +285,11 @@ class Core:
             return intents + exits.decide(memory, pair, now)
         if laid is None or view is None:
             return []
-        sides = restless(pair, laid)
-        if not sides:
-            return []
         rules = rules_of(pair, view, memory.config.grid)
-        return [each for slots, wishes in sides for each in decide(slots, wishes, now, rules)]
+        intents = []
+        for side, left in restless(pair, laid, now, rules):
+            intents += decide(left, pair.side(side), now, rules)
+        return intents
 
     def _dispatch(self, pair: PairMemory, intents: Sequence[Intent], now: Ns) -> list[Out]:
         """Stage 12: the gate, then the intent on paper, then the letter."""

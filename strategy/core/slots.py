@@ -8,7 +8,6 @@ Rule 3: LOST is not gone. Only the exchange's own word empties a lost slot.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -104,7 +103,6 @@ _EMPTY: Final = State.EMPTY
 _LIVE: Final = State.LIVE
 _BUY: Final = Side.BUY
 
-_OLD: Final = Ns(1 << 62)
 
 IN_FLIGHT: Final = (State.PENDING_NEW, State.AMEND_PENDING, State.CANCEL_PENDING)
 
@@ -209,21 +207,6 @@ def filled(slot: Slot, price: Ticks, qty: int) -> Slot:
     return msgspec.structs.replace(slot, heard=heard, filled=max(slot.filled, heard), traded=price)
 
 
-class Rules(Struct, frozen=True):
-    """When a resting order is worth changing."""
-
-    step: float  # ratio between two rungs
-    tolerance: float  # of a step
-    least_age: int  # ns
-    bid: int  # Ticks
-    ask: int
-    enlarge_age: int = 0  # ns
-
-    def filling(self, slot: Slot) -> bool:
-        """The market stands at its price or beyond: the fill is on its way, so it is let be."""
-        return slot.price >= self.ask if slot.side is _BUY else slot.price <= self.bid
-
-
 class Add(Struct, frozen=True):
     slot: Slot
     wish: Wish
@@ -243,123 +226,6 @@ class Cancel(Struct, frozen=True):
 
 
 Intent = Add | Amend | Cancel
-
-
-def decide(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules) -> list[Intent]:
-    """One side of one pair: match wishes to orders by price first, then amend, add, cancel.
-
-    So one completed fill changes two orders at most, and the rest keep their places in the queue.
-    """
-    held = [slot for slot in slots if slot.state is not _EMPTY]
-    wanted, unmatched = _match(held, wishes, now, rules)
-    movable = [s for s in unmatched if s.state is _LIVE and not rules.filling(s)]
-    intents: list[Intent] = []
-    # A wish for which no order rests is best served by an order that no wish keeps.
-    for slot, wish in _paired(movable, wanted) if movable else ():
-        if wish is None:
-            # A side that is withdrawn as a whole goes at once; a rung too many can wait.
-            intents.append(Cancel(slot, "no rung wants it", urgent=not wishes))
-        elif slot.not_before <= now and (
-            now - slot.changed >= rules.least_age or reduces(slot, wish)
-        ):
-            if slot.filled < wish.qty:
-                intents.append(Amend(slot, wish))
-            else:
-                intents.append(Cancel(slot, "its rung is smaller than what has filled"))
-                continue
-        # Else too young to move without a rate penalty: its wish waits for it.
-        if wish is not None:
-            wanted.remove(wish)
-    if not wanted:
-        return intents
-    free = [s for s in slots if s.state is _EMPTY and s.not_before <= now]
-    # Each order in flight, lost, being filled or being cancelled holds the place of one wish:
-    # never more orders than rungs.
-    leaving = sum(isinstance(intent, Cancel) for intent in intents)
-    room = max(0, len(wanted) - (len(unmatched) - len(movable)) - leaving)
-    intents += [Add(slot, wish) for slot, wish in zip(free, wanted[:room], strict=False)]
-    return intents
-
-
-def stand(held: Sequence[Slot], wishes: Sequence[Wish]) -> bool:
-    """Whether every order is just as it is wished, to the Tick and the Sat, and none is lacking.
-
-    held: the slots of this side that are not empty.
-    """
-    if len(held) != len(wishes):
-        return False
-    there = {slot.price: slot.qty for slot in held if slot.state is _LIVE}
-    for wish in wishes:
-        if there.get(wish.price) != wish.qty:
-            return False
-    return len(there) == len(wishes)
-
-
-def at_rest(slots: Sequence[Slot], wishes: Sequence[Wish], rules: Rules) -> bool:
-    """Whether each wish has its order and each order its wish, however old they get."""
-    held = [slot for slot in slots if slot.state is not _EMPTY]
-    return _match(held, wishes, _OLD, rules) == ([], [])
-
-
-def _paired(movable: list[Slot], wanted: list[Wish]) -> list[tuple[Slot, Wish | None]]:
-    """Who moves where: an order of another size stays at its price, the others keep their order.
-
-    Both sides of the pairing run from the market outwards, so no order jumps over its neighbour.
-    """
-    at_price = {wish.price: wish for wish in wanted}
-    staying = {slot.name: at_price.pop(slot.price) for slot in movable if slot.price in at_price}
-    moving = [wish for wish in wanted if wish.price in at_price]
-    outward = sorted(movable, key=lambda slot: slot.price, reverse=movable[0].side is _BUY)
-    left = iter(moving)
-    return [(slot, staying.get(slot.name) or next(left, None)) for slot in outward]
-
-
-def _match(
-    held: list[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules
-) -> tuple[list[Wish], list[Slot]]:
-    """Wishes that no order serves yet, and orders that serve no wish."""
-    unmatched = {slot.name: slot for slot in held}
-    # At rest every order stands where it is wished: found at once, without comparing all to all.
-    there = {slot.price: slot for slot in reversed(held)}
-    wanted: list[Wish] = []
-    for wish in wishes:
-        best = there.get(wish.price)
-        if best is None or best.name not in unmatched or not _size_fits(best, wish, now, rules):
-            best = _nearest(unmatched, wish, now, rules)
-        if best is None:
-            wanted.append(wish)
-        else:
-            del unmatched[best.name]
-    return wanted, list(unmatched.values())
-
-
-def _nearest(unmatched: Mapping[str, Slot], wish: Wish, now: Ns, rules: Rules) -> Slot | None:
-    """The order that stands nearest to the wish, within the tolerance."""
-    best, nearest, price = None, rules.tolerance * rules.step, wish.price
-    # Most stand rungs away: a comparison of ints sees that.
-    reach = int(2 * nearest * price) + 1
-    for slot in unmatched.values():
-        if not -reach < slot.price - price < reach:
-            continue
-        apart = abs(slot.price - price) / max(slot.price, price)
-        nearer = apart < nearest or (best is None and apart == nearest)
-        if nearer and _size_fits(slot, wish, now, rules):
-            best, nearest = slot, apart
-    return best
-
-
-def _size_fits(slot: Slot, wish: Wish, now: Ns, rules: Rules) -> bool:
-    """A resting size is kept while it is within a fifth of the wish, or young and too small.
-
-    Kraken: a larger quantity goes to the back of the queue. So what was made smaller a moment ago
-    is not made larger again before it has rested for `enlarge_age`; what is too large shrinks now.
-    """
-    if slot.qty == wish.qty or slot.state is not _LIVE:
-        return True
-    fifths = slot.qty * 5
-    if fifths < wish.qty * 4:
-        return now - slot.changed < rules.enlarge_age
-    return fifths <= wish.qty * 6
 
 
 def reduces(slot: Slot, wish: Wish) -> bool:

@@ -10,14 +10,24 @@ from hypothesis import strategies as st
 
 from shared.settings_trade import Grid
 from shared.units import SECOND, Ns, Sats, Side, Ticks
+from strategy.core.decide import Rules
 from strategy.core.grid import Hung, bought, moved_to, sold
 from strategy.core.market import Extremes
 from strategy.core.plan import Anchor, Laid, Plan, lay
 from strategy.core.regime import Regime, classify
 from strategy.core.risk import LATCH, Risk, Severity, assess
-from strategy.core.slots import Add, Amend, Cancel, Intent, Rules, Slot, State, Wish, decide
+from strategy.core.slots import Add, Amend, Cancel, Intent, Slot, State, Wish
 from strategy.core.thresholds import Record, thresholds
-from tests.unit.strategy.core.build import BOOT, BTC_EUR, CONFIG, MID, STEP, make_slot, make_view
+from tests.unit.strategy.core.build import (
+    BOOT,
+    BTC_EUR,
+    CONFIG,
+    MID,
+    STEP,
+    asked,
+    make_slot,
+    make_view,
+)
 
 NOW = Ns(10_000 * SECOND)
 OLD = Ns(NOW - 3_600 * SECOND)
@@ -122,8 +132,8 @@ def side(slots: list[Slot], which: Side) -> list[Slot]:
 
 def decisions(slots: list[Slot], laid: Laid, touch: tuple[int, int]) -> list[Intent]:
     rules = Rules(STEP, GRID.requote_tolerance, 15 * SECOND, *touch)
-    buys = decide(side(slots, Side.BUY), laid.buys, NOW, rules)
-    return buys + decide(side(slots, Side.SELL), laid.sells, NOW, rules)
+    buys = asked(side(slots, Side.BUY), laid.buys, NOW, rules)
+    return buys + asked(side(slots, Side.SELL), laid.sells, NOW, rules)
 
 
 @given(
@@ -198,7 +208,7 @@ def test_never_more_orders_than_rungs_and_no_word_about_what_is_not_at_rest(
     slots: list[Slot], wishes: list[Wish]
 ) -> None:
     rules = Rules(STEP, GRID.requote_tolerance, 15 * SECOND, MID - 5, MID + 5)
-    intents = decide(slots, wishes, NOW, rules)
+    intents = asked(slots, wishes, NOW, rules)
     spoken = [intent.slot.name for intent in intents]
     assert len(spoken) == len(set(spoken)), "one word a slot"
     for intent in intents:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from shared.orders import Verdict
 from shared.units import Ns
-from strategy.core import hear, pipeline, slots
+from strategy.core import hear, kept, pipeline, slots
 from strategy.core.slots import TRANSITIONS, Input, State
 from strategy.session import wire as session_wire
 from tests.simulation.bugs.patches import Patches, bug
@@ -67,15 +67,19 @@ def no_cool_down(p: Patches) -> None:
 
 @bug("a slot whose cancel is under way is used again")
 def cancelled_is_free(p: Patches) -> None:
-    before = pipeline.decide
+    matched, before = kept.unsettled, pipeline.decide
 
-    def decide(held: Any, *rest: Any) -> Any:
+    def unsettled(held: Any, *rest: Any) -> Any:
+        return matched([each for each in held if each.state is not State.CANCEL_PENDING], *rest)
+
+    def decide(side: Any, places: Any, *rest: Any) -> Any:
         bold = [
             slots._emptied(slot, Ns(0)) if slot.state is State.CANCEL_PENDING else slot
-            for slot in held
+            for slot in places
         ]
-        return before(bold, *rest)
+        return before(side, bold, *rest)
 
+    p.set(kept, "unsettled", unsettled)
     p.set(pipeline, "decide", decide)
 
 

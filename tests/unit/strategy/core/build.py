@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +11,11 @@ from shared import frames
 from shared.config import ROOT, Config, check
 from shared.orders import Filled
 from shared.units import DAY, SECOND, Ns, Pair, Sats, Side, Ticks, cost_of
+from strategy.core.decide import Rules, decide, unsettled
 from strategy.core.market import Freshness, View
 from strategy.core.memory import Memory, Start
 from strategy.core.plan import Plan
-from strategy.core.slots import Slot, State
+from strategy.core.slots import Intent, Slot, State, Wish
 from strategy.ledger.lots import Lots
 
 BOOT = Ns(1_000 * SECOND)
@@ -199,3 +201,9 @@ def make_slot(name: str, state: State = State.EMPTY, **fields: Any) -> Slot:
 def rung(k: float, base: float = MID, step: float = STEP) -> float:
     """Where a rung, or a place between two, stands in Ticks."""
     return float(base * (1.0 + step) ** k)
+
+
+def asked(slots: Sequence[Slot], wishes: Sequence[Wish], now: Ns, rules: Rules) -> list[Intent]:
+    """Stage 10 for one side: matched by price, then decided."""
+    held = [slot for slot in slots if slot.state is not State.EMPTY]
+    return decide(unsettled(held, wishes, now, rules.enlarge_age), slots, now, rules)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from shared import frames
-from shared.units import Ns
+from shared.units import SECOND, Ns, Sats, Side
 from strategy.core.kept import note_rest, restless, rules_of
 from strategy.core.memory import PairMemory
 from strategy.core.plan import Laid
-from strategy.core.slots import State
+from strategy.core.slots import Slot, State
 from tests.unit.strategy.core.build import BTC_EUR, make_view
 from tests.unit.strategy.core.desk import Desk
 
@@ -25,34 +25,65 @@ def quoting() -> tuple[Desk, PairMemory, Laid]:
     return desk, pair, pair.laid
 
 
+def left(desk: Desk, pair: PairMemory, laid: Laid, later: int = 0) -> list[tuple[int, int]]:
+    """How many orders and wishes of each side are unsettled, so many seconds later."""
+    rules = rules_of(pair, make_view(), desk.config.grid)
+    found = restless(pair, laid, Ns(desk.now + later * SECOND), rules)
+    return [(len(side.orders), len(side.wishes)) for _, side in found]
+
+
+def with_size(laid: Laid, part: float) -> Laid:
+    """The same wishes with the first buy of another size."""
+    first, *others = laid.buys
+    return Laid((replace(first, qty=Sats(int(first.qty * part))), *others), laid.sells, ())
+
+
 def test_where_each_order_is_as_wished_no_side_is_looked_at_again() -> None:
-    _, pair, laid = quoting()
-    assert restless(pair, laid) == []
+    desk, pair, laid = quoting()
+    assert left(desk, pair, laid) == []
     assert pair.rested[1] == pair.slots
     assert pair.rested[1] is not pair.slots
 
 
-def test_a_side_of_which_one_order_or_one_wish_differs_is_looked_at() -> None:
-    _, pair, laid = quoting()
-    wish = laid.buys[0]
-    other = Laid((replace(wish, qty=wish.qty + 1), *laid.buys[1:]), laid.sells, ())
-    assert [wishes for _, wishes in restless(pair, other)] == [other.buys]
+def test_of_a_side_only_what_differs_is_looked_at() -> None:
+    desk, pair, laid = quoting()
+    assert left(desk, pair, with_size(laid, 0.5)) == [(1, 1)]
+    assert left(desk, pair, Laid(laid.buys[1:], laid.sells[:-1], ())) == [(1, 0), (1, 0)]
     place = pair.place("b1")
-    pair.slots[place] = replace(pair.slots[place], state=State.AMEND_PENDING)
-    assert [wishes for _, wishes in restless(pair, laid)] == [laid.buys]
+    pair.slots[place] = Slot("b1", pair.name, Side.BUY)
+    assert left(desk, pair, laid) == [(0, 1)]
+    pair.slots[place] = replace(pair.slots[place], state=State.LOST)
+    assert left(desk, pair, laid) == [(1, 1)]
+
+
+def test_a_side_is_looked_at_again_when_an_order_has_grown_old() -> None:
+    desk, pair, laid = quoting()
+    larger, age = with_size(laid, 2.0), desk.config.grid.enlarge_age_sec
+    changed = pair.slots[pair.place("b1")].changed
+    young = int(age) - (desk.now - changed) // SECOND - 1
+    assert left(desk, pair, larger) == []
+    known = pair.restless
+    assert left(desk, pair, larger, young) == []
+    assert pair.restless is known, "until then nothing is worked out anew"
+    assert left(desk, pair, larger, young + 1) == [(1, 1)]
+    assert left(desk, pair, larger, young + 10_000) == [(1, 1)]
+    assert left(desk, pair, larger, young) == [], "and asked about earlier it is young again"
 
 
 def test_an_order_within_the_tolerance_rests_once_that_was_found() -> None:
     desk, pair, laid = quoting()
-    wish = laid.buys[0]
-    near = Laid((replace(wish, qty=wish.qty + wish.qty // 20), *laid.buys[1:]), laid.sells, ())
-    assert restless(pair, near)
+    near = with_size(laid, 1.05)
+    near = Laid(
+        (replace(near.buys[0], price=near.buys[0].price - 1), *near.buys[1:]), near.sells, ()
+    )
+    assert left(desk, pair, near) == [(1, 1)]
     rules = rules_of(pair, make_view(), desk.config.grid)
-    note_rest(pair, near, rules)
-    assert restless(pair, near) == []
-    far = Laid((replace(wish, qty=wish.qty * 2), *laid.buys[1:]), laid.sells, ())
-    note_rest(pair, far, rules)
-    assert restless(pair, far), "it waits to be changed: it does not rest"
+    note_rest(pair, near, desk.now, rules)
+    assert left(desk, pair, near) == []
+    for far in (0.5, 2.0):
+        wished = with_size(laid, far)
+        note_rest(pair, wished, desk.now, rules)
+        assert left(desk, pair, wished, 100_000), "it waits to be changed: it does not rest"
 
 
 def test_the_wishes_stay_the_same_object_while_nothing_changes() -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from shared.orders import AddOrder, AmendOrder, CancelOrder
 from shared.units import SECOND, Ns, Sats, Side, Ticks
+from strategy.core.decide import Rules, at_rest, unsettled
 from strategy.core.slots import (
     IN_FLIGHT,
     TRANSITIONS,
@@ -21,19 +22,16 @@ from strategy.core.slots import (
     IllegalTransitionError,
     Input,
     Intent,
-    Rules,
     Slot,
     State,
     Wish,
     added,
     amended,
-    at_rest,
     canceled,
-    decide,
     filled,
     move,
 )
-from tests.unit.strategy.core.build import MID, STEP, make_slot, rung
+from tests.unit.strategy.core.build import MID, STEP, asked, make_slot, rung
 
 NOW = Ns(10_000 * SECOND)
 OLD = Ns(NOW - 60 * SECOND)
@@ -49,6 +47,11 @@ def live(name: str, k: float, **fields: Any) -> Slot:
 
 def wish(k: float, qty: int = QTY) -> Wish:
     return Wish(Side.BUY if k < 0 else Side.SELL, Ticks(int(rung(k))), Sats(qty), int(abs(k)))
+
+
+def rest(slots: Sequence[Slot], wishes: Sequence[Wish], rules: Rules) -> bool:
+    held = [slot for slot in slots if slot.state is not State.EMPTY]
+    return at_rest(unsettled(held, wishes, NOW, rules.enlarge_age), rules)
 
 
 def kinds(intents: Sequence[Intent]) -> list[str]:
@@ -241,20 +244,20 @@ CASES: dict[str, tuple[list[Slot], list[Wish], list[str]]] = {
 @pytest.mark.parametrize("case", list(CASES))
 def test_wishes_against_orders(case: str) -> None:
     slots, wishes, expected = CASES[case]
-    assert kinds(decide(slots, wishes, NOW, RULES)) == expected
+    assert kinds(asked(slots, wishes, NOW, RULES)) == expected
 
 
 def test_sizes_change_in_place_whatever_the_slots_order() -> None:
     """Only the sizes are wished otherwise: no order is moved to another's price for it."""
     slots = [live("b1", -2), live("b2", -1), live("b3", -3)]
-    found = decide(slots, [wish(-k, QTY // 2) for k in (1, 2, 3)], NOW, RULES)
+    found = asked(slots, [wish(-k, QTY // 2) for k in (1, 2, 3)], NOW, RULES)
     assert kinds(found) == ["Amend b2", "Amend b1", "Amend b3"]
     assert all(isinstance(each, Amend) and each.slot.price == each.wish.price for each in found)
 
 
 def test_a_wider_lattice_keeps_the_orders_in_their_order() -> None:
     slots = [live("s1", 3), live("s2", 1), live("s3", 2)]
-    found = decide(slots, [wish(1.5), wish(3.5), wish(4.5)], NOW, RULES)
+    found = asked(slots, [wish(1.5), wish(3.5), wish(4.5)], NOW, RULES)
     assert [
         (each.slot.name, int(each.wish.price)) for each in found if isinstance(each, Amend)
     ] == [
@@ -278,7 +281,7 @@ def test_an_order_at_its_price_grows_late_and_shrinks_at_once(
 ) -> None:
     rules = replace(RULES, enlarge_age=3_600 * SECOND)
     slot = live("b1", -1, changed=Ns(NOW - age_s * SECOND))
-    assert kinds(decide([slot], [wish(-1, qty)], NOW, rules)) == expected
+    assert kinds(asked([slot], [wish(-1, qty)], NOW, rules)) == expected
 
 
 orders = st.tuples(
@@ -300,38 +303,38 @@ def test_what_is_at_rest_asks_for_nothing_now_nor_later(
     ]
     wishes = [wish(k) for k in sorted(rungs, reverse=True)]
     rules = replace(RULES, enlarge_age=3_600 * SECOND)
-    if at_rest(slots, wishes, rules):
+    if rest(slots, wishes, rules):
         for later in (0, 10, 1_000, 100_000):
-            assert decide(slots, wishes, Ns(NOW + later * SECOND), rules) == []
+            assert asked(slots, wishes, Ns(NOW + later * SECOND), rules) == []
 
 
 def test_at_rest_is_what_stands_where_it_is_wished() -> None:
     slots = [live("b1", -1), live("b2", -2)]
-    assert at_rest(slots, [wish(-1), wish(-2)], RULES)
-    assert not at_rest(slots, [wish(-1)], RULES)
-    assert not at_rest(slots, [wish(-1), wish(-2), wish(-3)], RULES)
+    assert rest(slots, [wish(-1), wish(-2)], RULES)
+    assert not rest(slots, [wish(-1)], RULES)
+    assert not rest(slots, [wish(-1), wish(-2), wish(-3)], RULES)
     small = [replace(slots[0], qty=Sats(QTY // 2), changed=NOW), slots[1]]
-    assert not at_rest(small, [wish(-1), wish(-2)], replace(RULES, enlarge_age=3_600 * SECOND))
+    assert not rest(small, [wish(-1), wish(-2)], replace(RULES, enlarge_age=3_600 * SECOND))
 
 
 @pytest.mark.parametrize("state", [*IN_FLIGHT, State.LOST])
 @pytest.mark.parametrize("wishes", [[], [wish(-1)], [wish(-5)]])
 def test_it_never_speaks_about_an_order_in_flight_or_lost(state: State, wishes: list[Wish]) -> None:
     slot = make_slot("b1", state, price=Ticks(int(rung(-1))), changed=OLD)
-    assert decide([slot], wishes, NOW, RULES) == []
+    assert asked([slot], wishes, NOW, RULES) == []
 
 
 def test_an_amend_takes_the_wish_whole() -> None:
-    [intent] = decide([live("b1", -1)], [wish(-2)], NOW, RULES)
+    [intent] = asked([live("b1", -1)], [wish(-2)], NOW, RULES)
     assert isinstance(intent, Amend)
     assert intent.wish == wish(-2)
 
 
 def test_intents_name_the_slot_as_it_was() -> None:
     slots = [live("b1", -1), make_slot("b2")]
-    intents = decide(slots, [wish(-1), wish(-2)], NOW, RULES)
+    intents = asked(slots, [wish(-1), wish(-2)], NOW, RULES)
     assert intents == [Add(slots[1], wish(-2))]
-    assert decide([slots[0]], [], NOW, RULES) == [Cancel(slots[0], "no rung wants it")]
+    assert asked([slots[0]], [], NOW, RULES) == [Cancel(slots[0], "no rung wants it")]
 
 
 def test_what_may_be_heard_has_a_row_for_a_lost_order() -> None:

@@ -16,11 +16,10 @@ from strategy.core.slots import (
     State,
     added,
     amended,
-    decide,
     move,
     reduces,
 )
-from tests.unit.strategy.core.build import MID, make_slot, rung
+from tests.unit.strategy.core.build import MID, asked, make_slot, rung
 from tests.unit.strategy.core.test_slots import NOW, OLD, QTY, RULES, kinds, live, wish
 
 # The table by its meaning, so that no row may say anything else.
@@ -96,7 +95,7 @@ def test_a_side_that_is_withdrawn_as_a_whole_goes_at_once_and_a_rung_too_many_wa
 ) -> None:
     slots = [live("b1", -1), live("b2", -2)]
     wishes = [] if case == "whole side" else [wish(-1)]
-    found = decide(slots, wishes, NOW, RULES)
+    found = asked(slots, wishes, NOW, RULES)
     assert all(isinstance(each, Cancel) and each.urgent is (not wishes) for each in found)
     assert len(found) == 2 - len(wishes)
 
@@ -139,30 +138,30 @@ def test_an_order_at_the_other_sides_price_is_being_filled(
     ],
 )
 def test_a_size_is_kept_to_a_fifth_on_both_sides(qty: int, expected: list[str]) -> None:
-    assert kinds(decide([live("b1", -1)], [wish(-1, qty)], NOW, RULES)) == expected
+    assert kinds(asked([live("b1", -1)], [wish(-1, qty)], NOW, RULES)) == expected
 
 
 def test_the_nearer_of_two_orders_within_the_tolerance_keeps_the_wish() -> None:
     near, nearer = live("b1", -1.12), live("b2", -1.05)
     for slots in ([near, nearer], [nearer, near]):
-        assert kinds(decide(slots, [wish(-1)], NOW, RULES)) == ["Cancel b1"]
+        assert kinds(asked(slots, [wish(-1)], NOW, RULES)) == ["Cancel b1"]
 
 
 def test_the_age_at_which_an_order_may_move_is_reached_to_the_moment() -> None:
     for early, expected in ((0, ["Amend b1"]), (1, [])):
         slot = live("b1", -2, changed=Ns(NOW - RULES.least_age + early))
-        assert kinds(decide([slot], [wish(-1)], NOW, RULES)) == expected
+        assert kinds(asked([slot], [wish(-1)], NOW, RULES)) == expected
     for late, expected in ((0, ["Amend b1"]), (1, [])):
         slot = live("b1", -2, not_before=Ns(NOW + late))
-        assert kinds(decide([slot], [wish(-1)], NOW, RULES)) == expected
+        assert kinds(asked([slot], [wish(-1)], NOW, RULES)) == expected
         free = make_slot("b1", not_before=Ns(NOW + late))
-        assert bool(decide([free], [wish(-1)], NOW, RULES)) is (late == 0)
+        assert bool(asked([free], [wish(-1)], NOW, RULES)) is (late == 0)
 
 
 def test_a_wish_as_large_as_what_has_filled_has_nothing_left_to_fill() -> None:
     slot = live("b1", -1, filled=Sats(300_000))
-    assert kinds(decide([slot], [wish(-1, 300_000)], NOW, RULES)) == ["Cancel b1"]
-    assert kinds(decide([slot], [wish(-1, 300_001)], NOW, RULES)) == ["Amend b1"]
+    assert kinds(asked([slot], [wish(-1, 300_000)], NOW, RULES)) == ["Cancel b1"]
+    assert kinds(asked([slot], [wish(-1, 300_001)], NOW, RULES)) == ["Amend b1"]
 
 
 def test_what_is_filled_beyond_its_size_has_nothing_open() -> None:
@@ -183,7 +182,7 @@ def test_an_order_whose_fate_is_open_keeps_its_rung_and_the_others_theirs() -> N
         make_slot("b2"),
         make_slot("b3"),
     ]
-    found = decide(slots, [wish(-1), wish(-2), wish(-3)], NOW, RULES)
+    found = asked(slots, [wish(-1), wish(-2), wish(-3)], NOW, RULES)
     assert found == [Add(slots[1], wish(-2)), Add(slots[2], wish(-3))]
 
 
@@ -200,8 +199,8 @@ def test_a_refused_amend_forgives_no_earlier_refusal() -> None:
 
 def test_a_wish_that_an_order_moves_to_is_not_added_as_well() -> None:
     slots = [live("b1", -2), make_slot("b2"), make_slot("b3")]
-    assert kinds(decide(slots, [wish(-1)], NOW, RULES)) == ["Amend b1"]
+    assert kinds(asked(slots, [wish(-1)], NOW, RULES)) == ["Amend b1"]
 
 
 def test_the_second_of_two_orders_at_one_price_is_one_too_many() -> None:
-    assert kinds(decide([live("b1", -1), live("b2", -1)], [wish(-1)], NOW, RULES)) == ["Cancel b2"]
+    assert kinds(asked([live("b1", -1), live("b2", -1)], [wish(-1)], NOW, RULES)) == ["Cancel b2"]
