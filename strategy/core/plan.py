@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from shared.units import Pair, Sats, Side, Ticks
 from strategy.core.slots import Wish
+from strategy.core.unanswered import Unanswered
 
 COLLAR_MARGIN: Final = 1.05
 OUTSIDE: Final = "outside the price collar"
@@ -303,12 +304,19 @@ def _answering(
 
     Kept: it changes with fills, the lattice and the sizes alone.
     """
-    wishes, missing = [], []
-    bound = Unanswered(floors)
-    for rung, asked, qty, _ in _rungs(anchor, pair, 1, levels, notional, scale).each:
+    wishes: list[Wish] = []
+    missing = []
+    bound, dearest = Unanswered(floors), floors[-1][0]
+    rungs = _rungs(anchor, pair, 1, levels, notional, scale)
+    for place, (rung, asked, qty, _) in enumerate(rungs.each):
+        if asked >= dearest:
+            wishes += rungs.wishes[place:]
+            break
         price, why = bound.answered(asked, qty, anchor.step, pair.price_step)
         if why:
             missing.append((Side.SELL, rung, why))
+        elif price == asked:
+            wishes.append(rungs.wishes[place])
         else:
             wishes.append(Wish(Side.SELL, Ticks(price), Sats(qty), rung))
     return tuple(wishes), tuple(missing)
@@ -350,46 +358,6 @@ def _rungs(
         wishes.append(Wish(side, Ticks(price), Sats(qty), rung))
         whole, units, sats = whole and not why, units + price * qty, sats + qty
     return _Rungs(tuple(found), tuple(wishes), whole, units, sats)
-
-
-class Unanswered:
-    """The floors of the buys that no sell has answered yet, cheapest first, while sells are laid.
-
-    Coins beyond the unmatched buys were there before the grid: they have no floor.
-    """
-
-    def __init__(self, floors: Sequence[tuple[int, int]]) -> None:
-        """floors: (least price in Ticks, Sats), by price."""
-        self._floors = floors
-        self._place, self._taken = 0, 0  # so many are answered, and so many Sats of the next
-
-    def floor_of(self, qty: int) -> int:
-        """The least price that all unmatched buys allow which a sell of `qty` would answer."""
-        least, left, place = 0, qty + self._taken, self._place
-        while left > 0 < qty and place < len(self._floors):
-            least = max(least, self._floors[place][0])
-            left -= self._floors[place][1]
-            place += 1
-        return least
-
-    def answered(self, price: int, qty: int, step: float, price_step: int) -> tuple[int, str]:
-        """The price at which a rung may sell so many Sats, or why it may not."""
-        least = self.floor_of(qty)
-        if price < least <= price * (1.0 + step / 2.0):
-            # A spacing or a lean that has changed since the buy: the rung yields a little.
-            price = least + -least % price_step
-        if price < least:
-            return price, "below an unmatched buy plus fees"
-        self.take(qty)
-        return price, ""
-
-    def take(self, qty: int) -> None:
-        """Pair a sell of `qty` with the cheapest of them."""
-        left = max(qty, 0) + self._taken  # what has filled may be more than the rung is worth now
-        while self._place < len(self._floors) and left >= self._floors[self._place][1]:
-            left -= self._floors[self._place][1]
-            self._place += 1
-        self._taken = left if self._place < len(self._floors) else 0
 
 
 def _least_units(pair: Pair) -> int:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from shared.orders import Balances
-from strategy.core.plan import Unanswered
+from strategy.core.unanswered import Unanswered
 from tests.unit.strategy.core.desk import Desk
 
 
 def test_an_order_that_filled_more_than_its_rung_is_worth_now_needs_no_floor_suite_255() -> None:
     bound = Unanswered([(100, 5)])
 
-    assert bound.floor_of(-3) == 0
-    bound.take(-3)
-    assert bound.floor_of(1) == 100
+    assert bound.answered(1, -3, 0.01, 1) == (1, "")
+    assert bound.answered(1, 1, 0.01, 1) == (1, "below an unmatched buy plus fees")
 
 
 def test_no_floor_at_all_and_nothing_to_sell_suite_255() -> None:
     bound = Unanswered([])
 
-    bound.take(-1)
-    assert bound.floor_of(-1) == 0
+    assert bound.answered(1, -1, 0.01, 1) == (1, "")
 
 
 def test_a_life_after_a_withdrawal_does_not_take_it_for_the_days_loss_suite_8() -> None:
