@@ -105,30 +105,30 @@ def _meets(resting: OpenOrders, wish: Wish) -> bool:
 
 def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> str:
     """Worst case: everything that may rest fills, and this order too."""
-    wish = intent.wish
-    grown = max(wish.qty, intent.slot.open_qty + intent.slot.filled) - intent.slot.filled
-    price = max(wish.price, intent.slot.high_price)
+    slot, wish = intent.slot, intent.wish
+    rests, high = slot.open_qty, slot.high_price
+    grown = max(wish.qty, rests + slot.filled) - slot.filled
+    price = max(wish.price, high)
     if wish.side is Side.SELL:
         if memory.audit.held:
             return HELD
         # The coins are the account's, whichever pair sells them.
-        resting = sum(each.open.sell_sats for each in memory.pairs.values())
-        others = resting - intent.slot.open_qty
+        others = sum([each.open.sell_sats for each in memory.pairs.values()]) - rests
         reserve = memory.going() + int(memory.config.grid.base_reserve.scaleb(8))
         if others + grown > memory.base_total(pair) - reserve:
             return "more than the coins that may be sold"
-        return refuse_sale(memory, pair, intent.slot, price, others, grown)
-    stands = intent.slot.open_qty * intent.slot.high_price
+        return refuse_sale(memory, pair, slot, price, others, grown)
+    stands = rests * high
     bound = pair.open.buy_units - stands
-    fee = 1.0 + (pair.maker or 0.0)
-    if (bound + grown * price) * fee > memory.quote_total(pair):
+    cost = bound + grown * price
+    if cost * (1.0 + (pair.maker or 0.0)) > memory.quote_total(pair):
         return "more than the funds there are"
     if grown * price <= stands:
         return ""
-    if why := refuse_spending(memory, pair, bound + grown * price):
+    if why := refuse_spending(memory, pair, cost):
         return why
-    bound += _elsewhere(memory, pair)
-    if _share(memory, pair, bound + grown * price) > _most(memory, pair):
+    cost += _elsewhere(memory, pair)
+    if _share(memory, pair, cost) > _most(memory, pair):
         return f"coins over {_most(memory, pair):.0%} of the account if all buys fill"
     return ""
 

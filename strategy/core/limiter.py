@@ -37,6 +37,8 @@ class Limiter(Struct, frozen=True):
 
     def value(self, now: Ns, cfg: RateLimit) -> float:
         """The counter now. It decays as the account's own tier lets it, never faster than set."""
+        if now == self.at:
+            return self.counter
         decay = (
             min(cfg.decay_rate, tier_decay(self.threshold)) if self.threshold else cfg.decay_rate
         )

@@ -220,8 +220,7 @@ def refuse_spending(memory: Memory, pair: PairMemory, cost: int) -> str:
     """
     if pair.quote not in CURRENCIES:
         return ""
-    gate = look(memory)
-    room = None if gate.room is None else gate.room + gate.spending
+    room = memory.desk.room(memory.wall)
     if room is None or room < 0:
         return ""
     spent = [(pair.quote, _money(pair, cost))]
@@ -229,7 +228,7 @@ def refuse_spending(memory: Memory, pair: PairMemory, cost: int) -> str:
         if other.quote != pair.quote and (money := _meant(other)[1]):
             spent.append((other.quote, money))
     gain = memory.desk.spending(memory.wall, tuple(spent))
-    if gain > 0 and gain + gate.worst(sells(memory, memory.all_slots())) > room:
+    if gain > 0 and gain + look(memory).worst(sells(memory, memory.all_slots())) > room:
         return f"the gain of the {pair.quote} it spends might pass the room of the year"
     return ""
 

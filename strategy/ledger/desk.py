@@ -320,14 +320,14 @@ class Desk:
         if locked and not (most is not None and most == free):
             wall = free_from_wall(open_lots[0].basis.wall, settings.safety_days)
             unlock = Unlock(day_of(wall), locked[0].qty, locked[0].lot)
-        net, spending = self.net(today.year), self.spending(now_wall, spent)
-        room = self._room(today.year, net)
-        if room is not None:
-            room -= spending
-        return Gate(Units(free), tuple(locked), net, room, unlock, most, spending)
+        room, spending = self.room(now_wall), self.spending(now_wall, spent)
+        left = None if room is None else room - spending
+        return Gate(Units(free), tuple(locked), self.net(today.year), left, unlock, most, spending)
 
-    def _room(self, year: int, net: Decimal) -> Decimal | None:
-        settings = self.settings
+    def room(self, now_wall: Ns) -> Decimal | None:
+        """What the year may still gain, whatever resting buys may spend; None as in `Gate`."""
+        settings, year = self.settings, day_of(now_wall).year
+        net = self.net(year)
         if not self._valued:
             return None
         if settings.beyond:
