@@ -42,7 +42,9 @@ SETTLED_AT_ONCE: Final = 256
 
 _ALL: Final = 1 << 60  # Sats: whoever stands at the price is filled
 _COMMANDS: Final = frozenset(get_args(orders.Command))
-_ABOUT_ORDERS: Final = orders.AmendOrder | orders.AddOrder | orders.CancelOrder | orders.CancelAll
+_ABOUT_ORDERS: Final = frozenset(
+    (orders.AddOrder, orders.AmendOrder, orders.CancelOrder, orders.CancelAll)
+)
 
 
 class Watcher(Protocol):
@@ -228,8 +230,8 @@ class House:
             self._step(inbox)
 
     def _step(self, inbox: list[In]) -> None:
-        now, wall, market = self.now, self.wall, self.market
-        bid, ask = market.best("buy") or 1, market.best("sell") or 2
+        now, wall = self.now, self.wall
+        bid, ask = self.venue.touch()
         second = orders.SecondPrice(self.pair.symbol, Ticks(bid), Ticks(ask), now)
         memory = self.core.memory
         memory.wall = wall
@@ -271,7 +273,7 @@ class House:
     def _send(self, commands: Sequence[orders.Command]) -> None:
         letters: list[orders.Command] = []
         for command in commands:
-            if isinstance(command, _ABOUT_ORDERS):
+            if type(command) in _ABOUT_ORDERS:
                 self._digest.update(repr((self.wall, command)).encode())
                 letters.append(command)
             else:
@@ -308,7 +310,7 @@ class House:
     def _collect(self, told: Sequence[orders.Event]) -> None:
         """What the exchange has said is on its way to the core."""
         for event in told:
-            if isinstance(event, orders.Filled):
+            if type(event) is orders.Filled:
                 what = (event.wall, event.cl_ord_id, event.price, event.qty, event.cost, event.fees)
                 self._digest.update(repr(what).encode())
                 self._watch.filled(event)

@@ -71,6 +71,15 @@ class Venue:
             orders.LineUp(()),
         )
 
+    def touch(self) -> tuple[int, int]:
+        """Best bid and ask of the whole book, in Ticks."""
+        others, own = self.market.liquidity, self.market.own
+        buys, sells = own["buy"], own["sell"]
+        if (buys and buys[0].price > others.bid) or (sells and sells[0].price < others.ask):
+            # Ours betters the touch of the others, or hides it.
+            return self.market.best("buy") or 1, self.market.best("sell") or 2
+        return others.bid, others.ask
+
     def tell(self, ticks: Sequence[Tick], position: int, wall: Ns) -> bool:
         """The market does this; whether the exchange has something to say of it (`hear`)."""
         self._told.tell(*ticks)
@@ -121,13 +130,13 @@ class Venue:
         told: list[orders.Event] = []
         money = False
         for event in self.exchange.take_events():
-            if isinstance(event, Exec):
+            if type(event) is Exec:
                 word = event_of(self.pair, event)
                 if word is not None:
                     told.append(word)
-                if isinstance(word, orders.Gone):
+                if type(word) is orders.Gone:
                     self._forget(event.order)
-            elif isinstance(event, LedgerRow):
+            elif type(event) is LedgerRow:
                 money = True
         if money:
             self._count_money()

@@ -25,6 +25,7 @@ def test_an_order_at_the_touch_hides_no_side_of_the_book(side: str, tmp_path: Pa
     house = House(config, Terms(maker=1200, taker=2500), WALL, FIRST, int(MINUTE), course)
     house.tell((BEGIN + SECOND, FIRST, FIRST, True, 0))
     house.run_until(Ns(BEGIN + 30 * SECOND))
+    assert house.venue.touch() == (FIRST, FIRST + 1)
     ours = house.market.own[side][0].price
     # A market that falls to our bid offers there, one that rises to our offer bids there.
     bid = ours - 1 if side == "buy" else ours
@@ -32,7 +33,7 @@ def test_an_order_at_the_touch_hides_no_side_of_the_book(side: str, tmp_path: Pa
     house.run_until(Ns(BEGIN + 90 * SECOND))
     assert house.market.own[side][0].price == ours  # "through": a price that touches fills nothing
     best = house.market.best("buy"), house.market.best("sell")
-    assert best == ((ours, ours + 1) if side == "buy" else (ours - 1, ours))
+    assert house.venue.touch() == best == ((ours, ours + 1) if side == "buy" else (ours - 1, ours))
     [pair] = house.core.memory.pairs.values()
     assert pair.view is not None
     assert pair.view.fresh
