@@ -45,11 +45,11 @@ class QueuedLot(Struct, gc=False):
 
     @property
     def basis(self) -> Basis:
-        if isinstance(self.source, Trade):
-            self.source = of_trade(self.source)
-        if isinstance(self.source, Exchanged):
-            self.source = bought(self.source, self.qty)
-        return self.source
+        source = self.source
+        if not isinstance(source, Basis):
+            event = of_trade(source) if isinstance(source, Trade) else source
+            self.source = source = bought(event, self.qty)
+        return source
 
 
 class Queue:
