@@ -13,21 +13,24 @@ from strategy.core.slots import Slot, State
 NO_SELL: Final = 1 << 62
 """Ticks: above any price."""
 
+# Reached once: each tick asks, and an enum's members are slow.
+_EMPTY, _LIVE, _LOST, _BUY = State.EMPTY, State.LIVE, State.LOST, Side.BUY
+
 
 class OpenOrders(Struct, frozen=True):
     """The slots of one pair by what is asked of them.
 
-    buys, sells: all that may still be there, lost ones too. sell_sats: the most that the sells may
-    still hand over; buy_units: what the buys may still cost (Ticks x Sats). highest_buy,
-    lowest_sell: Ticks at which one of them may still fill. filled: (side, Ticks) -> Sats that the
-    order there has filled already.
+    buys, sells: all that may still be there, lost ones too. in_flight: those of which an answer is
+    on its way. sell_sats: the most that the sells may still hand over; buy_units: what the buys may
+    still cost (Ticks x Sats). highest_buy, lowest_sell: Ticks at which one of them may still fill.
+    filled: (side, Ticks) -> Sats that the order there has filled already.
     """
 
     slots: list[Slot] = []
     buys: tuple[Slot, ...] = ()
     sells: tuple[Slot, ...] = ()
     lost: tuple[Slot, ...] = ()
-    in_flight: bool = False
+    in_flight: tuple[Slot, ...] = ()
     sell_sats: int = 0
     buy_units: int = 0
     highest_buy: int = 0
@@ -41,20 +44,20 @@ class OpenOrders(Struct, frozen=True):
 
 def look_through(slots: Sequence[Slot]) -> OpenOrders:
     """Of these slots as they are now."""
-    empty, live, buy = State.EMPTY, State.LIVE, Side.BUY  # an enum's members are slow to look up
     buys: list[Slot] = []
     sells: list[Slot] = []
     lost: list[Slot] = []
+    in_flight: list[Slot] = []
     filled: dict[tuple[Side, int], int] = {}
-    in_flight, sell_sats, buy_units = False, 0, 0
+    sell_sats, buy_units = 0, 0
     highest_buy, lowest_sell = 0, NO_SELL
     for slot in slots:
         state = slot.state
-        if state is empty:
+        if state is _EMPTY:
             continue
         # Most have neither filled in part nor are amended: what is open is all of it.
         open_qty = slot.open_qty if slot.filled or slot.was_qty else slot.qty
-        if slot.side is buy:
+        if slot.side is _BUY:
             buys.append(slot)
             high = slot.high_price if slot.was_price else slot.price
             buy_units += open_qty * high
@@ -68,15 +71,15 @@ def look_through(slots: Sequence[Slot]) -> OpenOrders:
                 lowest_sell = low
         if slot.filled:
             filled[slot.side, slot.price] = slot.filled
-        if state is live:
+        if state is _LIVE:
             continue
-        if state is State.LOST:
+        if state is _LOST:
             lost.append(slot)
         else:
-            in_flight = True
+            in_flight.append(slot)
     return OpenOrders(
-        list(slots), tuple(buys), tuple(sells), tuple(lost),
-        in_flight, sell_sats, buy_units, highest_buy, lowest_sell, filled,
+        list(slots), tuple(buys), tuple(sells), tuple(lost), tuple(in_flight),
+        sell_sats, buy_units, highest_buy, lowest_sell, filled,
     )  # fmt: skip
 
 

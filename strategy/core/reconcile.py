@@ -9,7 +9,7 @@ Rule 3: of an order that was acknowledged, one "never heard of it" is not believ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -187,16 +187,16 @@ def ask(memory: Memory, now: Ns) -> list[Out]:
     if memory.line == "down":
         return []
     out: list[Out] = []
-    asking = memory.asking
+    asking, lost = memory.asking, _lost(memory)
     if asking.asked_at and now - asking.asked_at > ANSWER_WITHIN:
         asking = replace(asking, asked_at=Ns(0), wanted=True)
-    if not asking.asked_at and now >= asking.not_before and _due(memory, asking, now):
+    if not asking.asked_at and now >= asking.not_before and _due(memory, asking, lost, now):
         asking = replace(asking, asked_at=now, wanted=False)
         out.append(AskOrders(memory.cursor, memory.line == "rest"))
     if asking.each and now - asking.each_at > ANSWER_WITHIN:
         asking = replace(asking, each=())
     waits = bool(asking.each) or now < asking.not_before
-    doubtful = () if waits else _doubtful(memory, now)
+    doubtful = () if waits or not lost else _doubtful(memory, lost, now)
     if doubtful:
         asking = replace(asking, each=tuple(name for name, _ in doubtful), each_at=now)
         out.append(AskEach(doubtful))
@@ -210,29 +210,28 @@ def ask(memory: Memory, now: Ns) -> list[Out]:
     return out
 
 
-def _due(memory: Memory, asking: Asking, now: Ns) -> bool:
+def _due(memory: Memory, asking: Asking, lost: Sequence[Slot], now: Ns) -> bool:
     since = now - asking.listed_at
     if asking.wanted or since >= byrest.list_each(memory):
         return True
     if memory.owed and since >= ASK_WHILE_OWED:
         return True
     # What two lists have missed waits for a question of its own: a third would only use up REST.
-    return since >= ASK_WHILE_LOST and any(slot.misses < MISSES for slot in _lost(memory))
+    return bool(lost) and since >= ASK_WHILE_LOST and any(slot.misses < MISSES for slot in lost)
 
 
-def _doubtful(memory: Memory, now: Ns) -> tuple[tuple[str, str], ...]:
+def _doubtful(memory: Memory, lost: Sequence[Slot], now: Ns) -> tuple[tuple[str, str], ...]:
     """The lost orders that only a question of their own can settle: cl_ord_id, order_id."""
     found = [
         (slot.cl_ord_id, slot.order_id)
-        for slot in _lost(memory)
+        for slot in lost
         if slot.misses >= MISSES or _told_by_none(memory, slot, now)
     ]
     return tuple(found[:MOST_ASKED])
 
 
-def _lost(memory: Memory) -> Iterator[Slot]:
-    for pair in memory.pairs.values():
-        yield from pair.open.lost
+def _lost(memory: Memory) -> list[Slot]:
+    return [slot for pair in memory.pairs.values() for slot in pair.open.lost]
 
 
 def _told_by_none(memory: Memory, slot: Slot, now: Ns) -> bool:
@@ -247,9 +246,9 @@ def time_out(memory: Memory, pair: PairMemory, now: Ns) -> list[Out]:
     """Requests that brought no answer in time: unknown, not failed."""
     patience = memory.config.time.ack_sec * SECOND
     out: list[Out] = []
-    for place, slot in enumerate(pair.slots if pair.open.in_flight else ()):
-        if slot.state in IN_FLIGHT and now - slot.since >= patience:
-            pair.slots[place] = move(slot, Input.TIMEOUT, now)
+    for slot in pair.open.in_flight:
+        if now - slot.since >= patience:
+            pair.slots[pair.place(slot.name)] = move(slot, Input.TIMEOUT, now)
             memory.asking = replace(memory.asking, wanted=True)
             memory.count("timeouts")
             text = f"{slot.name}: no answer about {slot.cl_ord_id} while {slot.state}"

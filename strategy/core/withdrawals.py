@@ -58,7 +58,7 @@ def hear(memory: Memory, told: Withdrawals, now: Ns) -> list[Out]:
     return out
 
 
-def hear_page(memory: Memory, told: LedgerPage) -> list[Out]:
+def hear_page(memory: Memory, told: LedgerPage, now: Ns) -> list[Out]:
     """The exchange's ledger; what of it is booked is decided once the balance shows it."""
     memory.outgoing = replace(memory.outgoing, page=told.body, tried=0)
     return []

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from shared.kraken import private
+from shared.orders import Refused, System
 from shared.units import Ns
 from strategy.core import byrest, deadman, gate, hear, inbox, permit, pipeline
 from strategy.ledger import book, desk
@@ -21,7 +22,11 @@ def no_cover_needed(p: Patches) -> None:
 
 @bug("the exchange's mode is not looked at")
 def mode_is_ignored(p: Patches) -> None:
-    p.set(hear, "system", lambda mem, event, now: setattr(mem, "system", "online") or [])
+    def online(mem: Any, event: Any, now: Ns) -> Any:
+        mem.system = "online"
+        return []
+
+    p.row(inbox.HEARD_BY, System, online)
 
 
 @bug("a hold does not take our orders out of the book, nor stop new ones")
@@ -81,7 +86,7 @@ def all_coins_are_free(p: Patches) -> None:
 
 @bug("the gain of what rests may pass the Freigrenze")
 def room_without_end(p: Patches) -> None:
-    p.set(desk.Desk, "_room", lambda *_: desk.INFINITE)
+    p.set(desk.Desk, "room", lambda *_: desk.INFINITE)
 
 
 @bug("the price may cross the book")
@@ -158,7 +163,7 @@ def refusals_never_halt(p: Patches) -> None:
         mem.rejects_in_a_row = kept
         return out
 
-    p.set(hear, "refused", uncounted)
+    p.row(inbox.HEARD_BY, Refused, uncounted)
 
 
 @bug("after a refusal for the pace orders go on as before")
@@ -172,7 +177,7 @@ def pace_is_not_learned(p: Patches) -> None:
             mem.pairs[name].limiter = limiter
         return out
 
-    p.set(inbox.hear, "refused", refused)
+    p.row(inbox.HEARD_BY, Refused, refused)
 
 
 @bug("fills are counted by the hour alone")

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from shared.kraken import private
+from shared.orders import Listed
 from shared.units import SECOND, Ns
 from strategy.core import inbox, memory, pipeline, reconcile, slots
 from strategy.core.slots import State
@@ -83,14 +84,14 @@ def foreign_is_ours(p: Patches) -> None:
 
 @bug("orders of somebody else are not counted")
 def foreign_is_forgotten(p: Patches) -> None:
-    before = inbox.reconcile.listed
+    before = reconcile.listed
 
     def listed(mem: Any, event: Any, now: Ns) -> Any:
         found = before(mem, event, now)
         mem.foreign = ()
         return found
 
-    p.set(inbox.reconcile, "listed", listed)
+    p.row(inbox.HEARD_BY, Listed, listed)
 
 
 @bug("a list that was asked for before the line broke is believed")
@@ -100,7 +101,7 @@ def old_lists_are_believed(p: Patches) -> None:
     def listed(mem: Any, event: Any, now: Ns) -> Any:
         return before(mem, replace(event, asked_at=max(event.asked_at, Ns(now - 1))), now)
 
-    p.set(inbox.reconcile, "listed", listed)
+    p.row(inbox.HEARD_BY, Listed, listed)
 
 
 @bug("a new life does not remember the orders it has sent before")
@@ -139,7 +140,7 @@ def cursor_runs_ahead(p: Patches) -> None:
 
 @bug("what rests is not asked for again after the first time")
 def asks_once(p: Patches) -> None:
-    p.set(reconcile, "_due", lambda mem, asking, now: not asking.listed_at)
+    p.set(reconcile, "_due", lambda mem, asking, lost, now: not asking.listed_at)
 
 
 @bug("it trades before its orders were listed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from msgspec.structs import replace
@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from shared import frames, orders
 from shared.orders import AskFailed, Balances, RateCounter, Skew, Verdict
 from shared.units import SECOND, Ns, Sats, Side, Ticks
-from strategy.core.inbox import hear_item
+from strategy.core.inbox import HEARD_BY, hear_item
 from strategy.core.limiter import Limiter
 from strategy.core.memory import Asking, Memory
-from strategy.core.out import Flagged, Out, Tell, Unwritten
+from strategy.core.out import Flagged, In, Out, Tell, Unwritten
 from tests.unit.strategy.core.build import BOOT, BTC_EUR, MID, make_book
 from tests.unit.strategy.core.test_gate import one, ready
 from tests.unit.strategy.core.test_gate_edges import two
@@ -30,6 +30,10 @@ def hear(memory: Memory, item: Any) -> list[Out]:
 
 def vwap(pair: str) -> frames.Vwap:
     return frames.Vwap(*FRAME, pair, (frames.VwapWindow(60, 84_000.0, 1, 1),))
+
+
+def test_each_kind_of_item_is_heard_by_one_and_nothing_else_is_heard() -> None:
+    assert set(HEARD_BY) == set(get_args(In))
 
 
 def test_frames_are_heard_by_the_pair_they_name_and_by_no_other() -> None:

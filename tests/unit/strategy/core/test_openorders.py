@@ -19,13 +19,13 @@ def test_what_may_still_be_there_counts_whatever_its_state(state: State) -> None
     assert [slot.name for slot in found.sells] == ["s1"]
     assert found.busy == 2
     assert [slot.name for slot in found.lost] == (["b1", "s1"] if state is State.LOST else [])
-    assert found.in_flight is (state in IN_FLIGHT)
+    assert [slot.name for slot in found.in_flight] == (["b1", "s1"] if state in IN_FLIGHT else [])
     assert len(found.slots) == 3
 
 
 def test_nothing_is_busy_where_all_is_empty() -> None:
     found = look_through([make_slot("b1"), make_slot("s1")])
-    assert (found.busy, found.sell_sats, found.filled, found.in_flight) == (0, 0, {}, False)
+    assert (found.busy, found.sell_sats, found.filled, found.in_flight) == (0, 0, {}, ())
 
 
 def test_the_sells_hand_over_what_is_open_and_what_has_filled_is_found_by_side_and_price() -> None:
@@ -41,7 +41,7 @@ def test_the_sells_hand_over_what_is_open_and_what_has_filled_is_found_by_side_a
     )
     assert found.sell_sats == 600 + 9
     assert found.filled == {(Side.SELL, at): 400, (Side.BUY, at): 7}
-    assert (found.busy, found.in_flight) == (3, True)
+    assert (found.busy, [slot.name for slot in found.in_flight]) == (3, ["s2"])
 
 
 def test_the_nearest_to_the_other_side_is_known_whichever_amend_stands() -> None:
