@@ -38,7 +38,7 @@ def assess_account(memory: Memory, now: Ns) -> list[Out]:
     out = _convert(memory, now)
     out += _recognise_flow(memory, now)
     equity = worth(memory, memory.books.expected or memory.balances)
-    frozen = any(pair.breaker.frozen for pair in memory.pairs.values())
+    frozen = any([pair.breaker.frozen for pair in memory.pairs.values()])
     memory.risk = assess(memory.risk, equity, now, memory.config.risk, frozen=frozen)
     spec = first(memory).tape.pair
     if spec is not None:
@@ -50,7 +50,7 @@ def assess_account(memory: Memory, now: Ns) -> list[Out]:
 
 def first(memory: Memory) -> PairMemory:
     """The pair whose quote currency is the account's."""
-    return next(iter(memory.pairs.values()))
+    return memory.first
 
 
 def currency(memory: Memory) -> str:

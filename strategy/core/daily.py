@@ -14,7 +14,7 @@ import msgspec
 from strategy.core.memory import Day, Memory
 from strategy.core.out import Out
 from strategy.ledger.entries import Remember
-from strategy.ledger.tax import berlin_day
+from strategy.ledger.tax import berlin_date
 
 DAY_FACT: Final = "day"
 LIMIT: Final = "limits.daily_loss_quote"
@@ -22,7 +22,7 @@ LIMIT: Final = "limits.daily_loss_quote"
 
 def turn_day(memory: Memory) -> list[Out]:
     """A new day begins with the equity that is known then."""
-    today = berlin_day(memory.wall).isoformat()
+    today = berlin_date(memory.wall)
     if memory.risk.equity <= 0 or memory.day.day == today:
         return []
     memory.day = Day(today, memory.risk.equity)
@@ -49,5 +49,5 @@ def overspent(memory: Memory) -> str:
 
 def overspent_by(memory: Memory, equity: float) -> bool:
     """Whether the day would have lost too much at this equity."""
-    limit = float(memory.config.limits.daily_loss_quote)
-    return bool(memory.day.day) and memory.day.equity - equity > limit
+    lost = memory.day.equity - equity
+    return lost > 0 and bool(memory.day.day) and lost > float(memory.config.limits.daily_loss_quote)

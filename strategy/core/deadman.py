@@ -25,7 +25,7 @@ class Deadman(Struct, frozen=True):
     asked_at: Ns = Ns(0)  # the last request, answered or not
 
     def left_s(self, now: Ns) -> float:
-        return max(0.0, (self.until - now) / SECOND)
+        return (self.until - now) / SECOND if self.until > now else 0.0
 
     def covers(self, now: Ns, cfg: Ws) -> bool:
         """Whether an order may be sent: enough time is left to be re-armed or to be saved by it."""
@@ -42,10 +42,12 @@ def due(switch: Deadman, now: Ns, cfg: Ws) -> bool:
 
 def due_at(switch: Deadman, cfg: Ws) -> Ns:
     """When that is."""
+    if not switch.asked_at:
+        return Ns(0)
     armed_at = switch.until - cfg.cancel_after_timeout_sec * SECOND
     unanswered = switch.asked_at > armed_at
-    wait = RETRY if unanswered else Ns(cfg.heartbeat_interval_sec * SECOND)
-    return Ns(switch.asked_at + wait) if switch.asked_at else Ns(0)
+    wait = RETRY if unanswered else cfg.heartbeat_interval_sec * SECOND
+    return Ns(switch.asked_at + wait)
 
 
 def asked(switch: Deadman, now: Ns) -> Deadman:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from shared.orders import ArmDeadman
 from shared.units import SECOND, Ns
 from strategy.core import deadman
-from strategy.core.lifecycle import Phase, Turn, turn
+from strategy.core.lifecycle import DRAINING, STOPPED, Turn, turn
 from strategy.core.memory import Memory
 from strategy.core.out import Out, Stopped, Tell
 
@@ -48,6 +48,6 @@ def switch_wanted(memory: Memory) -> bool:
     """Whether the switch is to be kept armed: until killed, or draining begins to disarm it."""
     if memory.kill.stage:
         return False
-    if memory.line == "down" or memory.phase is Phase.STOPPED or memory.disarming:
+    if memory.line == "down" or memory.phase is STOPPED or memory.disarming:
         return False
-    return memory.phase is not Phase.DRAINING or memory.busy() > 0 or memory.switch.until > 0
+    return memory.phase is not DRAINING or memory.busy() > 0 or memory.switch.until > 0

@@ -40,6 +40,11 @@ RECENT: Final = 500
 NEVER: Final = "never"
 """The outcome of an order of which the exchange has never heard."""
 
+# Reached once: each tick asks, and an enum's members are slow.
+_AMENDING, _LIVE, _LOST = State.AMEND_PENDING, State.LIVE, State.LOST
+_ACK, _UNSURE, _PART, _GONE = Input.ACK, Input.UNSURE, Input.PART, Input.GONE
+_BUY: Final = Side.BUY
+
 ANSWERED_IN: Final[dict[str, tuple[State, ...]]] = {
     # Which states an answer to each method may still concern.
     "add": (State.PENDING_NEW, State.LIVE, State.LOST),
@@ -95,10 +100,11 @@ def accepted(memory: Memory, event: Accepted, now: Ns) -> list[Out]:
         return []
     if event.method == "add":
         memory.rejects_in_a_row = 0
-    slot = replace(slot, order_id=event.order_id or slot.order_id)
+    if event.order_id and event.order_id != slot.order_id:
+        slot = replace(slot, order_id=event.order_id)
     # By REST no event tells the end of a cancelled order: it is looked up.
     unseen = event.method == "cancel" and memory.line == "rest"
-    pair.slots[place] = move(slot, Input.UNSURE if unseen else Input.ACK, now)
+    pair.slots[place] = move(slot, _UNSURE if unseen else _ACK, now)
     return []
 
 
@@ -108,11 +114,12 @@ def amended(memory: Memory, event: Amended, now: Ns) -> list[Out]:
         return []
     pair, place = found
     slot = pair.slots[place]
-    if slot.state is State.AMEND_PENDING and (event.price, event.qty) == (slot.price, slot.qty):
-        pair.slots[place] = move(slot, Input.ACK, now)
-    elif slot.state in (State.AMEND_PENDING, State.LOST):
+    as_known = (event.price, event.qty) == (slot.price, slot.qty)
+    if slot.state is _AMENDING and as_known:
+        pair.slots[place] = move(slot, _ACK, now)
+    elif slot.state is _AMENDING or slot.state is _LOST:
         pair.slots[place] = replace(slot, was_price=event.price, was_qty=event.qty)
-    else:
+    elif not as_known:
         pair.slots[place] = replace(slot, price=event.price, qty=event.qty)
     return []
 
@@ -136,10 +143,10 @@ def refused(memory: Memory, event: Refused, now: Ns) -> list[Out]:
     if slot.state not in ANSWERED_IN[event.method]:
         return []
     unsure = event.verdict in (Verdict.UNKNOWN, Verdict.GONE)
-    if unsure or slot.state is State.LIVE:
+    if unsure or slot.state is _LIVE:
         # Refused after all what we believe to stand: the list knows better than either.
         memory.asking = replace(memory.asking, wanted=True)
-    slot = cooled(move(slot, Input.UNSURE if unsure else Input.REJECT, now), now)
+    slot = cooled(move(slot, _UNSURE if unsure else Input.REJECT, now), now)
     pair.slots[place] = slot
     out: list[Out] = [Tell("info", f"refused_{event.method}", f"{slot.name}: {text}")]
     if slot.state is State.EMPTY:
@@ -169,7 +176,7 @@ def gone(memory: Memory, event: Gone, now: Ns) -> list[Out]:
     if event.filled > before.filled:
         # Its fills are still on their way, or were lost with a line: the history has them.
         owe(memory, event.cl_ord_id, event.filled - before.heard, now)
-    slot = move(before, Input.GONE, now)
+    slot = move(before, _GONE, now)
     if "post only" in event.reason.lower():
         slot = cooled(slot, now)
         memory.count("post_only")
@@ -210,9 +217,10 @@ def booked(memory: Memory, event: Filled, now: Ns) -> list[Out]:
         pair, place = found
         slot = pair.slots[place]
         # Of an order of an earlier life its first fill may be what tells the exchange's id.
-        slot = replace(slot, order_id=slot.order_id or event.order_id)
+        if not slot.order_id:
+            slot = replace(slot, order_id=event.order_id)
         name = slot.name
-        pair.slots[place] = move(filled(slot, event.price, event.qty), Input.PART, now)
+        pair.slots[place] = move(filled(slot, event.price, event.qty), _PART, now)
     out.append(FillEntry(event, name))
     if name and name != EXIT_SLOT:
         _match_grid(pair, event)
@@ -226,17 +234,19 @@ def booked(memory: Memory, event: Filled, now: Ns) -> list[Out]:
         out.append(Tell("error", "unknown_coins", text))
     if memory.books.expected:
         memory.books = books.entered(memory.books, event)
-        out.append(Remember("books", msgspec.json.encode(memory.books.expected).decode()))
+        if memory.kept:
+            out.append(Remember("books", msgspec.json.encode(memory.books.expected).decode()))
     memory.fills += 1
-    shown = fill_view(event)
-    memory.last_fills.append(shown)
-    out.append(Booked(shown))
+    if memory.kept:
+        shown = fill_view(event)
+        memory.last_fills.append(shown)
+        out.append(Booked(shown))
     return out
 
 
 def _match_grid(pair: PairMemory, fill: Filled) -> None:
     """Keep the book of buys that no sell has answered yet."""
-    if fill.side is Side.BUY:
+    if fill.side is _BUY:
         pair.unmatched = bought(pair.unmatched, fill.price, fill.qty)
     else:
         pair.unmatched = sold(pair.unmatched, fill.qty)

@@ -18,6 +18,10 @@ class Phase(enum.StrEnum):
     STOPPED = "stopped"
 
 
+# Reached once: each tick asks, and an enum's members are slow.
+SYNCING, TRADING, DRAINING, STOPPED = Phase.SYNCING, Phase.TRADING, Phase.DRAINING, Phase.STOPPED
+
+
 class Turn(enum.StrEnum):
     LINE_UP = "line_up"
     LINE_DOWN = "line_down"

@@ -58,20 +58,22 @@ class Extremes:
         self._high: deque[tuple[Ns, float]] = deque()
 
     def add(self, now: Ns, value: float) -> None:
-        while self._low and self._low[-1][1] >= value:
-            self._low.pop()
-        self._low.append((now, value))
-        while self._high and self._high[-1][1] <= value:
-            self._high.pop()
-        self._high.append((now, value))
+        low, high, newest = self._low, self._high, (now, value)
+        while low and low[-1][1] >= value:
+            low.pop()
+        low.append(newest)
+        while high and high[-1][1] <= value:
+            high.pop()
+        high.append(newest)
 
     def of(self, now: Ns) -> tuple[float, float] | None:
         """(least, largest) of the window that ends now; None where nothing is known."""
-        for values in (self._low, self._high):
+        low, high, begin = self._low, self._high, now - self._window
+        for values in (low, high):
             # The newest value stands until the next one, however old it is.
-            while len(values) > 1 and values[0][0] < now - self._window:
+            while len(values) > 1 and values[0][0] < begin:
                 values.popleft()
-        return (self._low[0][1], self._high[0][1]) if self._low else None
+        return (low[0][1], high[0][1]) if low else None
 
     def state(self) -> tuple[list[tuple[Ns, float]], list[tuple[Ns, float]]]:
         return list(self._low), list(self._high)
@@ -104,7 +106,7 @@ class Tape:
         self.gaps = 0
         self._born = born
         self._boot = Ns(0)
-        self._valid_since: Ns | None = None
+        self._valid_since: Ns | None = None  # None: the newest book is not to be traded on
         self._moves = Extremes(MOVE_WINDOW)
 
     def hear_instrument(self, frame: Instrument) -> None:
@@ -159,15 +161,12 @@ class Tape:
         return Ns(now - (self.book.heard_at if self.book else self._born))
 
     def freshness(self, now: Ns, time: Time) -> Freshness:
-        age = self.age(now)
+        age, since = self.age(now), self._valid_since
         if age > time.feed_cancel_sec * SECOND:
             return Freshness.DEAD
-        if self.book is None or age > time.feed_stale_sec * SECOND or not tradable(self.book):
+        if since is None or age > time.feed_stale_sec * SECOND:
             return Freshness.STALE
-        since = self._valid_since
-        if since is None or now - since < time.feed_recover_sec * SECOND:
-            return Freshness.SETTLING
-        return Freshness.FRESH
+        return _FRESH if now - since >= time.feed_recover_sec * SECOND else Freshness.SETTLING
 
     def state(self) -> TapeState:
         book = encode(self.book) if self.book is not None else b""

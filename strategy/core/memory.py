@@ -95,7 +95,7 @@ class Start(Struct, frozen=True):
     ecb: tuple[Rate, ...] = ()
     build: str = ""  # which program it is, for people
     booked: dict[str, Sats] = {}  # cl_ord_id -> what the ledger has of the order of an intent
-    kept: bool = True  # a ledger keeps the facts; without one the longest is not written
+    kept: bool = True  # a ledger keeps what it is told, and fills are shown; else neither is worded
 
 
 class PairMemory:
@@ -228,8 +228,7 @@ class Memory:
 
     def __init__(self, config: Config, start: Start, lots: Lots) -> None:
         self.config = config
-        self.boot = start.boot
-        self.now = start.boot
+        self.boot = self.now = start.boot
         self.wall = start.wall
         self.stamp, self.build, self.kept = start.stamp, start.build, start.kept
         self.lots, self.others = lots, start.others
@@ -238,6 +237,7 @@ class Memory:
             name: PairMemory(name, index, config, start.boot)
             for index, name in enumerate(config.symbols)
         }
+        self.first, self.coin = self.pairs[config.symbols[0]], config.pair.partition("/")[0]
         self.phase = Phase.STARTING
         # Why it is on hold, and why advice is switched off; "" where neither is.
         self.hold, self.deaf = (start.facts.get(name, "") for name in ("hold", "deaf"))
@@ -318,10 +318,6 @@ class Memory:
         if unmatched:
             pair.unmatched = msgspec.json.decode(unmatched, type=Unmatched)
 
-    @property
-    def coin(self) -> str:
-        return self.config.pair.partition("/")[0]
-
     def slot_of(self, cl_ord_id: str) -> tuple[PairMemory, int] | None:
         found = self.index.get(cl_ord_id)
         return (self.pairs[found[0]], found[1]) if found else None
@@ -331,7 +327,7 @@ class Memory:
             yield from pair.slots
 
     def busy(self) -> int:
-        return sum(pair.open.busy for pair in self.pairs.values())
+        return sum([pair.open.busy for pair in self.pairs.values()])
 
     def lost(self) -> int:
         return sum(len(pair.open.lost) for pair in self.pairs.values())
@@ -350,12 +346,13 @@ class Memory:
 
     def gone(self) -> Sats:
         """Coins that leave or have left with the oldest lots, of which the ledger does not know."""
-        declared = max(0, -self.audit.external)
-        if not self.outgoing.rows and self.audit.drift >= 0:
+        known = self.audit
+        declared = -known.external if known.external < 0 else 0
+        if not self.outgoing.rows and known.drift >= 0:
             return Sats(declared)
         lack = max(0, self.lack() or 0)
         found = self.outgoing.reserved(lack)
-        if self.audit.drift < 0 and self.now - self.audit.since >= UNEXPLAINED:
+        if known.drift < 0 and self.now - known.since >= UNEXPLAINED:
             found = max(found, lack)  # gone without a word so far: the sells may be held soon
         return Sats(declared + found)
 
@@ -367,7 +364,7 @@ class Memory:
 
     def lack(self) -> int | None:
         """Coins (Sats) that the ledger has and the balance has not; None where one is unknown."""
-        pair = next(iter(self.pairs.values()))
+        pair = self.first
         spec = pair.tape.pair
         if spec is None or spec.base not in self.balances:
             return None

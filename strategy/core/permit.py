@@ -12,7 +12,7 @@ from shared.units import SECOND, Ns
 from strategy.core import harvesting
 from strategy.core.audit import HELD
 from strategy.core.daily import spares_exits
-from strategy.core.lifecycle import Phase
+from strategy.core.lifecycle import DRAINING, STOPPED, TRADING
 from strategy.core.market import Freshness
 from strategy.core.memory import Memory, PairMemory, Permit
 from strategy.core.risk import ALLOWED
@@ -27,6 +27,11 @@ FRESHNESS_WORDS: Final = {
     Freshness.STALE: "the feed is stale: no new quotes",
     Freshness.DEAD: "the feed is silent: own orders are cancelled",
 }
+
+
+# Reached once: each tick asks, and an enum's members are slow.
+_OVER: Final = (DRAINING, STOPPED)
+_FRESH, _DEAD = Freshness.FRESH, Freshness.DEAD
 
 
 def permit(memory: Memory, pair: PairMemory, now: Ns) -> Permit:
@@ -55,10 +60,10 @@ def _forbidden(memory: Memory, pair: PairMemory, freshness: Freshness, now: Ns) 
     unwritten, since = memory.unwritten
     if unwritten and now - since >= UNWRITTEN_PATIENCE:
         return f"the ledger cannot be written: {unwritten}"
-    if memory.phase in (Phase.DRAINING, Phase.STOPPED):
+    if memory.phase in _OVER:
         return f"phase: {memory.phase}"
-    if freshness is Freshness.DEAD:
-        return FRESHNESS_WORDS[Freshness.DEAD]
+    if freshness is _DEAD:
+        return FRESHNESS_WORDS[_DEAD]
     if pair.breaker.frozen:
         return "circuit breaker: the price runs"
     return ""
@@ -66,7 +71,7 @@ def _forbidden(memory: Memory, pair: PairMemory, freshness: Freshness, now: Ns) 
 
 def _waiting(memory: Memory, pair: PairMemory, freshness: Freshness) -> str:
     """What forbids new orders and leaves the resting ones."""
-    if memory.phase is not Phase.TRADING:
+    if memory.phase is not TRADING:
         return f"phase: {memory.phase}"
     if memory.unwritten[0]:
         return f"the ledger cannot be written: {memory.unwritten[0]}"
@@ -74,7 +79,7 @@ def _waiting(memory: Memory, pair: PairMemory, freshness: Freshness) -> str:
         return f"the exchange is {memory.system or 'unknown'}"
     if abs(memory.skew) > LONGEST_SKEW:
         return f"our clock is {abs(memory.skew) / 1e9:.1f} s off the exchange's"
-    if freshness is not Freshness.FRESH:
+    if freshness is not _FRESH:
         return FRESHNESS_WORDS[freshness]
     if pair.maker is None:
         return "the account's fees are not known yet"

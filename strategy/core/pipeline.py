@@ -32,7 +32,7 @@ from strategy.core.imbalance import weigh
 from strategy.core.inbox import hear_item
 from strategy.core.inventory import confine, share
 from strategy.core.kept import floors_of, note_rest, restless, rules_of, spaced
-from strategy.core.lifecycle import Phase, Turn, turn
+from strategy.core.lifecycle import DRAINING, STOPPED, SYNCING, Turn, turn
 from strategy.core.limiter import admit, charged, waits
 from strategy.core.market import View, observe
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
@@ -99,7 +99,7 @@ class Core:
         memory.clear_once = False
         memory.count("ticks")
         for told in out:
-            if isinstance(told, Tell):
+            if type(told) is Tell:
                 _keep_alert(memory, told)
         out += self._report(now)
         self._next_tick = Ns(now + int(memory.config.time.tick_sec * SECOND))
@@ -150,7 +150,7 @@ class Core:
             memory.switch = deadman.asked(memory.switch, now)
             out.append(ArmDeadman(memory.config.ws.cancel_after_timeout_sec))
         out += reconcile.ask(memory, now)
-        if memory.phase is Phase.SYNCING and not syncing_for(memory):
+        if memory.phase is SYNCING and not syncing_for(memory):
             memory.phase = turn(memory.phase, Turn.SYNCED)
             does = "halted" if memory.halt else "trading"
             out.append(Tell("info", "phase", f"in sync with the exchange: {does}"))
@@ -361,7 +361,7 @@ class Core:
         if memory.risk.peak > kept and now - kept_at >= PEAK_KEPT_EACH:
             memory.peak_kept = (now, memory.risk.peak)
             out.append(Remember("peak", repr(memory.risk.peak)))
-        if memory.phase is Phase.DRAINING:
+        if memory.phase is DRAINING:
             out += drain(memory, now)
         return out
 
@@ -369,7 +369,7 @@ class Core:
         """The view: each second, and sooner where something a person sees has changed."""
         memory = self.memory
         since = now - self._reported_at
-        if since < REPORT_AT_MOST_EACH and memory.phase is not Phase.STOPPED:
+        if since < REPORT_AT_MOST_EACH and memory.phase is not STOPPED:
             return []
         seen = (
             memory.phase, memory.hold, memory.halt, memory.fills, memory.line,

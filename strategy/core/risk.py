@@ -50,6 +50,11 @@ ALLOWED: Final[dict[Pause, tuple[bool, bool]]] = {
 }
 
 
+# Reached once: each tick asks, and an enum's members are slow.
+_EMERGENCY, _CRITICAL = Severity.EMERGENCY, Severity.CRITICAL
+_ACTIVE, _TAX_LOCK = Pause.ACTIVE_TRADING, Pause.TAX_LOCK_ACTIVE
+
+
 class Risk(Struct, frozen=True):
     """Equity and peak in quote currency, estimates. Peak 0.0: not known yet."""
 
@@ -69,8 +74,9 @@ def assess(risk: Risk, equity: float, now: Ns, cfg: RiskConfig, *, frozen: bool 
     if equity <= 0.0:
         # What nobody saw does not count as time in the band.
         return replace(risk, emergency_since=Ns(0))
-    peak = risk.peak if frozen and risk.peak > 0.0 else max(risk.peak, equity)
-    drawdown = max(0.0, (peak - equity) / peak)
+    higher = equity > risk.peak and not (frozen and risk.peak > 0.0)
+    peak = equity if higher else risk.peak
+    drawdown = (peak - equity) / peak if equity < peak else 0.0
     since = risk.emergency_since or now if drawdown >= cfg.emergency_drawdown_pct else Ns(0)
     return Risk(equity, peak, drawdown, _classify(risk.severity, drawdown, cfg), since)
 
@@ -114,7 +120,9 @@ def _classify(before: Severity, drawdown: float, cfg: RiskConfig) -> Severity:
         cfg.emergency_drawdown_pct,
     )
     band = _band(drawdown, edges)
-    return band if before <= band else max(band, min(before, _band(drawdown + LATCH, edges)))
+    if before <= band:
+        return band
+    return max(band, min(before, _band(drawdown + LATCH, edges)))
 
 
 def _band(drawdown: float, edges: tuple[float, ...]) -> Severity:
@@ -128,8 +136,8 @@ def _band(drawdown: float, edges: tuple[float, ...]) -> Severity:
 
 def pause_of(severity: Severity, tax_locked: bool) -> Pause:
     """DESIGN's table of two facts."""
-    if severity is Severity.EMERGENCY:
+    if severity is _EMERGENCY:
         return Pause.EMERGENCY_SELL
-    if severity is Severity.CRITICAL:
+    if severity is _CRITICAL:
         return Pause.DUAL_LOCK if tax_locked else Pause.RISK_PAUSE_ACTIVE
-    return Pause.TAX_LOCK_ACTIVE if tax_locked else Pause.ACTIVE_TRADING
+    return _TAX_LOCK if tax_locked else _ACTIVE

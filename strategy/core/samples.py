@@ -51,13 +51,13 @@ def sample(samples: Samples, view: View, now: Ns, sample_sec: float) -> Samples:
 
 def grown(samples: Samples, mid: float, now: Ns, sample_sec: float) -> Samples:
     """The samples after a fresh mid."""
-    length = Ns(int(sample_sec * SECOND))
     if now < samples.ends_at:
         if mid == samples.close:
             return samples
         return Samples(
             samples.done, samples.ends_at, max(samples.high, mid), min(samples.low, mid), mid
         )
+    length = Ns(int(sample_sec * SECOND))
     if not samples.ends_at:
         return Samples((), Ns(now + length), mid, mid, mid)
     last = Sample(samples.high, samples.low, samples.close)

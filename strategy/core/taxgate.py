@@ -30,7 +30,7 @@ from strategy.ledger.events import UNITS_DECIMALS, Units
 from strategy.ledger.plans import pace
 from strategy.ledger.rates import CURRENCIES
 from strategy.ledger.room import Guarded, Resting, near_threshold
-from strategy.ledger.tax import berlin_day
+from strategy.ledger.tax import berlin_date, berlin_day
 
 LATELY_DAYS: Final = 14
 """Over how many days what was sold says how long the free coins last."""
@@ -347,9 +347,8 @@ def sells(memory: Memory, slots: Iterable[Slot]) -> list[Resting]:
 
 def assess_taxes(memory: Memory) -> None:
     """Set the pace of a new day."""
-    today = berlin_day(memory.wall)
-    if memory.taxes.day != today.isoformat():
-        memory.taxes = _set_pace(memory, memory.taxes, today)
+    if memory.taxes.day != berlin_date(memory.wall):
+        memory.taxes = _set_pace(memory, memory.taxes, berlin_day(memory.wall))
 
 
 def mid_eur(memory: Memory) -> Decimal | None:

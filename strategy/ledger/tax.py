@@ -44,6 +44,16 @@ def _berlin_day(hour: int) -> date:
     return datetime.fromtimestamp(hour * 3600, BERLIN).date()
 
 
+def berlin_date(wall: Ns) -> str:
+    """The same as text, "2026-11-21"."""
+    return _berlin_date(wall // _HOUR)
+
+
+@lru_cache(maxsize=4096)
+def _berlin_date(hour: int) -> str:
+    return _berlin_day(hour).isoformat()
+
+
 def utc_day(wall: Ns) -> date:
     """The calendar date of a moment as the exchange writes it."""
     return datetime.fromtimestamp(wall // SECOND, UTC).date()

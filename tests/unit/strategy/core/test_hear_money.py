@@ -69,6 +69,17 @@ def test_without_a_ledger_the_waiting_buys_are_known_and_not_written() -> None:
     assert one(memory).unmatched == ((MID - 7, 88_000),)
 
 
+def test_without_a_ledger_a_fill_is_booked_and_put_into_no_words() -> None:
+    memory = holding(State.LIVE)
+    memory.kept = False
+    memory.books = opened({"EUR": Decimal(1_000), "BTC": Decimal(1)})
+    out = booked(memory, fill())
+    assert [type(item) for item in out] == [FillEntry]
+    assert memory.fills == 1
+    assert memory.books.expected["BTC"] == Decimal("1.00088")
+    assert not memory.last_fills
+
+
 def test_a_fill_of_an_order_that_is_over_is_still_the_grids() -> None:
     memory = holding(State.LIVE)
     gone(memory, "filled", 588_000)

@@ -10,6 +10,7 @@ from shared.units import SECOND, Ns
 from strategy.ledger.tax import (
     BERLIN,
     anniversary,
+    berlin_date,
     berlin_day,
     first_free_day,
     free_from_wall,
@@ -99,6 +100,7 @@ def test_near_midnight_the_later_date_decides() -> None:
 
 def test_a_sale_after_german_midnight_belongs_to_the_next_year() -> None:
     assert berlin_day(wall("2024-12-31T23:30:00")) == date(2025, 1, 1)
+    assert berlin_date(wall("2024-12-31T23:30:00")) == "2025-01-01"
 
 
 def test_a_nanosecond_before_midnight_is_still_the_old_day() -> None:
