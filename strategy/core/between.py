@@ -1,175 +1,218 @@
 """Whether the wishes of a tick are the same at two prices, and so at each price between them.
 
-Each comparison of stages 6 to 9 is monotone in the price (touch, collar, tilt, the way to the
-anchor), so one that comes out alike at both ends comes out alike between. Only the budgets are
-not: each is the least of a part that rises with the price and one that falls, so between the ends
-it may be larger than at either. Where that could matter the wishes are laid again, at both ends,
-with the largest that it can be.
+What stages 6 to 9 make of the price reaches the wishes in five ways: the tilt of the sizes, the way
+to the anchor, the touch, the collar, and the budgets. Tilt and anchor have to stay as they are. Of
+touch, collar and budgets the least and the largest are known that they can be on the way, and each
+rung has to fare the same with both.
+
+Rule 1: tilt, anchor, touch and collar are monotone in the price; a budget is the least of what
+rises with it, what falls and what stays, so between two prices it may be larger than at either.
+Rule 2: a rung that is withheld for another reason is withheld at each price.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.config import Config
+from shared.settings_trade import RegimeValues
+from shared.units import Sats, Side, Ticks
 from strategy.core.account import money_units
 from strategy.core.grid import Hung, stays
-from strategy.core.inventory import rooms
+from strategy.core.inventory import Rooms, buys_at, rooms, sells_at, share
 from strategy.core.market import View
 from strategy.core.memory import Memory, PairMemory
-from strategy.core.plan import NO_COINS, NO_FUNDS, PRICE_WORDS, Laid, Plan
+from strategy.core.plan import MARKET_WORDS, Laid, Plan, reach_of, rungs_of
 from strategy.core.regime import values_of
+from strategy.core.skew import sizes, tilts
 from strategy.core.taxgate import euro_price, locked_at
 
-Lay = Callable[[View, Plan], Laid]
-"""A plan as prices on the present lattice."""
+_NO_PRICE: Final = 1 << 62  # Ticks: above each
 
 
-class Found(Struct, frozen=True):
-    """What stages 6 to 9 say at one price."""
+class Rungs(NamedTuple):
+    """One side of the lattice. used: of the budget by the wishes: units of buys, Sats of sells.
+
+    lowest, highest: Ticks of the rungs that are wished. withheld: of each that market or budget
+    withhold: Ticks, and the budget with which it would be wished.
+    """
+
+    lowest: int
+    highest: int
+    used: int
+    withheld: tuple[tuple[int, int], ...]
+
+
+class Wished(NamedTuple):
+    """What a tick wishes at a price, and what that hangs on.
+
+    account: coins in Sats, money in units. room, sizes: what it leaves, and what the tilt leaves of
+    (buys, sells), at this price. free: of tax.
+    """
 
     view: View
     plan: Plan
     hung: Hung
-    laid: Laid
+    account: tuple[int, int]
+    values: RegimeValues
+    room: Rooms
+    sizes: tuple[float, float]
+    free: Sats
+    buys: Rungs
+    sells: Rungs
 
 
-def alike(memory: Memory, pair: PairMemory, here: Found, there: Found, lay: Lay) -> bool:
-    """Whether the same is wished at each price from here to there, and the anchor stays."""
-    if there.laid.buys != here.laid.buys or there.laid.sells != here.laid.sells:
-        return False
-    if there.hung != here.hung or _shape(there.plan) != _shape(here.plan):
-        return False
-    views = here.view, there.view
-    if not _same_lock(memory, pair, views):
-        return False
-    if _is_ample(here, there, pair):
-        follow = here.plan.buy_levels > 0, here.plan.sell_levels > 0
-        stand = stays(here.hung.anchor, views, follow, memory.config.grid)
-        return stand and _stay_missing(here.laid, there.laid)
-    ranges = _budgets(memory, pair, here, there)
-    if ranges is None:
-        return False
-    buys, sells = ranges
-    follow = here.plan.buy_levels > 0 < buys[1], here.plan.sell_levels > 0 < sells[1]
-    return (
-        stays(here.hung.anchor, views, follow, memory.config.grid)
-        and _stay_missing(here.laid, there.laid)
-        and _buys_hold(here, there, buys, lay)
-        and _sells_hold(here, there, sells, pair, lay)
-    )
+def wished(
+    memory: Memory, pair: PairMemory, view: View, wish: tuple[Plan, Hung, Laid]
+) -> Wished | None:
+    """What these wishes hang on; None of an empty account.
 
-
-def _is_ample(here: Found, there: Found, pair: PairMemory) -> bool:
-    """Whether the budgets of both ends leave nothing out: the larger ones between do not, either.
-
-    Between the ends no budget is smaller than at one of them.
+    wish: as stages 6 to 9 laid it, before it is trimmed: the tax gate looks at no price.
     """
-    buys = min(here.plan.buy_units, there.plan.buy_units)
-    sells = min(here.plan.sell_sats, there.plan.sell_sats)
-    rest = sells - here.laid.sell_sats
-    if buys <= 0 or sells <= 0 or rest < here.view.pair.qty_min:
-        return False
-    if pair.trimmed is not None and pair.trimmed[1] is there.laid:
-        return False  # what was laid before the trim is not seen here
-    missing = (*here.laid.missing, *there.laid.missing)
-    return not any([why in (NO_FUNDS, NO_COINS) for _, _, why in missing])
-
-
-def _shape(plan: Plan) -> tuple[object, ...]:
-    """All of a plan but its budgets, its collar and its words."""
-    return (
-        plan.buy_levels, plan.sell_levels, plan.buy_most, plan.sell_most, plan.spacing,
-        plan.notional, plan.buy_scale, plan.sell_scale, plan.buy_below, plan.sell_above,
-        plan.lowest, plan.highest, plan.lean_bps,
+    cfg, account = memory.config, (memory.base_total(pair), money_units(memory, pair))
+    if account[0] * view.mid + account[1] <= 0:
+        return None
+    values = values_of(pair.regime, cfg.regime)
+    return Wished(
+        view, wish[0], wish[1], account, values,
+        rooms(view.mid, account, cfg.inventory.rebalance_cap_pct, values),
+        sizes(share(*account, view.mid), values),
+        memory.free(),
+        _rungs(Side.BUY, wish, view, pair.open.filled),
+        _rungs(Side.SELL, wish, view, pair.open.filled),
     )  # fmt: skip
 
 
-def _same_lock(memory: Memory, pair: PairMemory, views: tuple[View, View]) -> bool:
-    """Whether the tax lock is the same at both prices, and so between: it comes with a rise."""
-    least = views[0].pair.qty_min
-    if memory.free() >= least:
-        return True
-    one, other = (locked_at(memory, least, euro_price(memory, pair, view.bid)) for view in views)
-    return one is other
+def _rungs(
+    side: Side, wish: tuple[Plan, Hung, Laid], view: View, filled: Mapping[tuple[Side, int], int]
+) -> Rungs:
+    plan, hung, laid = wish
+    ladder = rungs_of(plan, hung.leaning, view.pair, side)
+    wishes = laid.buys if side is Side.BUY else laid.sells
+    # A sell may stand above its rung (`Unanswered`): touch and collar look at the rung.
+    prices = [ladder[each.rung - 1][1] for each in wishes]
+    takes = [
+        _takes(side, price, each.qty, filled) for price, each in zip(prices, wishes, strict=True)
+    ]
+    withheld: list[tuple[int, int]] = []
+    for other, rung, why in laid.missing:
+        if other is side and why in MARKET_WORDS:
+            _, price, qty, _ = ladder[rung - 1]
+            before = sum(takes[: sum(each.rung < rung for each in wishes)])
+            withheld.append((price, before + _takes(side, price, qty, filled)))
+    if not prices:
+        return Rungs(_NO_PRICE, 0, 0, tuple(withheld))
+    return Rungs(min(prices), max(prices), sum(takes), tuple(withheld))
 
 
-def _budgets(
-    memory: Memory, pair: PairMemory, here: Found, there: Found
-) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """The least and the largest budget of buys and of sells between; None of an empty account."""
-    cfg, mids = memory.config, (here.view.mid, there.view.mid)
-    account = memory.base_total(pair), money_units(memory, pair)
-    if account[0] * min(mids) + account[1] <= 0:
-        return None
-    values, cap = values_of(pair.regime, cfg.regime), cfg.inventory.rebalance_cap_pct
-    one, other = rooms(mids[0], account, cap, values), rooms(mids[1], account, cap, values)
-    return _range(
-        (here.plan.buy_units, there.plan.buy_units),
-        (one.buy_cap, other.buy_cap),
-        (one.buy, other.buy),
-    ), _range(
-        (here.plan.sell_sats, there.plan.sell_sats),
-        (one.sell, other.sell),
-        (one.sell_cap, other.sell_cap),
+def _takes(side: Side, price: int, qty: int, filled: Mapping[tuple[Side, int], int]) -> int:
+    """What an order takes of the budget of its side."""
+    open_qty = max(0, qty - filled.get((side, price), 0)) if filled else qty
+    return open_qty * price if side is Side.BUY else open_qty
+
+
+def alike(memory: Memory, pair: PairMemory, here: Wished, bid: int) -> bool:
+    """Whether the same is wished, and the anchor stays, with each best bid from here to this one
+    and the ask one Tick above."""
+    cfg, plan, room = memory.config, here.plan, here.room
+    view = replace(here.view, bid=Ticks(bid), ask=Ticks(bid + 1), mid=bid + 0.5)
+    if sizes(share(*here.account, view.mid), here.values) != here.sizes:
+        return False
+    there = rooms(view.mid, here.account, cfg.inventory.rebalance_cap_pct, here.values)
+    buys = _budget(plan.buy_units, (room.buy, room.buy_cap), (there.buy, there.buy_cap))
+    sells = _budget(plan.sell_sats, (room.sell, room.sell_cap), (there.sell, there.sell_cap))
+    views = (here.view, view) if bid > here.view.bid else (view, here.view)
+    reaches = [reach_of(each.mid, cfg.limits.collar_pct) for each in views]
+    follow = plan.buy_levels > 0 < buys[1], plan.sell_levels > 0 < sells[1]
+    return (
+        _buys_stay(here.buys, views, (reaches[0][0], reaches[1][0]), buys)
+        and _sells_stay(here.sells, views, (reaches[0][1], reaches[1][1]), sells)
+        and stays(here.hung.anchor, views, follow, cfg.grid)
+        and _lock_stays(memory, pair, here, view)
     )
 
 
-def _range(ends: tuple[int, int], up: tuple[int, int], down: tuple[int, int]) -> tuple[int, int]:
-    """The least and the largest that a budget can be between two mids."""
-    if ends[0] == ends[1] < min(*up, *down):
-        return ends  # what binds at both ends does not depend on the price
-    return min(ends), max(*ends, min(max(up), max(down)))
+def _budget(held: int, here: tuple[int, int], there: tuple[int, int]) -> tuple[int, int]:
+    """The least and the largest that a budget can be on the way.
 
-
-def _stay_missing(here: Laid, there: Laid) -> bool:
-    """Whether a rung that is missing at both ends is missing at each price between.
-
-    Where one end names a budget, `_buys_hold` and `_sells_hold` see to it.
+    held: what it is here. here, there: what the account leaves at both ends; of each two figures
+    one rises with the price, one falls.
     """
-    if here.missing == there.missing:
-        return True
-    if len(here.missing) != len(there.missing):
+    least = max(0, min(held, *here, *there))
+    if held < min(here):
+        return least, held  # what binds it here is the same at each price
+    return least, max(0, min(max(here[0], there[0]), max(here[1], there[1])))
+
+
+def _buys_stay(
+    rungs: Rungs, views: tuple[View, View], edges: tuple[float, float], budget: tuple[int, int]
+) -> bool:
+    """Whether each buy that is wished, or withheld by market or budget, is so on the way too.
+
+    views: at the lower and at the higher end. edges: of the collar there.
+    """
+    low, high = views
+    if rungs.highest >= low.ask or rungs.lowest < edges[1] or rungs.used > budget[0]:
         return False
-    others = {(side, rung): why for side, rung, why in there.missing}
-    for side, rung, why in here.missing:
-        other = others.get((side, rung))
-        # What does not depend on the price holds between too; of two that do, one may give way
-        # before the other comes.
-        if other is None or (other != why and why in PRICE_WORDS and other in PRICE_WORDS):
+    for price, needs in rungs.withheld:
+        if price < high.ask and price >= edges[0] and needs <= budget[1]:
             return False
     return True
 
 
-def _buys_hold(here: Found, there: Found, budget: tuple[int, int], lay: Lay) -> bool:
-    """Whether no budget between pays for a buy that is missing at both ends."""
-    if budget[0] == budget[1] or not (_names(here, NO_FUNDS) or _names(there, NO_FUNDS)):
-        return True  # what all fits into the least budget fits into each larger one
-    return all(
-        lay(end.view, replace(end.plan, buy_units=budget[1])).buys == end.laid.buys
-        for end in (here, there)
-    )
-
-
-def _sells_hold(
-    here: Found, there: Found, budget: tuple[int, int], pair: PairMemory, lay: Lay
+def _sells_stay(
+    rungs: Rungs, views: tuple[View, View], edges: tuple[float, float], budget: tuple[int, int]
 ) -> bool:
     """The same of the sells, of which the last takes a small rest along."""
-    if budget[0] == budget[1]:
+    low, high = views
+    if rungs.lowest <= high.bid or rungs.highest > edges[0]:
+        return False
+    # How much of a rest goes along depends on the budget itself.
+    if rungs.used and budget[0] < budget[1] and budget[0] - rungs.used < low.pair.qty_min:
+        return False
+    for price, needs in rungs.withheld:
+        if price > low.bid and price <= edges[1] and needs <= budget[1]:
+            return False
+    return True
+
+
+def _lock_stays(memory: Memory, pair: PairMemory, here: Wished, view: View) -> bool:
+    """Whether the tax lock is the same at both prices, and so between: it comes with a rise."""
+    least = view.pair.qty_min
+    if here.free >= least:
         return True
-    if here.laid.sells and budget[0] - here.laid.sell_sats < here.view.pair.qty_min:
-        return False  # how much of a small rest goes along depends on the budget itself
-    if pair.trimmed is not None and pair.trimmed[1] is there.laid:
-        return False  # what was laid before the trim is not seen here
-    if not (_names(here, NO_COINS) or _names(there, NO_COINS)):
-        return True
-    return all(
-        lay(end.view, replace(end.plan, sell_sats=budget[1])).sells == end.laid.sells
-        for end in (here, there)
+    one, other = (
+        locked_at(memory, least, euro_price(memory, pair, each.bid)) for each in (here.view, view)
     )
+    return one is other
 
 
-def _names(end: Found, why: str) -> bool:
-    return any(each == why for _, _, each in end.laid.missing)
+def edges(here: Wished, cfg: Config) -> Iterator[float]:
+    """Mids at which that probably changes: a guess where to try."""
+    (coins, money), cap = here.account, cfg.inventory.rebalance_cap_pct
+    for part in tilts(here.values):
+        if coins > 0 and 0.0 < part < 1.0:
+            yield part * money / (coins * (1.0 - part))
+    for rung in (-1, 1):
+        yield math.sqrt(here.hung.anchor.price(rung) * here.hung.anchor.price(2 * rung))
+    low, high = (edge / here.view.mid for edge in here.plan.reach)
+    for rungs, touch, far, reach in (
+        (here.buys, here.buys.highest, here.buys.lowest, low),
+        (here.sells, here.sells.lowest, here.sells.highest, high),
+    ):
+        yield touch
+        yield far / reach
+        for price, _ in rungs.withheld:
+            yield price
+            yield price / reach
+    for needs in (here.buys.used, *(needs for _, needs in here.buys.withheld)):
+        yield from buys_at(needs, here.account, cap, here.values)
+    for needs in (
+        here.sells.used + here.view.pair.qty_min,
+        *(needs for _, needs in here.sells.withheld),
+    ):
+        yield from sells_at(needs, here.account, cap, here.values)

@@ -79,7 +79,9 @@ def stays(
 
     may_follow: whether it may at any of them.
     """
-    low, high = sorted(anchor.rungs_to(view.mid) for view in views)
+    low, high = sorted((anchor.rungs_to(views[0].mid), anchor.rungs_to(views[1].mid)))
+    if low > -LEFT_RUNGS and high < LEFT_RUNGS:
+        return True
     down = may_follow[0] or cfg.trailing in ("down", "both")
     up = may_follow[1] or cfg.trailing in ("up", "both")
     above = (max(low, LEFT_RUNGS), high) if up and high >= LEFT_RUNGS else None

@@ -5,6 +5,8 @@ Worst case: all resting buys fill, or all resting sells. A target never sells by
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
 from shared.settings_trade import RegimeValues
@@ -66,6 +68,29 @@ def rooms(mid: float, account: tuple[int, int], cap_pct: float, values: RegimeVa
         buy_cap=int(cap_pct * equity),
         sell_cap=int(cap_pct * equity / mid),
     )
+
+
+def buys_at(
+    units: int, account: tuple[int, int], cap_pct: float, values: RegimeValues
+) -> Iterator[float]:
+    """The mids at which `rooms` leaves just so much to be bought."""
+    base, quote = account
+    if base > 0 and values.btc_max_pct < 1.0:
+        yield (values.btc_max_pct * quote - units) / (base * (1.0 - values.btc_max_pct))
+    if base > 0 and cap_pct > 0.0:
+        yield (units / cap_pct - quote) / base
+
+
+def sells_at(
+    sats: int, account: tuple[int, int], cap_pct: float, values: RegimeValues
+) -> Iterator[float]:
+    """The mids at which `rooms` leaves just so much to be sold."""
+    base, quote = account
+    kept, over = base * (1.0 - values.btc_min_pct) - sats, sats - cap_pct * base
+    if kept > 0:
+        yield values.btc_min_pct * quote / kept
+    if over > 0:
+        yield cap_pct * quote / over
 
 
 def share(base: int, quote: int, mid: float) -> float:

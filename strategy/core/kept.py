@@ -7,11 +7,12 @@ out anew, so nothing of it is remembered over a restart.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from shared.config import Config
 from shared.settings_trade import Grid
 from shared.units import BPS, SECOND, Ns, Side
-from strategy.core.decide import FOREVER, Rules, Sides, Unsettled, at_rest, unsettled
+from strategy.core.decide import FOREVER, Rules, Sides, at_rest, unsettled
 from strategy.core.grid import floors
 from strategy.core.ground import Ground
 from strategy.core.market import View
@@ -19,6 +20,8 @@ from strategy.core.memory import EXIT_SLOT, PairMemory
 from strategy.core.plan import Laid
 from strategy.core.slots import State
 from strategy.core.spacing import Asked, Spacing, asked, space
+
+_AT_REST: Final = Sides(None, None, Ns(0), FOREVER, ())
 
 
 def asked_of(pair: PairMemory, cfg: Config) -> Asked:
@@ -63,15 +66,11 @@ def rules_of(pair: PairMemory, view: View, cfg: Grid) -> Rules:
     )
 
 
-def restless(
-    pair: PairMemory, laid: Laid, now: Ns, rules: Rules
-) -> Sequence[tuple[Side, Unsettled]]:
-    """The sides of which not every order is as it is wished; none while all are at rest.
-
-    It hangs on wishes, orders and their ages alone, and is asked for at several moments (quiet.py).
-    """
+def restless(pair: PairMemory, laid: Laid, now: Ns, rules: Rules) -> Sides:
+    """The sides of which not every order is as it is wished, and until when; none, and for ever,
+    where all are at rest. It hangs on wishes, orders and their ages alone."""
     if _is_at_rest(pair, laid):
-        return ()
+        return _AT_REST
     orders, known = pair.open, pair.restless
     if known is None or not known.hold(laid, orders, now):
         buys, sells = orders.buys, orders.sells
@@ -85,12 +84,12 @@ def restless(
         pair.restless = known = Sides(laid, orders, since, until, left)
         if not left and until == FOREVER:
             _rest(pair, laid)
-    return known.left
+    return known
 
 
 def note_rest(pair: PairMemory, laid: Laid, now: Ns, rules: Rules) -> None:
     """After a tick that asked for nothing: whether no later one will, as long as all stays."""
-    sides = restless(pair, laid, now, rules)
+    sides = restless(pair, laid, now, rules).left
     if sides and all([at_rest(left, rules) for _, left in sides]):
         _rest(pair, laid)
 

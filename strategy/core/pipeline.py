@@ -14,7 +14,7 @@ from shared.frames import Book
 from shared.orders import AddOrder, AmendOrder, ArmDeadman
 from shared.units import MINUTE, SECOND, Ns, Sats, Ticks
 from strategy.core import byrest, deadman, exits, hear, killing, reconcile
-from strategy.core.account import assess_account, first, judge
+from strategy.core.account import assess_account, judge
 from strategy.core.advice import advise
 from strategy.core.allocation import allot, fenced
 from strategy.core.audit import audit
@@ -113,7 +113,7 @@ class Core:
 
     def quiet_band(self) -> Band | None:
         """Where ticks ask for nothing, after one that did; None where each has to be run."""
-        return find(self.memory, _Asking(self, first(self.memory)))
+        return find(self.memory, self._think_again)
 
     def learn(
         self,
@@ -219,14 +219,22 @@ class Core:
         plan, hung, laid = pair.wish
         return plan, hung, trimmed(laid, self.memory, pair, ground.filled, ground.leave.gate)
 
-    def _ground_after(self, pair: PairMemory) -> Ground:
-        """The ground after the last tick: what that tick stood on, where it has changed nothing."""
+    def _think_again(self, pair: PairMemory) -> tuple[Plan, Hung, Laid] | None:
+        """What a tick would wish where the last one did, before it is trimmed; None where other
+        orders would rest by it."""
+        memory, view = self.memory, pair.view
+        if view is None or pair.laid is None:
+            return None
         if self._stood is not None:
             now, orders, laid, ground = self._stood
-            same = now == self.memory.now and orders is pair.open and laid is pair.laid
+            same = now == memory.now and orders is pair.open and laid is pair.laid
             if same and ground.hung == pair.hung:
-                return ground
-        return survey(self.memory, pair, self.memory.now)
+                return pair.wish  # that tick has changed nothing of what it stood on
+        ground = survey(memory, pair, memory.now)
+        plan, hung, raw = self._wish(pair, view, ground, memory.now)
+        laid = trimmed(raw, memory, pair, ground.filled, ground.leave.gate)
+        rests = (laid.buys, laid.sells) == (pair.laid.buys, pair.laid.sells)
+        return (plan, hung, raw) if rests and hung == pair.hung else None
 
     def _wish(
         self, pair: PairMemory, view: View, ground: Ground, now: Ns
@@ -287,7 +295,7 @@ class Core:
             return []
         rules = rules_of(pair, view, memory.config.grid)
         intents = []
-        for side, left in restless(pair, laid, now, rules):
+        for side, left in restless(pair, laid, now, rules).left:
             intents += decide(left, pair.side(side), now, rules)
         return intents
 
@@ -379,36 +387,6 @@ class Core:
             return []
         self._reported_at, self._reported_digest = now, seen
         return [Report(status(memory))]
-
-
-class _Asking:
-    """What a tick would do (quiet.py), asked in the moment of the last one."""
-
-    def __init__(self, core: Core, pair: PairMemory) -> None:
-        self._core, self._pair = core, pair
-        self._known: Ground | None = None
-
-    @property
-    def _ground(self) -> Ground:
-        if self._known is None:
-            self._known = self._core._ground_after(self._pair)
-        return self._known
-
-    def wish(self, view: View) -> tuple[Plan, Hung, Laid]:
-        core, pair = self._core, self._pair
-        plan, hung, laid = core._wish(pair, view, self._ground, core.memory.now)
-        return plan, hung, self._trimmed(laid)
-
-    def lay(self, view: View, plan: Plan) -> Laid:
-        pair = self._pair
-        return self._trimmed(self._core._lay(pair, view, plan, pair.hung, self._ground))
-
-    def _trimmed(self, laid: Laid) -> Laid:
-        ground = self._ground
-        return trimmed(laid, self._core.memory, self._pair, ground.filled, ground.leave.gate)
-
-    def ask(self, view: View, laid: Laid, now: Ns) -> Sequence[Intent]:
-        return self._core._decide(self._pair, view, laid, now)
 
 
 def _first(why: tuple[str, ...]) -> str:

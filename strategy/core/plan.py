@@ -26,7 +26,7 @@ NO_FUNDS: Final = "no funds left for it"
 NO_COINS: Final = "no coins left that may be sold"
 AT_ASK: Final = "at or through the ask"
 AT_BID: Final = "at or through the bid"
-PRICE_WORDS: Final = {OUTSIDE, AT_ASK, AT_BID}
+MARKET_WORDS: Final = {OUTSIDE, AT_ASK, AT_BID, NO_FUNDS, NO_COINS}
 """Why a rung is missing at some prices of the market and not at others."""
 
 Why = str | Callable[[], str]
@@ -116,8 +116,7 @@ class Plan(Struct, frozen=True):
 
         What rests a little outside stays, so that no order comes and goes at the edge.
         """
-        most = collar * COLLAR_MARGIN
-        return msgspec.structs.replace(self, reach=(mid * (1.0 - most), mid * (1.0 + most)))
+        return msgspec.structs.replace(self, reach=reach_of(mid, collar))
 
     def between(self, buy_below: float, sell_above: float) -> Plan:
         """Buys and sells that do not reach our own orders on another pair."""
@@ -128,6 +127,12 @@ class Plan(Struct, frozen=True):
         if lean_bps == 0.0:
             return self
         return msgspec.structs.replace(self, lean_bps=lean_bps, reasons=(*self.reasons, why))
+
+
+def reach_of(mid: float, collar: float) -> tuple[float, float]:
+    """Between which prices a rung stands inside the collar, a little widened."""
+    most = collar * COLLAR_MARGIN
+    return mid * (1.0 - most), mid * (1.0 + most)
 
 
 class Anchor(Struct, frozen=True):
@@ -200,6 +205,15 @@ def most_sold(plan: Plan, anchor: Anchor, pair: Pair) -> int:
     """Sats that all sells of a plan may hand over, a small rest that goes along included."""
     rungs = _rungs(anchor, pair, 1, plan.sell_levels, plan.notional, plan.sell_scale)
     return rungs.sats + pair.qty_min
+
+
+def rungs_of(
+    plan: Plan, anchor: Anchor, pair: Pair, side: Side
+) -> tuple[tuple[int, int, int, str], ...]:
+    """(rung, price, qty, why it is too small or "") of all of a side, nearest first."""
+    if side is Side.BUY:
+        return _rungs(anchor, pair, -1, plan.buy_levels, plan.notional, plan.buy_scale).each
+    return _rungs(anchor, pair, 1, plan.sell_levels, plan.notional, plan.sell_scale).each
 
 
 def _lay_buys(

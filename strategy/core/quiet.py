@@ -1,7 +1,7 @@
 """Quiet stretches: between which prices, and until when, a tick would ask for nothing.
 
-Stages 6 to 10 are evaluated at both ends of a band of prices; what is alike at both is alike
-between (between.py).
+What stages 6 to 9 would say is compared at both ends of a band of prices; what is alike at both is
+alike between (between.py).
 
 Rule 1: whatever is not proven to change nothing is no band.
 Rule 2: a band says nothing of stages 1 to 5: they go on (bulk.py), and end it where they change.
@@ -10,37 +10,34 @@ Rule 3: what the gate refuses for the collar's sake at each price of a band is n
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from shared.units import SECOND, Ns, Ticks
+from shared.units import SECOND, Ns
 from strategy.core import deadman, exits
-from strategy.core.account import first, money_units
-from strategy.core.between import Found, alike
+from strategy.core.account import first
+from strategy.core.between import Wished, alike, edges, wished
 from strategy.core.draining import switch_wanted
 from strategy.core.gate import off_collar, throttle
 from strategy.core.grid import Hung
+from strategy.core.kept import restless, rules_of
 from strategy.core.lifecycle import Phase
 from strategy.core.limiter import admit
 from strategy.core.market import View
-from strategy.core.memory import Memory, PairMemory
-from strategy.core.plan import PRICE_WORDS, Laid, Plan
+from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
+from strategy.core.plan import Laid, Plan
 from strategy.core.regime import Kind, Regime, values_of
 from strategy.core.risk import Pause
-from strategy.core.skew import tilts
 from strategy.core.slots import Cancel, Intent
 from strategy.ledger.tax import BERLIN, berlin_day
 
 _OVER: Final = Ns(1 << 62)
 _FARTHEST: Final = 0.02  # a band goes no farther than this where nothing rests on a side
-_TRIES: Final = 4
-_MOMENTS: Final = 16
 
 
 class Band(Struct, frozen=True):
@@ -59,23 +56,12 @@ class Band(Struct, frozen=True):
     kinds: tuple[Kind, ...] = ()
 
 
-class Would(Protocol):
-    """What a tick would do, asked without a trace (pipeline.py)."""
-
-    def wish(self, view: View) -> tuple[Plan, Hung, Laid]:
-        """Stages 6 to 9."""
-        ...
-
-    def lay(self, view: View, plan: Plan) -> Laid:
-        """A plan as prices on the present lattice."""
-        ...
-
-    def ask(self, view: View, laid: Laid, now: Ns) -> Sequence[Intent]:
-        """Stage 10 as if it were that late."""
-        ...
+Think = Callable[[PairMemory], tuple[Plan, Hung, Laid] | None]
+"""What stages 6 to 9 say at the price of the last tick, before the tax gate trims what they lay;
+None where something else than by that tick would rest."""
 
 
-def find(memory: Memory, would: Would) -> Band | None:
+def find(memory: Memory, think: Think) -> Band | None:
     """The band around the price of the last tick; None where the next one has to be run."""
     pair = first(memory)
     view, plan, laid = pair.view, pair.plan, pair.laid
@@ -88,6 +74,8 @@ def find(memory: Memory, would: Would) -> Band | None:
         return _halted(memory, pair, int(view.bid), until)
     if not pair.permit.change or plan is None or laid is None or pair.hung.away_since:
         return None
+    if memory.flatten:
+        return None
     if pair.open.in_flight or pair.open.lost or not _rests(memory, pair, (view.mid, view.mid)):
         return None
     if (paused := _paused(memory, pair, plan, until)) is not None:
@@ -95,11 +83,12 @@ def find(memory: Memory, would: Would) -> Band | None:
     asked = pair.intents
     if asked and not _all_refused(memory, pair, asked):
         return None  # the gate or the rate limit has said no: it is asked for again
-    if would.ask(view, laid, _OVER) != asked:
-        until = min(until, _asked_at(memory, pair, asked, lambda now: would.ask(view, laid, now)))
-    here = _Here(Found(view, plan, pair.hung, laid), tuple(asked))
-    low, high = _limits(pair, int(view.bid))
-    low, high = _reach(memory, here, low, would), _reach(memory, here, high, would)
+    thought = think(pair)
+    here = wished(memory, pair, view, thought) if thought is not None else None
+    if here is None:
+        return None
+    until = min(until, _aged_at(memory, pair, view, laid))
+    low, high = (_reach(memory, here, asked, end) for end in _limits(pair, int(view.bid)))
     return Band(low, high, until, refused=len(asked))
 
 
@@ -208,23 +197,17 @@ def _end_of(day: date) -> int:
     return int(following.timestamp()) * SECOND
 
 
-def _asked_at(
-    memory: Memory,
-    pair: PairMemory,
-    asked: Sequence[Intent],
-    ask: Callable[[Ns], Sequence[Intent]],
-) -> Ns:
-    """The first moment at which something else is asked for because an order has aged, or a refusal
-    has been waited for: between two such moments time changes nothing."""
-    cfg = memory.config.grid
-    ages = [int(cfg.requote_age_sec * SECOND), int(cfg.enlarge_age_sec * SECOND)]
-    moments = [Ns(slot.changed + age) for slot in pair.slots for age in ages if slot.changed]
-    moments += [slot.not_before for slot in pair.slots]
-    coming = sorted(dict.fromkeys(moment for moment in moments if moment > memory.now))
-    for moment in coming[:_MOMENTS]:
-        if ask(moment) != asked:
-            return moment
-    return coming[_MOMENTS] if len(coming) > _MOMENTS else _OVER
+def _aged_at(memory: Memory, pair: PairMemory, view: View, laid: Laid) -> Ns:
+    """The first moment at which something else may be asked for because an order has aged, or a
+    refusal has been waited for: between two such moments time changes nothing."""
+    now, rules = memory.now, rules_of(pair, view, memory.config.grid)
+    sides = restless(pair, laid, now, rules)
+    moments = [sides.until, pair.slots[pair.place(EXIT_SLOT)].not_before]
+    for side, left in sides.left:
+        moments += [slot.not_before for slot in pair.side(side)]
+        for slot in left.orders:
+            moments += [Ns(slot.changed + rules.least_age), Ns(slot.changed + rules.enlarge_age)]
+    return min([moment for moment in moments if moment > now])
 
 
 def _around(bid: int) -> tuple[int, int]:
@@ -241,70 +224,39 @@ def _limits(pair: PairMemory, bid: int) -> tuple[int, int]:
     return min(low, bid), max(high, bid)
 
 
-class _Here(Struct, frozen=True):
-    """What the last tick found, and what of it the gate has refused."""
-
-    found: Found
-    asked: tuple[Intent, ...]
-
-
-def _reach(memory: Memory, here: _Here, end: int, would: Would) -> int:
+def _reach(memory: Memory, here: Wished, asked: Sequence[Intent], end: int) -> int:
     """The end, or as much of the way there as keeps the same wishes."""
-    bid = int(here.found.view.bid)
-    for attempt in range(_TRIES):
-        if end == bid:
-            return bid
-        if _alike(memory, here, end, would):
-            return end
-        edge = bid if attempt else _edge(memory, here, end)
-        end = edge if edge != bid else bid + int((end - bid) / 2)
-    return bid
+    bid = int(here.view.bid)
+    if end == bid or _keeps(memory, here, asked, end):
+        return end
+    places = _places(memory, here, asked, end)
+    # What is kept up to one of them is kept up to each nearer one.
+    kept = bisect_left(places, True, key=lambda place: not _keeps(memory, here, asked, place))
+    return places[kept - 1] if kept else bid
 
 
-def _alike(memory: Memory, here: _Here, end: int, would: Would) -> bool:
-    """Whether the wishes are the same at this bid and at each one on the way there."""
-    pair, found = first(memory), here.found
-    view = replace(found.view, bid=Ticks(end), ask=Ticks(end + 1), mid=end + 0.5)
-    mids = found.view.mid, view.mid
-    if not _rests(memory, pair, mids) or not _off_collar(here.asked, mids, memory):
-        return False
-    return alike(memory, pair, found, Found(view, *would.wish(view)), would.lay)
+def _keeps(memory: Memory, here: Wished, asked: Sequence[Intent], end: int) -> bool:
+    """Whether all stays as it is at this bid and at each one on the way there."""
+    pair, mids = first(memory), (here.view.mid, end + 0.5)
+    return (
+        _rests(memory, pair, mids)
+        and _off_collar(asked, mids, memory)
+        and alike(memory, pair, here, end)
+    )
 
 
-def _edge(memory: Memory, here: _Here, end: int) -> int:
-    """How far towards the end it goes before something probably changes: a guess to try next."""
-    bid = int(here.found.view.bid)
-    mids = list(_edges(memory, here))
+def _places(memory: Memory, here: Wished, asked: Sequence[Intent], end: int) -> list[int]:
+    """Bids on the way, nearest first, behind which something may change."""
+    bid, cfg = int(here.view.bid), memory.config
+    mids = [*edges(here, cfg), *_collar_edges(asked, cfg.limits.collar_pct)]
     if end > bid:
-        return max(bid, min((int(mid) - 2 for mid in mids if mid > bid), default=bid))
-    return min(bid, max((int(mid) + 2 for mid in mids if mid < bid), default=bid))
+        return sorted({int(mid) - 2 for mid in mids if bid + 2 < mid < end})
+    return sorted({int(mid) + 2 for mid in mids if end < mid < bid - 2}, reverse=True)
 
 
-def _edges(memory: Memory, here: _Here) -> Iterator[float]:
-    """Mids at which the tilt, the anchor, or what touch and collar leave of the rungs changes."""
-    pair, found, cfg = first(memory), here.found, memory.config
-    coins, money = memory.base_total(pair), money_units(memory, pair)
-    for part in tilts(values_of(pair.regime, cfg.regime)):
-        if coins > 0 and 0.0 < part < 1.0:
-            yield part * money / (coins * (1.0 - part))
-    anchor = found.hung.anchor
-    for rung in (-1, 1):
-        yield math.sqrt(anchor.price(rung) * anchor.price(2 * rung))
-    low, high = (edge / found.view.mid for edge in found.plan.reach)
-    prices = [wish.price for side in (found.laid.buys, found.laid.sells) for wish in side]
-    for price in (*prices, *_lacking(found)):
-        yield price
-        yield price / low
-        yield price / high
-    collar = cfg.limits.collar_pct
-    for each in here.asked:
+def _collar_edges(asked: Sequence[Intent], collar: float) -> Iterator[float]:
+    """Mids at which the gate's answer to these changes."""
+    for each in asked:
         if not isinstance(each, Cancel):
             yield each.wish.price / (1.0 - collar)
             yield each.wish.price / (1.0 + collar)
-
-
-def _lacking(found: Found) -> Iterator[float]:
-    """Where the rungs stand that another price would bring."""
-    for side, rung, why in found.laid.missing:
-        if why in PRICE_WORDS:
-            yield found.hung.leaning.price(-rung * side.sign)

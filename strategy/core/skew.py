@@ -84,16 +84,22 @@ def inventory_of(coin_share: float, values: RegimeValues) -> float:
 
 def tilt(plan: Plan, coin_share: float, values: RegimeValues) -> Plan:
     """Smaller buys above the target share of coins, smaller sells below it."""
-    target = values.btc_target_pct
-    if coin_share > target:
-        buy = _keep(coin_share - target, values.btc_max_pct - target)
+    buy, sell = sizes(coin_share, values)
+    if coin_share > values.btc_target_pct:
         return plan.scaled(
             lambda: f"coins at {coin_share:.0%}, above target: buys at {buy:.0%}", buy=buy
         )
-    sell = _keep(target - coin_share, target - values.btc_min_pct)
     return plan.scaled(
         lambda: f"coins at {coin_share:.0%}, below target: sells at {sell:.0%}", sell=sell
     )
+
+
+def sizes(coin_share: float, values: RegimeValues) -> tuple[float, float]:
+    """What is left of the sizes of (buys, sells)."""
+    target = values.btc_target_pct
+    if coin_share > target:
+        return _keep(coin_share - target, values.btc_max_pct - target), 1.0
+    return 1.0, _keep(target - coin_share, target - values.btc_min_pct)
 
 
 def tilts(values: RegimeValues) -> tuple[float, ...]:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import pairwise
+from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.units import Ns, Side
-from strategy.core.between import Found, alike
+from shared.units import Ns, Sats, Ticks
+from strategy.core.between import Wished, _budget, alike, wished
 from strategy.core.gate import off_collar
 from strategy.core.grid import Hung, hang, stays
+from strategy.core.ground import survey
+from strategy.core.imbalance import Imbalance
+from strategy.core.inventory import buys_at, rooms, sells_at
 from strategy.core.market import View
-from strategy.core.memory import Memory, PairMemory
-from strategy.core.plan import NO_COINS, NO_FUNDS, Anchor, Laid, Plan
+from strategy.core.plan import Anchor, Laid, Plan
 from strategy.core.skew import tilt, tilts
-from tests.unit.strategy.core.build import CONFIG, MID, STEP, make_plan, make_view
+from tests.unit.strategy.core.build import CONFIG, MID, STEP, make_config, make_plan, make_view
 from tests.unit.strategy.core.desk import Desk
 
 NOW = Ns(1_000_000_000_000)
@@ -90,52 +94,178 @@ def test_a_price_lies_off_the_collar_if_it_does_at_each_mid(
     assert off_collar(price, mids, 0.10) is refused
 
 
-def ends() -> tuple[Memory, PairMemory, Found, Found]:
-    """What a core that quotes wishes, at its price and a little above; nothing is short."""
-    desk = Desk()
-    desk.connect()
-    desk.run(60)
-    pair = desk.memory.pairs["BTC/EUR"]
-    assert pair.view is not None
-    assert pair.plan is not None
-    assert pair.laid is not None
-    plan = replace(pair.plan, sell_sats=pair.laid.sell_sats + 10**6)
-    here = Found(pair.view, plan, pair.hung, replace(pair.laid, missing=()))
-    return desk.memory, pair, here, replace(here, view=make_view(pair.view.mid + 20))
+class Account(Struct, frozen=True):
+    """EUR, BTC; and of buys without a sell: EUR below the mid, and BTC."""
+
+    money: int
+    coins: Decimal
+    unmatched: tuple[tuple[int, Decimal], ...]
 
 
-def test_budgets_that_leave_nothing_out_at_either_end_are_not_looked_at() -> None:
-    def lay(view: View, plan: Plan) -> Laid:
-        raise AssertionError
+accounts = st.builds(
+    Account,
+    st.sampled_from([0, 600, 1_400, 9_000]),
+    st.sampled_from([Decimal(each) for each in ("0", "0.0123", "0.03", "0.16")]),
+    st.lists(
+        st.tuples(st.integers(-900, 900), st.sampled_from([Decimal("0.0058"), Decimal("0.011")])),
+        max_size=3,
+    ).map(tuple),
+)
 
-    memory, pair, here, there = ends()
-    assert here.laid.buys
-    assert here.laid.sells
-    assert alike(memory, pair, here, there, lay)
+
+class Stages:
+    """Stages 6 to 9 of a core that quotes, for an account that it is told, at any price."""
+
+    def __init__(
+        self, held: Account, collar: float = 0.3, cap: float = 1.0, filled: int = 0, lean: float = 0
+    ) -> None:
+        desk = Desk(
+            make_config(
+                limits={"collar_pct": collar},
+                inventory={"rebalance_cap_pct": cap},
+                grid={"sell_floor": "paired"},
+                skew={"obi_sensitivity_bps": "10", "max_skew_bps": "30"},
+            )
+        )
+        desk.connect()
+        desk.run(5)
+        self.core, self.memory = desk.core, desk.core.memory
+        self.pair = self.memory.pairs["BTC/EUR"]
+        self.memory.balances = {"EUR": Decimal(held.money), "BTC": held.coins}
+        bought = sorted((MID - 10 * below, int(qty * 10**8)) for below, qty in held.unmatched)
+        self.pair.unmatched = tuple((price, Sats(qty)) for price, qty in bought)
+        slots = [replace(slot, filled=Sats(filled)) for slot in self.pair.slots if slot.qty]
+        self.pair.slots = slots + [slot for slot in self.pair.slots if not slot.qty]
+        self.pair.imbalance = Imbalance(lean, self.memory.now)
+        self.pair.hung = self.wish(MID)[1]
+
+    def view(self, bid: int) -> View:
+        assert self.pair.view is not None
+        return replace(self.pair.view, bid=Ticks(bid), ask=Ticks(bid + 1), mid=bid + 0.5)
+
+    def wish(self, bid: int) -> tuple[Plan, Hung, Laid]:
+        ground = survey(self.memory, self.pair, self.memory.now)
+        return self.core._wish(self.pair, self.view(bid), ground, self.memory.now)
+
+    def here(self, bid: int) -> Wished | None:
+        """None where the anchor would move at this price."""
+        wish = self.wish(bid)
+        if wish[1] != self.pair.hung:
+            return None
+        return wished(self.memory, self.pair, self.view(bid), wish)
+
+    def alike(self, here: Wished, bid: int) -> bool:
+        return alike(self.memory, self.pair, here, bid)
 
 
-@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
-def test_a_rung_without_funds_at_both_ends_may_be_paid_for_between(side: Side) -> None:
-    memory, pair, here, there = ends()
-    why = NO_FUNDS if side is Side.BUY else NO_COINS
-    laid = Laid(here.laid.buys, here.laid.sells, ((side, 6, why),))
-    more = here.laid.buys[0]
-    asked: list[Plan] = []
-    one, other = (replace(end, laid=laid) for end in (here, there))
-    other = replace(
-        other,
-        plan=replace(
-            other.plan, buy_units=other.plan.buy_units - 1, sell_sats=other.plan.sell_sats - 1
-        ),
-    )
+@settings(max_examples=150)
+@given(
+    accounts,
+    st.sampled_from([0.003, 0.02, 0.3]),
+    st.sampled_from([0.05, 0.3, 1.0]),
+    st.tuples(st.sampled_from([0, 0, 200_000]), st.sampled_from([0.0, 0.9])),
+    st.integers(-4_000, 4_000),
+    st.lists(st.integers(-12_000, 12_000), min_size=4, max_size=4),
+)
+def test_what_is_alike_at_two_prices_is_wished_at_each_price_between(
+    held: Account, collar: float, cap: float, more: tuple[int, float], shift: int, ways: list[int]
+) -> None:
+    stages, begin = Stages(held, collar, cap, *more), MID + shift
+    here = stages.here(begin)
+    if here is None:
+        return
+    _, hung, laid = stages.wish(begin)
+    for way in (part for each in ways for part in (each, each // 8, each // 64)):
+        if not stages.alike(here, begin + way):
+            continue
+        for part in range(1, 14):
+            _, other, there = stages.wish(begin + way * part // 13)
+            assert (there.buys, there.sells, other) == (laid.buys, laid.sells, hung), part
 
-    def kept(view: View, plan: Plan) -> Laid:
-        asked.append(plan)
-        return laid
 
-    def paid(view: View, plan: Plan) -> Laid:
-        return Laid((*laid.buys, more), (*laid.sells, more), ())
+RICH: Final = Account(9_000, Decimal("0.16"), ())
 
-    assert alike(memory, pair, one, other, kept)
-    assert asked, "it is laid again with the largest budget between"
-    assert not alike(memory, pair, one, other, paid)
+
+def test_nothing_that_binds_reaches_as_far_as_the_touch() -> None:
+    stages = Stages(RICH)
+    here = stages.here(MID)
+    assert here is not None
+    assert stages.alike(here, here.buys.highest)
+    assert not stages.alike(here, here.buys.highest - 1)
+    assert stages.alike(here, here.sells.lowest - 1)
+    assert not stages.alike(here, here.sells.lowest)
+
+
+@pytest.mark.parametrize(
+    ("held", "here", "there", "budget"),
+    [
+        (50, (80, 90), (60, 70), (50, 50)),  # what binds it is no price
+        (50, (80, 90), (40, 95), (40, 50)),
+        (80, (80, 90), (60, 99), (60, 80)),  # the account does: it may be more on the way
+        (80, (80, 90), (95, 70), (70, 90)),
+        (0, (-5, 90), (10, 80), (0, 10)),
+        (0, (-5, 90), (-1, 80), (0, 0)),
+    ],
+)
+def test_a_budget_is_between_its_least_and_its_largest_on_the_way(
+    held: int, here: tuple[int, int], there: tuple[int, int], budget: tuple[int, int]
+) -> None:
+    assert _budget(held, here, there) == budget
+
+
+def test_a_rung_that_a_larger_budget_on_the_way_would_pay_for_is_not_alike() -> None:
+    stages = Stages(RICH)
+    found = stages.here(MID)
+    assert found is not None
+    withheld = ((found.buys.lowest - 3_000, found.buys.used + 10**12),)
+    here = found._replace(buys=found.buys._replace(withheld=withheld))
+    assert not stages.alike(here, MID + 20), "there is money for it"
+    poor = here.plan.buy_units - here.buys.used
+    dear = ((found.buys.lowest - 3_000, found.buys.used + poor + 1),)
+    assert stages.alike(here._replace(buys=found.buys._replace(withheld=dear)), MID + 20)
+
+
+def test_a_small_rest_that_goes_along_with_the_last_sell_is_alike_only_if_it_cannot_change() -> (
+    None
+):
+    stages = Stages(RICH)
+    found = stages.here(MID)
+    assert found is not None
+    rest = found.sells.used + found.view.pair.qty_min - 1
+    small = replace(found.plan, sell_sats=rest)
+    bound = replace(found.room, sell=rest)
+    assert stages.alike(found._replace(plan=small), MID + 20)
+    assert not stages.alike(found._replace(plan=small, room=bound), MID + 20)
+
+
+def test_a_rung_that_less_on_the_way_would_not_pay_for_is_not_alike() -> None:
+    stages = Stages(RICH)
+    found = stages.here(MID)
+    assert found is not None
+    bound = found._replace(plan=replace(found.plan, buy_units=found.buys.used))
+    assert stages.alike(bound, MID - 20)
+    assert not stages.alike(bound._replace(buys=bound.buys._replace(used=10**16)), MID - 20)
+
+
+def test_sizes_that_the_tilt_changes_on_the_way_are_not_alike() -> None:
+    part = tilts(CONFIG.regime.range_bound)[2]  # of the account in coins, at the mid
+    coins = Decimal(part * 9_000 / (MID / 10 * (1 - part))).quantize(Decimal("1e-8"))
+    stages = Stages(Account(9_000, coins, ()))
+    here = stages.here(MID - 40)
+    assert here is not None
+    assert stages.alike(here, MID - 80)
+    assert not stages.alike(here, MID + 40)
+    assert stages.wish(MID + 40)[0].buy_scale < here.plan.buy_scale
+
+
+def test_the_mids_of_a_budget_are_those_at_which_the_account_leaves_just_so_much() -> None:
+    account, values = (16_000_000, 14_000 * 10**9), CONFIG.regime.range_bound
+    for mid in (600_000.0, 850_000.0, 1_100_000.0):
+        room = rooms(mid, account, 0.3, values)
+        for budget, mids in (
+            (room.buy, list(buys_at(room.buy, account, 0.3, values))),
+            (room.buy_cap, list(buys_at(room.buy_cap, account, 0.3, values))),
+            (room.sell, list(sells_at(room.sell, account, 0.3, values))),
+            (room.sell_cap, list(sells_at(room.sell_cap, account, 0.3, values))),
+        ):
+            assert any(abs(each - mid) < 1 for each in mids), budget

@@ -28,7 +28,7 @@ def quoting() -> tuple[Desk, PairMemory, Laid]:
 def left(desk: Desk, pair: PairMemory, laid: Laid, later: int = 0) -> list[tuple[int, int]]:
     """How many orders and wishes of each side are unsettled, so many seconds later."""
     rules = rules_of(pair, make_view(), desk.config.grid)
-    found = restless(pair, laid, Ns(desk.now + later * SECOND), rules)
+    found = restless(pair, laid, Ns(desk.now + later * SECOND), rules).left
     return [(len(side.orders), len(side.wishes)) for _, side in found]
 
 

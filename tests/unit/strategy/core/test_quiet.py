@@ -1,0 +1,98 @@
+"""Until when a quiet stretch lasts: orders that age are asked about no later than they may move."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shared.units import SECOND, Ns, Sats, Side, Ticks
+from strategy.core.memory import PairMemory
+from strategy.core.pipeline import Core
+from strategy.core.plan import Laid
+from strategy.core.quiet import _aged_at
+from strategy.core.slots import Intent, State, Wish
+from tests.unit.strategy.core.build import MID, make_slot
+from tests.unit.strategy.core.desk import Desk
+
+QTY: Final = 588_000
+# Where orders and wishes stand, in thousandths of the step from rung to rung.
+PLACES: Final = (0, 100, 140, 1_000, 1_900, 2_000, 3_000)
+prices = st.sampled_from([MID - 3_315 - 33 * place // 10 for place in PLACES])
+qtys = st.sampled_from([QTY, QTY, QTY * 9 // 10, QTY // 2])
+wishes = st.lists(st.tuples(prices, qtys), max_size=4, unique_by=lambda each: each[0])
+held = st.lists(
+    # Price, quantity, seconds since it changed, and until it may be touched again.
+    st.tuples(prices, qtys, st.sampled_from([1, 10, 20, 3_000, 4_000]), st.sampled_from([0, 0, 8])),
+    max_size=4,
+)
+
+
+def core() -> tuple[Core, PairMemory]:
+    desk = Desk()
+    desk.connect()
+    desk.run(3)
+    return desk.core, desk.core.memory.pairs["BTC/EUR"]
+
+
+CORE, PAIR = core()
+SELLS: Final = [slot for slot in PAIR.slots if slot.side is Side.SELL]
+NOW: Final = Ns(10_000 * SECOND)
+
+
+def asked(laid: Laid, now: int) -> list[Intent]:
+    return CORE._decide(PAIR, PAIR.view, laid, Ns(now))
+
+
+def aged_at(laid: Laid) -> Ns:
+    assert PAIR.view is not None
+    CORE.memory.now = NOW
+    return _aged_at(CORE.memory, PAIR, PAIR.view, laid)
+
+
+# One of two orders at one price has to move; the smaller one is enlarged where it stands.
+@example([(MID - 3_315, QTY), (MID - 9_915, QTY)], [(MID - 9_915, QTY, 1, 0)] * 2)
+@example([(MID - 3_315, QTY)], [(MID - 3_315, QTY // 2, 3_000, 0)])
+@given(wishes, held)
+def test_nothing_else_is_asked_for_before_the_moment_at_which_an_order_has_aged(
+    wished: list[tuple[int, int]], orders: list[tuple[int, int, int, int]]
+) -> None:
+    slots = [
+        make_slot(
+            f"b{place}", State.LIVE, price=Ticks(price), qty=Sats(qty),
+            changed=Ns(NOW - ago * SECOND), not_before=Ns(NOW + wait * SECOND if wait else 0),
+        )
+        for place, (price, qty, ago, wait) in enumerate(orders, 1)
+    ]  # fmt: skip
+    PAIR.slots = [*slots, make_slot("b9"), *SELLS]
+    laid = Laid(
+        tuple(
+            Wish(Side.BUY, Ticks(price), Sats(qty), rung)
+            for rung, (price, qty) in enumerate(sorted(wished, reverse=True), 1)
+        ),
+        (),
+        (),
+    )
+    until, first = aged_at(laid), asked(laid, NOW)
+    assert until > NOW
+    for late in (*range(1, 16), 595, 605, 3_590, 3_598, 3_599, 3_601, 10_000, 10**6):
+        for moment in (NOW + late * SECOND - 1, NOW + late * SECOND):
+            if moment < until:
+                assert asked(laid, moment) == first, late
+
+
+def test_an_order_that_stands_as_it_is_wished_ages_without_an_end() -> None:
+    small = make_slot(
+        "b2", State.LIVE, price=Ticks(MID - 6_630), qty=Sats(QTY // 2), changed=Ns(NOW - SECOND)
+    )
+    stands = make_slot("b1", State.LIVE, price=Ticks(MID - 3_315), qty=Sats(QTY), changed=NOW)
+    PAIR.slots = [stands, small, *SELLS]
+    buys = tuple(
+        Wish(Side.BUY, slot.price, Sats(QTY), rung) for rung, slot in enumerate((stands, small), 1)
+    )
+    enlarged = small.changed + CORE.memory.config.grid.enlarge_age_sec * SECOND
+    assert aged_at(Laid(buys, (), ())) == enlarged
+    assert aged_at(Laid(buys[:1], (), ())) == small.changed + 15 * SECOND, "it may move by then"
+    PAIR.slots = [stands, *SELLS]
+    assert aged_at(Laid(buys[:1], (), ())) > NOW + 10**9 * SECOND
