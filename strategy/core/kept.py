@@ -89,8 +89,13 @@ def restless(pair: PairMemory, laid: Laid, now: Ns, rules: Rules) -> Sides:
 
 def note_rest(pair: PairMemory, laid: Laid, now: Ns, rules: Rules) -> None:
     """After a tick that asked for nothing: whether no later one will, as long as all stays."""
-    sides = restless(pair, laid, now, rules).left
-    if sides and all([at_rest(left, rules) for _, left in sides]):
+    sides = restless(pair, laid, now, rules)
+    # Of a side that has nothing left, an order may still be too small once it has aged.
+    if (
+        sides.left
+        and sides.until == FOREVER
+        and all([at_rest(each, rules) for _, each in sides.left])
+    ):
         _rest(pair, laid)
 
 

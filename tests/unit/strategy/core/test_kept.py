@@ -86,6 +86,16 @@ def test_an_order_within_the_tolerance_rests_once_that_was_found() -> None:
         assert left(desk, pair, wished, 100_000), "it waits to be changed: it does not rest"
 
 
+def test_what_rests_on_one_side_does_not_let_a_young_order_of_the_other_rest() -> None:
+    desk, pair, laid = quoting()
+    first, *others = laid.sells
+    near = replace(first, price=first.price + 1)
+    wished = Laid(with_size(laid, 2.0).buys, (near, *others), ())
+    assert left(desk, pair, wished) == [(1, 1)], "the buy is too small, but young"
+    note_rest(pair, wished, desk.now, rules_of(pair, make_view(), desk.config.grid))
+    assert left(desk, pair, wished, 100_000) == [(1, 1), (1, 1)]
+
+
 def test_the_wishes_stay_the_same_object_while_nothing_changes() -> None:
     desk, pair, laid = quoting()
     wish = pair.wish
