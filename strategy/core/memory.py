@@ -32,7 +32,7 @@ from strategy.core.imbalance import Imbalance
 from strategy.core.lifecycle import Phase
 from strategy.core.limiter import Limiter
 from strategy.core.market import Tape, View
-from strategy.core.openorders import OpenOrders, Places, look_through, places_of
+from strategy.core.openorders import OpenOrders, Places, after_amend, look_through, places_of
 from strategy.core.outgoing import Outgoing
 from strategy.core.owed import Owed
 from strategy.core.plan import Anchor, Laid, Plan
@@ -152,6 +152,11 @@ class PairMemory:
         if self._open.slots != self.slots:
             self._open = look_through(self.slots)
         return self._open
+
+    def amend(self, place: int, slot: Slot) -> None:
+        """An amend of the order at this place was sent, which leaves it as this slot."""
+        self._open = after_amend(self.open, place, slot)
+        self.slots[place] = slot
 
     @property
     def spacing_bps(self) -> float:
@@ -384,14 +389,15 @@ class Memory:
 
     def _totals(self, pair: PairMemory) -> tuple[int, int]:
         """Coins and money of a pair; worked out anew with each word about the balances."""
-        known, spec, told = pair.totals, pair.tape.pair, self.balances
+        (of_told, of_spec, known), spec, told = pair.totals, pair.tape.pair, self.balances
+        if of_told is told and of_spec is spec:
+            return known
         if spec is None:
             return 0, 0
-        if known[0] is not told or known[1] is not spec:
-            coins = told.get(spec.base, _NOTHING).scaleb(spec.qty_decimals)
-            money = told.get(spec.quote, _NOTHING).scaleb(spec.price_decimals + spec.qty_decimals)
-            pair.totals = known = (told, spec, (int(coins), int(money)))
-        return known[2]
+        coins = told.get(spec.base, _NOTHING).scaleb(spec.qty_decimals)
+        money = told.get(spec.quote, _NOTHING).scaleb(spec.price_decimals + spec.qty_decimals)
+        pair.totals = (told, spec, (int(coins), int(money)))
+        return pair.totals[2]
 
     def digest(self) -> str:
         """A fingerprint of all that decides: two runs that agree here will act alike."""

@@ -325,7 +325,7 @@ class Core:
             price, qty = Ticks(intent.wish.price), Sats(intent.wish.qty)
             if isinstance(intent, Amend):
                 change = AmendOrder(intent.slot.cl_ord_id, pair.name, price, qty, deadline)
-                pair.slots[place] = amended(intent.slot, change, now)
+                pair.amend(place, amended(intent.slot, change, now))
                 memory.count("amends")
                 out.append(change)
                 continue

@@ -246,11 +246,12 @@ def time_out(memory: Memory, pair: PairMemory, now: Ns) -> list[Out]:
     """Requests that brought no answer in time: unknown, not failed."""
     patience = memory.config.time.ack_sec * SECOND
     out: list[Out] = []
-    for slot in pair.open.in_flight:
-        if now - slot.since >= patience:
-            pair.slots[pair.place(slot.name)] = move(slot, Input.TIMEOUT, now)
-            memory.asking = replace(memory.asking, wanted=True)
-            memory.count("timeouts")
-            text = f"{slot.name}: no answer about {slot.cl_ord_id} while {slot.state}"
-            out.append(Tell("warning", "timeout", text))
+    late = [pair.place(slot.name) for slot in pair.open.in_flight if now - slot.since >= patience]
+    for place in sorted(late):
+        slot = pair.slots[place]
+        pair.slots[place] = move(slot, Input.TIMEOUT, now)
+        memory.asking = replace(memory.asking, wanted=True)
+        memory.count("timeouts")
+        text = f"{slot.name}: no answer about {slot.cl_ord_id} while {slot.state}"
+        out.append(Tell("warning", "timeout", text))
     return out

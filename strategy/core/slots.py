@@ -102,7 +102,10 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
 _EMPTY: Final = State.EMPTY
 _LIVE: Final = State.LIVE
 _BUY: Final = Side.BUY
-
+_NEW: Final = State.PENDING_NEW
+_ADD, _AMEND, _REJECT = Input.ADD, Input.AMEND, Input.REJECT
+_NO_PRICE: Final = Ticks(0)
+_NO_QTY: Final = Sats(0)
 
 IN_FLIGHT: Final = (State.PENDING_NEW, State.AMEND_PENDING, State.CANCEL_PENDING)
 
@@ -164,17 +167,15 @@ class IllegalTransitionError(AssertionError):
 
 def move(slot: Slot, what: Input, now: Ns) -> Slot:
     """The slot after `what`; IllegalTransitionError where the table has no such row."""
-    after = TRANSITIONS.get((slot.state, what))
-    if after is None:
-        raise IllegalTransitionError(f"slot {slot.pair} {slot.name}: {what} while {slot.state}")
+    after = _after(slot, what)
     if after is slot.state:
         return slot
     if after is _EMPTY:
         return _emptied(slot, now)
     if after is _LIVE:
-        stands = what is Input.REJECT  # the amend was refused: the old order still stands
+        stands = what is _REJECT  # the amend was refused: the old order still stands
         # Kraken v2, executions: an add may be acknowledged and refused by the engine after that.
-        unproven = stands or slot.state is State.PENDING_NEW
+        unproven = stands or slot.state is _NEW
         return msgspec.structs.replace(
             slot,
             state=after,
@@ -184,10 +185,17 @@ def move(slot: Slot, what: Input, now: Ns) -> Slot:
             rejects=slot.rejects if unproven else 0,
             price=slot.was_price if stands else slot.price,
             qty=slot.was_qty if stands else slot.qty,
-            was_price=Ticks(0),
-            was_qty=Sats(0),
+            was_price=_NO_PRICE,
+            was_qty=_NO_QTY,
         )
     return msgspec.structs.replace(slot, state=after, since=now)
+
+
+def _after(slot: Slot, what: Input) -> State:
+    after = TRANSITIONS.get((slot.state, what))
+    if after is None:
+        raise IllegalTransitionError(f"slot {slot.pair} {slot.name}: {what} while {slot.state}")
+    return after
 
 
 def _emptied(slot: Slot, now: Ns) -> Slot:
@@ -235,9 +243,10 @@ def reduces(slot: Slot, wish: Wish) -> bool:
 
 
 def added(slot: Slot, order: AddOrder, now: Ns) -> Slot:
-    moved = move(slot, Input.ADD, now)
     return msgspec.structs.replace(
-        moved,
+        slot,
+        state=_after(slot, _ADD),
+        since=now,
         cl_ord_id=order.cl_ord_id,
         price=order.price,
         qty=order.qty,
@@ -248,9 +257,10 @@ def added(slot: Slot, order: AddOrder, now: Ns) -> Slot:
 
 
 def amended(slot: Slot, order: AmendOrder, now: Ns) -> Slot:
-    moved = move(slot, Input.AMEND, now)
     return msgspec.structs.replace(
-        moved,
+        slot,
+        state=_after(slot, _AMEND),
+        since=now,
         price=order.price,
         qty=order.qty,
         was_price=slot.price,
