@@ -82,7 +82,8 @@ class House:
         skip: leave out steps that provably change nothing (strategy/core/quiet.py).
         """
         self.config = adapted(config, interval)
-        self.terms = terms
+        # What comes of a moment comes after all that happens in it, be it by a nanosecond.
+        self.terms = replace(terms, latency=max(terms.latency, Ns(1)))
         self.interval = interval
         self.venue = Venue(config, terms, wall, price)
         self.market, self.pair = self.venue.market, self.venue.pair

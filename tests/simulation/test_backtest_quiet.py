@@ -66,6 +66,16 @@ def test_left_out_steps_change_no_command_no_fill_and_nothing_that_is_remembered
 
 
 @needs_recordings
+@pytest.mark.parametrize(("name", "first", "fill"), (CASES[0], CASES[4]))
+def test_nor_do_they_where_nothing_is_late(name: str, first: int, fill: Fill) -> None:
+    rows, interval = recorded(name, first)
+    whole, _ = run(rows, interval, fill, settings(), skip=False, latency=Ns(0))
+    short, walk = run(rows, interval, fill, settings(), skip=True, latency=Ns(0))
+    assert_the_same(whole, short)
+    assert walk.learned > len(rows) // 4
+
+
+@needs_recordings
 def test_the_ticks_of_a_day_without_a_row_are_learned_from_too() -> None:
     rows, interval = recorded(CASES[0][0], 0)
     later = [(row[0] + DAY, *row[1:]) for row in rows[ROWS // 2 :]]

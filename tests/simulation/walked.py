@@ -17,15 +17,18 @@ from sim.backtest.parts import Fill, Terms
 from sim.backtest.walk import Walk
 
 Rows = Sequence[Bar | Deal]
+LATENCY = Terms().latency
 
 
 def settings() -> Config:
     return replace(load(Home(Path("nowhere"))), pair="BTC/USD")
 
 
-def born(rows: Rows, interval: int, fill: Fill, config: Config, *, skip: bool) -> House:
+def born(
+    rows: Rows, interval: int, fill: Fill, config: Config, *, skip: bool, latency: Ns = LATENCY
+) -> House:
     """interval: of the bars, ns; 0 for trades."""
-    terms = Terms(fill=fill, maker=1_200, taker=2_500)
+    terms = Terms(fill=fill, latency=latency, maker=1_200, taker=2_500)
     first = rows[0]
     return House(config, terms, Ns(first[0]), first[1], interval, Course(), skip=skip)
 
@@ -37,8 +40,10 @@ def feed(walk: Walk, rows: Rows) -> None:
         walk.deals(cast(Sequence[Deal], rows))
 
 
-def run(rows: Rows, interval: int, fill: Fill, config: Config, *, skip: bool) -> tuple[House, Walk]:
-    house = born(rows, interval, fill, config, skip=skip)
+def run(
+    rows: Rows, interval: int, fill: Fill, config: Config, *, skip: bool, latency: Ns = LATENCY
+) -> tuple[House, Walk]:
+    house = born(rows, interval, fill, config, skip=skip, latency=latency)
     walk = Walk(house)
     feed(walk, rows)
     walk.finish()
