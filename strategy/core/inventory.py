@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from shared.settings_trade import RegimeValues
 from strategy.core.market import View
-from strategy.core.plan import Plan
+from strategy.core.plan import Plan, Why
 
 
 class Rooms(Struct, frozen=True):
@@ -42,19 +42,17 @@ def confine(
     if base * view.mid + quote <= 0:
         return plan.budgeted("nothing in the account", buy_units=0, sell_sats=0)
     room = rooms(view.mid, account, cap_pct, values)
-    if room.buy < plan.buy_units:
-        plan = plan.budgeted(
-            lambda: f"coins at most {values.btc_max_pct:.0%} of the account", buy_units=room.buy
-        )
-    if room.sell < plan.sell_sats:
-        plan = plan.budgeted(
-            lambda: f"coins at least {values.btc_min_pct:.0%} of the account", sell_sats=room.sell
-        )
-    return plan.budgeted(
-        lambda: f"at most {cap_pct:.0%} of the account at a time",
-        buy_units=room.buy_cap,
-        sell_sats=room.sell_cap,
-    )
+    buys, sells, whys = plan.buy_units, plan.sell_sats, list[Why]()
+    if room.buy < buys:
+        buys = room.buy
+        whys.append(lambda: f"coins at most {values.btc_max_pct:.0%} of the account")
+    if room.sell < sells:
+        sells = room.sell
+        whys.append(lambda: f"coins at least {values.btc_min_pct:.0%} of the account")
+    if room.buy_cap < buys or room.sell_cap < sells:
+        buys, sells = min(buys, room.buy_cap), min(sells, room.sell_cap)
+        whys.append(lambda: f"at most {cap_pct:.0%} of the account at a time")
+    return plan.within(buys, sells, whys)
 
 
 def rooms(mid: float, account: tuple[int, int], cap_pct: float, values: RegimeValues) -> Rooms:
@@ -63,8 +61,8 @@ def rooms(mid: float, account: tuple[int, int], cap_pct: float, values: RegimeVa
     held = base * mid
     equity = held + quote
     return Rooms(
-        buy=int(values.btc_max_pct * equity - held),
-        sell=int(base - values.btc_min_pct * equity / mid),
+        buy=max(0, int(values.btc_max_pct * equity - held)),
+        sell=max(0, int(base - values.btc_min_pct * equity / mid)),
         buy_cap=int(cap_pct * equity),
         sell_cap=int(cap_pct * equity / mid),
     )

@@ -63,6 +63,8 @@ def cost(intent: Intent, now: Ns) -> float:
 
 
 def _by_age(age: int, table: tuple[tuple[int, int], ...]) -> float:
+    if age >= table[-1][0] * SECOND:
+        return 0.0
     for seconds, extra in table:
         if age < seconds * SECOND:
             return float(extra)

@@ -88,6 +88,14 @@ class Plan(Struct, frozen=True):
             self, buy_units=buys, sell_sats=sells, reasons=(*self.reasons, why)
         )
 
+    def within(self, buy_units: int, sell_sats: int, whys: Sequence[Why]) -> Plan:
+        """Both budgets after somebody has lowered them, with a word for each time."""
+        if not whys:
+            return self
+        return msgspec.structs.replace(
+            self, buy_units=buy_units, sell_sats=sell_sats, reasons=(*self.reasons, *whys)
+        )
+
     def scaled(self, why: Why, *, buy: float = 1.0, sell: float = 1.0) -> Plan:
         """Smaller rungs on one side or both."""
         if buy >= 1.0 and sell >= 1.0:

@@ -51,6 +51,8 @@ def skew(
         most = float(stoikov.max_skew_bps)
     else:
         plan = tilt(plan, coin_share, values)
+        if not opinion.imbalance and not opinion.bias_bps:
+            return plan
         lean = opinion.imbalance * float(sizes.obi_sensitivity_bps) + opinion.bias_bps
         most = float(sizes.max_skew_bps)
     lean = min(max(lean, -most), most)
