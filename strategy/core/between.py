@@ -28,7 +28,7 @@ from strategy.core.market import View
 from strategy.core.memory import Memory, PairMemory
 from strategy.core.plan import MARKET_WORDS, Laid, Plan, reach_of, rungs_of
 from strategy.core.regime import values_of
-from strategy.core.skew import sizes, tilts
+from strategy.core.skew import LEAST, sizes, tilts
 from strategy.core.taxgate import euro_price, locked_at
 
 _NO_PRICE: Final = 1 << 62  # Ticks: above each
@@ -120,8 +120,6 @@ def alike(memory: Memory, pair: PairMemory, here: Wished, bid: int) -> bool:
     and the ask one Tick above."""
     cfg, plan, room = memory.config, here.plan, here.room
     view = replace(here.view, bid=Ticks(bid), ask=Ticks(bid + 1), mid=bid + 0.5)
-    if sizes(share(*here.account, view.mid), here.values) != here.sizes:
-        return False
     there = rooms(view.mid, here.account, cfg.inventory.rebalance_cap_pct, here.values)
     buys = _budget(plan.buy_units, (room.buy, room.buy_cap), (there.buy, there.buy_cap))
     sells = _budget(plan.sell_sats, (room.sell, room.sell_cap), (there.sell, there.sell_cap))
@@ -129,11 +127,30 @@ def alike(memory: Memory, pair: PairMemory, here: Wished, bid: int) -> bool:
     reaches = [reach_of(each.mid, cfg.limits.collar_pct) for each in views]
     follow = plan.buy_levels > 0 < buys[1], plan.sell_levels > 0 < sells[1]
     return (
-        _buys_stay(here.buys, views, (reaches[0][0], reaches[1][0]), buys)
+        _sizes_stay(pair, here, view, (buys[1], sells[1]))
+        and _buys_stay(here.buys, views, (reaches[0][0], reaches[1][0]), buys)
         and _sells_stay(here.sells, views, (reaches[0][1], reaches[1][1]), sells)
         and stays(here.hung.anchor, views, follow, cfg.grid)
         and _lock_stays(memory, pair, here, view)
     )
+
+
+def _sizes_stay(pair: PairMemory, here: Wished, view: View, most: tuple[int, int]) -> bool:
+    """Whether the tilt is the same at both prices; of a side that has no rung, or can pay
+    for none of any size, it does not matter.
+
+    most: the largest budgets of (buys, sells) on the way.
+    """
+    there = sizes(share(*here.account, view.mid), here.values)
+    if there == here.sizes:
+        return True
+    plan, least = here.plan, here.view.pair.qty_min
+    # Rounded down to whole steps, a rung is worth at least half of what it was meant to be.
+    poor = [2 * most[0] < plan.notional * LEAST, most[1] < least]
+    if pair.open.filled:
+        poor = [False, False]  # what has filled in part may need no budget
+    idle = poor[0] or not plan.buy_levels, poor[1] or not plan.sell_levels
+    return all(each or a == b for each, a, b in zip(idle, here.sizes, there, strict=True))
 
 
 def _budget(held: int, here: tuple[int, int], there: tuple[int, int]) -> tuple[int, int]:

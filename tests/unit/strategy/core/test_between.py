@@ -258,6 +258,18 @@ def test_sizes_that_the_tilt_changes_on_the_way_are_not_alike() -> None:
     assert stages.wish(MID + 40)[0].buy_scale < here.plan.buy_scale
 
 
+def test_sizes_of_a_side_that_may_wish_nothing_may_change() -> None:
+    stages = Stages(Account(900, Decimal("0.16"), ()))  # more coins than the regime allows
+    here = stages.here(MID)
+    assert here is not None
+    assert here.plan.buy_units == 0
+    tilted = here._replace(sizes=(here.sizes[0] / 2, here.sizes[1]))
+    assert stages.alike(tilted, MID + 40)
+    assert not stages.alike(tilted._replace(sizes=(here.sizes[0], 0.5)), MID + 40)
+    stages.pair.slots = [replace(each, filled=Sats(1)) for each in stages.pair.slots]
+    assert not stages.alike(tilted, MID + 40), "what has filled in part needs no budget"
+
+
 def test_the_mids_of_a_budget_are_those_at_which_the_account_leaves_just_so_much() -> None:
     account, values = (16_000_000, 14_000 * 10**9), CONFIG.regime.range_bound
     for mid in (600_000.0, 850_000.0, 1_100_000.0):
