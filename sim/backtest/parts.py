@@ -76,6 +76,13 @@ class Still:
         """Nothing is made up here."""
 
 
+class Uncounted:
+    """In place of candles: nobody looks at those of a backtest."""
+
+    def add(self, wall: int, price: int, qty: int) -> None:
+        """One trade."""
+
+
 class Told:
     """A source (sim/sources.py) that is told its ticks one by one."""
 

@@ -13,7 +13,7 @@ from shared import orders
 from shared.config import Config
 from shared.kraken.values import verdict_of
 from shared.units import Ns, Pair, Sats
-from sim.backtest.parts import Still, Terms, Told, request_of, resting
+from sim.backtest.parts import Still, Terms, Told, Uncounted, request_of, resting
 from sim.backtest.words import balances_of, event_of, fill_of
 from sim.engine.account import Account
 from sim.engine.candles import Candles
@@ -42,7 +42,7 @@ class Venue:
         still = Still(price, price + 1, 10**12, terms.ahead)
         self.market.liquidity = cast(Liquidity, still)
         self.market.next_poke = 1 << 62
-        self.market.candles = Candles(kept=1)
+        self.market.candles = cast(Candles, Uncounted())
         switches = Switches()
         account = Account(switches, terms.maker or 0, terms.taker or 0)
         if terms.maker is None:
