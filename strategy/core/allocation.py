@@ -24,6 +24,8 @@ LEAST_SAMPLES: Final = 30
 """Below it a correlation is chance: the pair counts as moving with the others."""
 
 FULL: Final = 1.0
+OPEN: Final = (math.inf, 0.0)
+"""The fence where no other pair's order rests."""
 
 
 def parts(weights: Mapping[str, float], samples: Mapping[str, Samples]) -> dict[str, float]:
@@ -83,8 +85,8 @@ class Neighbour(Struct, frozen=True):
 
 
 def fence(neighbours: Sequence[Neighbour]) -> tuple[float, float]:
-    """(buys stay below, sells stay above) in our Ticks; (infinity, 0.0) where nobody rests."""
-    below, above = math.inf, 0.0
+    """(buys stay below, sells stay above) in our Ticks; OPEN where nobody rests."""
+    below, above = OPEN
     for other in neighbours:
         for slot in other.slots:
             if slot.state is State.EMPTY:
@@ -98,7 +100,4 @@ def fence(neighbours: Sequence[Neighbour]) -> tuple[float, float]:
 
 def fenced(plan: Plan, bounds: tuple[float, float]) -> Plan:
     """The plan between the fences; `lay` drops what would stand beyond."""
-    below, above = bounds
-    if below == math.inf and above <= 0.0:
-        return plan
-    return plan.between(below, above)
+    return plan if bounds == OPEN else plan.between(*bounds)

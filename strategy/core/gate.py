@@ -10,13 +10,14 @@ import math
 from collections import deque
 from decimal import Decimal
 from functools import lru_cache
+from typing import Final
 
 from shared.units import MINUTE, Ns, Side
 from strategy.core import byrest
 from strategy.core.account import money_units
 from strategy.core.audit import HELD
 from strategy.core.daily import overspent, spares_exits
-from strategy.core.lifecycle import Phase
+from strategy.core.lifecycle import TRADING
 from strategy.core.memory import Memory, PairMemory
 from strategy.core.openorders import OpenOrders
 from strategy.core.owed import WAITS
@@ -24,6 +25,10 @@ from strategy.core.reference import doubt, slower
 from strategy.core.regime import values_of
 from strategy.core.slots import Add, Amend, Wish
 from strategy.core.taxgate import refuse_sale, refuse_spending
+
+# Reached once: a member of an enum is slow to look up, and this is asked of each order.
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
 
 
 def refuse(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns) -> str:
@@ -38,7 +43,7 @@ def refuse(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns) -> st
 def _refuse_state(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns) -> str:
     exit_order = intent.slot.name == "x"
     view = pair.view
-    if memory.phase is not Phase.TRADING:
+    if memory.phase is not TRADING:
         return f"phase is {memory.phase}"
     if memory.halt and not (exit_order and spares_exits(memory.halt)):
         return f"halted: {memory.halt}"
@@ -81,7 +86,7 @@ def _refuse_price(memory: Memory, pair: PairMemory, intent: Add | Amend, now: Ns
         return "would meet an order of our own"
     if intent.slot.name == "x":
         return ""
-    crosses = wish.price >= view.ask if wish.side is Side.BUY else wish.price <= view.bid
+    crosses = wish.price >= view.ask if wish.side is _BUY else wish.price <= view.bid
     return "would cross the book" if crosses else ""
 
 
@@ -98,7 +103,7 @@ def off_collar(price: int, mids: tuple[float, float], collar: float) -> bool:
 
 def _meets(resting: OpenOrders, wish: Wish) -> bool:
     """Whether it could trade with one of ours, whichever amend is still under way."""
-    if wish.side is Side.BUY:
+    if wish.side is _BUY:
         return wish.price >= resting.lowest_sell
     return wish.price <= resting.highest_buy
 
@@ -109,7 +114,7 @@ def _refuse_exposure(memory: Memory, pair: PairMemory, intent: Add | Amend) -> s
     rests, high = slot.open_qty, slot.high_price
     grown = max(wish.qty, rests + slot.filled) - slot.filled
     price = max(wish.price, high)
-    if wish.side is Side.SELL:
+    if wish.side is _SELL:
         if memory.audit.held:
             return HELD
         # The coins are the account's, whichever pair sells them.

@@ -14,7 +14,7 @@ from shared.settings_trade import RegimeValues
 from shared.units import BPS, Ns, Side
 from strategy.core.account import money_units, neighbours, part_of_account
 from strategy.core.advice import standing_bps
-from strategy.core.allocation import fence
+from strategy.core.allocation import FULL, OPEN, fence
 from strategy.core.grid import Hung, Unmatched
 from strategy.core.memory import Memory, PairMemory, Permit
 from strategy.core.regime import values_of
@@ -56,6 +56,7 @@ def survey(memory: Memory, pair: PairMemory, now: Ns) -> Ground:
     assert spec is not None
     values = values_of(pair.regime, cfg.regime)
     bias = standing_bps(pair.advice, values.signal_enabled, now)
+    alone = len(memory.pairs) == 1
     return Ground(
         base=memory.base_total(pair),
         quote=memory.quote_total(pair),
@@ -71,7 +72,7 @@ def survey(memory: Memory, pair: PairMemory, now: Ns) -> Ground:
         unmatched=pair.unmatched,
         floor_bps=pair.floor_bps,
         filled=pair.open.filled,
-        part=part_of_account(memory, pair),
-        fence=fence(neighbours(memory, pair)),
+        part=FULL if alone else part_of_account(memory, pair),
+        fence=OPEN if alone else fence(neighbours(memory, pair)),
         drawdown=memory.risk.drawdown if cfg.hedge.enabled else 0.0,
     )

@@ -23,6 +23,11 @@ from strategy.core.spacing import Asked, Spacing, asked, space
 
 _AT_REST: Final = Sides(None, None, Ns(0), FOREVER, ())
 
+# Reached once: a member of an enum is slow to look up.
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
+_EMPTY: Final = State.EMPTY
+
 
 def asked_of(pair: PairMemory, cfg: Config) -> Asked:
     """What the models of spacing ask for: it changes with the samples alone."""
@@ -74,12 +79,12 @@ def restless(pair: PairMemory, laid: Laid, now: Ns, rules: Rules) -> Sides:
     orders, known = pair.open, pair.restless
     if known is None or not known.hold(laid, orders, now):
         buys, sells = orders.buys, orders.sells
-        if pair.slots[pair.place(EXIT_SLOT)].state is not State.EMPTY:
+        if pair.slots[pair.place(EXIT_SLOT)].state is not _EMPTY:
             sells = tuple(slot for slot in sells if slot.name != EXIT_SLOT)  # of no rung
         bids = unsettled(buys, laid.buys, now, rules.enlarge_age)
         asks = unsettled(sells, laid.sells, now, rules.enlarge_age)
         since, until = max(bids.since, asks.since), min(bids.until, asks.until)
-        sides = (Side.BUY, bids), (Side.SELL, asks)
+        sides = (_BUY, bids), (_SELL, asks)
         left = [(side, each) for side, each in sides if each.orders or each.wishes]
         pair.restless = known = Sides(laid, orders, since, until, left)
         if not left and until == FOREVER:

@@ -51,24 +51,21 @@ def tier_decay(threshold: int) -> float:
     return next((decay for least, decay in TIER_DECAYS if threshold >= least), TIER_DECAYS[-1][1])
 
 
+COSTS: Final[dict[type, tuple[float, int, tuple[tuple[int, int], ...]]]] = {
+    Add: (1.0, 0, ()),
+    Amend: (1.0, AMEND_AGES[-1][0], AMEND_AGES),
+    Cancel: (0.0, CANCEL_AGES[-1][0], CANCEL_AGES),
+}
+"""What an intent costs, until which age of its order (seconds) it costs more, and how much more."""
+
+
 def cost(intent: Intent, now: Ns) -> float:
     """What the exchange will add to its counter."""
-    match intent:
-        case Add():
-            return 1.0
-        case Amend(slot):
-            return 1.0 + _by_age(now - slot.changed, AMEND_AGES)
-        case Cancel(slot):
-            return _by_age(now - slot.changed, CANCEL_AGES)
-
-
-def _by_age(age: int, table: tuple[tuple[int, int], ...]) -> float:
-    if age >= table[-1][0] * SECOND:
-        return 0.0
-    for seconds, extra in table:
-        if age < seconds * SECOND:
-            return float(extra)
-    return 0.0
+    least, young, ages = COSTS[type(intent)]
+    age = now - intent.slot.changed
+    if age >= young * SECOND:
+        return least
+    return least + next(float(extra) for seconds, extra in ages if age < seconds * SECOND)
 
 
 def charged(limiter: Limiter, intent: Intent, now: Ns, cfg: RateLimit) -> Limiter:
@@ -89,7 +86,7 @@ def admit(limiter: Limiter, intents: Sequence[Intent], now: Ns, cfg: RateLimit) 
     admitted: list[Intent] = []
     for intent in sorted(intents, key=_order):
         price = cost(intent, now)
-        young = price > (0.0 if isinstance(intent, Cancel) else 1.0)
+        young = price > COSTS[type(intent)][0]
         urgent = isinstance(intent, Cancel) and intent.urgent
         if urgent or counter + price <= (most * YOUNG_PART if young else most):
             counter += price
@@ -110,12 +107,7 @@ def _most(limiter: Limiter, cfg: RateLimit) -> float:
 
 def _order(intent: Intent) -> tuple[int, int]:
     """Which goes first: by kind, then by how near to the market its rung is."""
-    match intent:
-        case Cancel(urgent=True):
-            return 0, 0
-        case Cancel():
-            return 1, 0
-        case Amend(slot, wish) if reduces(slot, wish):
-            return 1, wish.rung
-        case _:
-            return 2, intent.wish.rung
+    if isinstance(intent, Cancel):
+        return 0 if intent.urgent else 1, 0
+    eases = isinstance(intent, Amend) and reduces(intent.slot, intent.wish)
+    return 1 if eases else 2, intent.wish.rung
