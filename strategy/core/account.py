@@ -8,7 +8,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -64,16 +64,29 @@ def worth(memory: Memory, totals: Mapping[str, Decimal]) -> float:
 
 def worth_at(memory: Memory, totals: Mapping[str, Decimal], price: float) -> float:
     """The same with the coin at this price."""
-    if not totals or price <= 0.0 or memory.coin not in totals:
-        return 0.0
-    value = float(totals[memory.coin]) * price
+    return worths_at(memory, totals, (price,))[0]
+
+
+def worths_at(
+    memory: Memory, totals: Mapping[str, Decimal], prices: Sequence[float]
+) -> Sequence[float]:
+    """The same at each of several prices."""
+    if not totals or memory.coin not in totals:
+        return [0.0] * len(prices)
+    coins, money = float(totals[memory.coin]), list[float]()
     for pair in memory.pairs.values():
         quote = pair.quote
         amount, rate = float(totals.get(quote, _NOTHING)), memory.rates.get(quote, 0.0)
         if amount and rate <= 0.0:
-            return 0.0
-        value += amount * rate
-    return value
+            return [0.0] * len(prices)
+        money.append(amount * rate)
+    found = []
+    for price in prices:
+        value = coins * price
+        for each in money:
+            value += each
+        found.append(value if price > 0.0 else 0.0)
+    return found
 
 
 def coin_price(memory: Memory) -> float:
@@ -92,6 +105,8 @@ def money_units(memory: Memory, pair: PairMemory) -> int:
     if spec is None:
         return 0
     units = memory.quote_total(pair)
+    if len(memory.pairs) == 1:
+        return units
     own = memory.rates.get(spec.quote, 0.0)
     for other in memory.pairs.values():
         quote = other.quote

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from shared.frames import Book
 from shared.units import BPS, SECOND, Ns, float_price
-from strategy.core.account import first, worth_at
+from strategy.core.account import first, worths_at
 from strategy.core.daily import overspent_by
 from strategy.core.grid import restepped
 from strategy.core.imbalance import Imbalance
@@ -106,7 +106,8 @@ def _risk(memory: Memory, pair: PairMemory, mids: tuple[float, float, float]) ->
     totals = memory.books.expected or memory.balances
     rate = memory.rates[spec.quote]
     # The account's worth never falls with the price of its coins.
-    least, most, last = (worth_at(memory, totals, float_price(spec, mid) * rate) for mid in mids)
+    prices = [float_price(spec, mid) * rate for mid in mids]
+    least, most, last = worths_at(memory, totals, prices)
     if not memory.halt and overspent_by(memory, least):
         return None
     return assess_range(memory.risk, least, most, last, memory.config.risk)

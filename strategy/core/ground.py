@@ -57,10 +57,11 @@ def survey(memory: Memory, pair: PairMemory, now: Ns) -> Ground:
     values = values_of(pair.regime, cfg.regime)
     bias = standing_bps(pair.advice, values.signal_enabled, now)
     alone = len(memory.pairs) == 1
+    base, quote = memory.totals(pair)
     return Ground(
-        base=memory.base_total(pair),
-        quote=memory.quote_total(pair),
-        money=money_units(memory, pair),
+        base=base,
+        quote=quote,
+        money=quote if alone else money_units(memory, pair),
         reserve=memory.going() + int(cfg.grid.base_reserve.scaleb(spec.qty_decimals)),
         leave=leave(memory, pair),
         opinion=Opinion(pair.imbalance.value, pair.regime.variance, bias),

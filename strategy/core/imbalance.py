@@ -21,6 +21,8 @@ class Imbalance(Struct, frozen=True, gc=False):
 
 def raw(bid_qtys: tuple[int, ...], ask_qtys: tuple[int, ...], cfg: Settings) -> float:
     """Of one book, best levels first; 0.0 where it is empty."""
+    if bid_qtys == ask_qtys:
+        return 0.0
     bids, asks, weight = 0.0, 0.0, 1.0
     for bid, ask in zip(bid_qtys[: cfg.levels], ask_qtys[: cfg.levels], strict=False):
         bids += weight * bid

@@ -69,11 +69,13 @@ class Extremes:
     def of(self, now: Ns) -> tuple[float, float] | None:
         """(least, largest) of the window that ends now; None where nothing is known."""
         low, high, begin = self._low, self._high, now - self._window
+        if not low:
+            return None
         for values in (low, high):
             # The newest value stands until the next one, however old it is.
-            while len(values) > 1 and values[0][0] < begin:
+            while values[0][0] < begin and len(values) > 1:
                 values.popleft()
-        return (low[0][1], high[0][1]) if low else None
+        return low[0][1], high[0][1]
 
     def state(self) -> tuple[list[tuple[Ns, float]], list[tuple[Ns, float]]]:
         return list(self._low), list(self._high)
@@ -212,7 +214,7 @@ def observe(tape: Tape, now: Ns, time: Time) -> View | None:
         Ticks(bid),
         Ticks(ask),
         mid,
-        tape.vwap * float(10**pair.price_decimals),
+        tape.vwap * float(10**pair.price_decimals) if tape.vwap else 0.0,
         tape.move(now, mid),
         book.why,
     )

@@ -381,13 +381,13 @@ class Memory:
 
     def base_total(self, pair: PairMemory) -> int:
         """The account's coins in Sats, as the exchange said last; 0 where it has not."""
-        return self._totals(pair)[0]
+        return self.totals(pair)[0]
 
     def quote_total(self, pair: PairMemory) -> int:
         """The account's quote currency in units (Ticks x Sats)."""
-        return self._totals(pair)[1]
+        return self.totals(pair)[1]
 
-    def _totals(self, pair: PairMemory) -> tuple[int, int]:
+    def totals(self, pair: PairMemory) -> tuple[int, int]:
         """Coins and money of a pair; worked out anew with each word about the balances."""
         (of_told, of_spec, known), spec, told = pair.totals, pair.tape.pair, self.balances
         if of_told is told and of_spec is spec:

@@ -28,7 +28,7 @@ from strategy.core.taxdesk import PER_SAT, Taxes
 from strategy.ledger.desk import INFINITE, Gate
 from strategy.ledger.events import UNITS_DECIMALS, Units
 from strategy.ledger.plans import pace
-from strategy.ledger.rates import CURRENCIES
+from strategy.ledger.rates import CURRENCIES, EURO
 from strategy.ledger.room import Guarded, Resting, near_threshold
 from strategy.ledger.tax import berlin_date, berlin_day
 
@@ -325,11 +325,11 @@ def euro_price(memory: Memory, pair: PairMemory, ticks: int) -> Decimal | None:
     spec = pair.tape.pair
     if spec is None:
         return None
-    price = Decimal(int(ticks)).scaleb(-spec.price_decimals)
-    if spec.quote == "EUR":
-        return price
     rate = memory.desk.rate(spec.quote, memory.wall)
-    return None if rate is None else price / rate
+    if rate is None:
+        return None
+    price = Decimal(int(ticks)).scaleb(-spec.price_decimals)
+    return price if spec.quote == EURO else price / rate
 
 
 def sells(memory: Memory, slots: Iterable[Slot]) -> list[Resting]:

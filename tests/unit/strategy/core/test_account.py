@@ -19,6 +19,7 @@ from strategy.core.account import (
     part_of_account,
     worth,
     worth_at,
+    worths_at,
 )
 from strategy.core.market import Freshness
 from strategy.core.memory import Day, Memory, PairMemory, Permit
@@ -53,6 +54,16 @@ def stale(pair: PairMemory) -> None:
 
 
 # What it is worth.
+
+
+def test_at_several_prices_it_is_worth_what_it_is_at_each_of_them() -> None:
+    memory, _, usd = rich()
+    prices = (80_000.0, 0.0, 90_000.0)
+    each = [worth_at(memory, memory.balances, price) for price in prices]
+    assert worths_at(memory, memory.balances, prices) == each == pytest.approx([26_800, 0, 28_400])
+    del memory.rates[usd.quote]
+    assert worths_at(memory, memory.balances, prices) == [0.0, 0.0, 0.0]
+    assert worths_at(memory, {}, prices) == [0.0, 0.0, 0.0]
 
 
 def test_the_account_is_worth_its_coins_and_each_currency_at_its_rate() -> None:
