@@ -71,7 +71,7 @@ def rules_of(pair: PairMemory, view: View, cfg: Grid) -> Rules:
     )
 
 
-def restless(pair: PairMemory, laid: Laid, now: Ns, rules: Rules) -> Sides:
+def restless(pair: PairMemory, laid: Laid, now: Ns, cfg: Grid) -> Sides:
     """The sides of which not every order is as it is wished, and until when; none, and for ever,
     where all are at rest. It hangs on wishes, orders and their ages alone."""
     if _is_at_rest(pair, laid):
@@ -81,8 +81,9 @@ def restless(pair: PairMemory, laid: Laid, now: Ns, rules: Rules) -> Sides:
         buys, sells = orders.buys, orders.sells
         if pair.slots[pair.place(EXIT_SLOT)].state is not _EMPTY:
             sells = tuple(slot for slot in sells if slot.name != EXIT_SLOT)  # of no rung
-        bids = unsettled(buys, laid.buys, now, rules.enlarge_age)
-        asks = unsettled(sells, laid.sells, now, rules.enlarge_age)
+        enlarge_age = int(cfg.enlarge_age_sec * SECOND)
+        bids = unsettled(buys, laid.buys, now, enlarge_age)
+        asks = unsettled(sells, laid.sells, now, enlarge_age)
         since, until = max(bids.since, asks.since), min(bids.until, asks.until)
         sides = (_BUY, bids), (_SELL, asks)
         left = [(side, each) for side, each in sides if each.orders or each.wishes]
@@ -92,15 +93,14 @@ def restless(pair: PairMemory, laid: Laid, now: Ns, rules: Rules) -> Sides:
     return known
 
 
-def note_rest(pair: PairMemory, laid: Laid, now: Ns, rules: Rules) -> None:
+def note_rest(pair: PairMemory, laid: Laid, view: View, now: Ns, cfg: Grid) -> None:
     """After a tick that asked for nothing: whether no later one will, as long as all stays."""
-    sides = restless(pair, laid, now, rules)
+    sides = restless(pair, laid, now, cfg)
     # Of a side that has nothing left, an order may still be too small once it has aged.
-    if (
-        sides.left
-        and sides.until == FOREVER
-        and all([at_rest(each, rules) for _, each in sides.left])
-    ):
+    if not sides.left or sides.until < FOREVER:
+        return
+    rules = rules_of(pair, view, cfg)
+    if all([at_rest(each, rules) for _, each in sides.left]):
         _rest(pair, laid)
 
 

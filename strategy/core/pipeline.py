@@ -201,7 +201,7 @@ class Core:
         pair.notes = {}
         intents = pair.intents = self._decide(pair, view, laid, now)  #           10 order decisions
         if view is not None and laid is not None and not intents:
-            note_rest(pair, laid, now, rules_of(pair, view, cfg.grid))
+            note_rest(pair, laid, view, now, cfg.grid)
         admitted = admit(pair.limiter, intents, now, cfg.rate_limit)  #           11 rate limit
         told += self._dispatch(pair, admitted, now)  #                            12 dispatch
         if len(admitted) < len(intents):
@@ -293,11 +293,11 @@ class Core:
             return intents + exits.decide(memory, pair, now)
         if laid is None or view is None:
             return []
+        sides = restless(pair, laid, now, memory.config.grid).left
+        if not sides:
+            return []
         rules = rules_of(pair, view, memory.config.grid)
-        intents = []
-        for side, left in restless(pair, laid, now, rules).left:
-            intents += decide(left, pair.side(side), now, rules)
-        return intents
+        return [each for side, left in sides for each in decide(left, pair.side(side), now, rules)]
 
     def _dispatch(self, pair: PairMemory, intents: Sequence[Intent], now: Ns) -> list[Out]:
         """Stage 12: the gate, then the intent on paper, then the letter."""

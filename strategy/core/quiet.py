@@ -201,7 +201,7 @@ def _aged_at(memory: Memory, pair: PairMemory, view: View, laid: Laid) -> Ns:
     """The first moment at which something else may be asked for because an order has aged, or a
     refusal has been waited for: between two such moments time changes nothing."""
     now, rules = memory.now, rules_of(pair, view, memory.config.grid)
-    sides = restless(pair, laid, now, rules)
+    sides = restless(pair, laid, now, memory.config.grid)
     moments = [sides.until, pair.slots[pair.place(EXIT_SLOT)].not_before]
     for side, left in sides.left:
         moments += [slot.not_before for slot in pair.side(side)]

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from shared import frames
 from shared.units import SECOND, Ns, Sats, Side
-from strategy.core.kept import note_rest, restless, rules_of
+from strategy.core.kept import note_rest, restless
 from strategy.core.memory import PairMemory
 from strategy.core.plan import Laid
 from strategy.core.slots import Slot, State
@@ -27,8 +27,7 @@ def quoting() -> tuple[Desk, PairMemory, Laid]:
 
 def left(desk: Desk, pair: PairMemory, laid: Laid, later: int = 0) -> list[tuple[int, int]]:
     """How many orders and wishes of each side are unsettled, so many seconds later."""
-    rules = rules_of(pair, make_view(), desk.config.grid)
-    found = restless(pair, laid, Ns(desk.now + later * SECOND), rules).left
+    found = restless(pair, laid, Ns(desk.now + later * SECOND), desk.config.grid).left
     return [(len(side.orders), len(side.wishes)) for _, side in found]
 
 
@@ -77,12 +76,12 @@ def test_an_order_within_the_tolerance_rests_once_that_was_found() -> None:
         (replace(near.buys[0], price=near.buys[0].price - 1), *near.buys[1:]), near.sells, ()
     )
     assert left(desk, pair, near) == [(1, 1)]
-    rules = rules_of(pair, make_view(), desk.config.grid)
-    note_rest(pair, near, desk.now, rules)
+    view, cfg = make_view(), desk.config.grid
+    note_rest(pair, near, view, desk.now, cfg)
     assert left(desk, pair, near) == []
     for far in (0.5, 2.0):
         wished = with_size(laid, far)
-        note_rest(pair, wished, desk.now, rules)
+        note_rest(pair, wished, view, desk.now, cfg)
         assert left(desk, pair, wished, 100_000), "it waits to be changed: it does not rest"
 
 
@@ -92,7 +91,7 @@ def test_what_rests_on_one_side_does_not_let_a_young_order_of_the_other_rest() -
     near = replace(first, price=first.price + 1)
     wished = Laid(with_size(laid, 2.0).buys, (near, *others), ())
     assert left(desk, pair, wished) == [(1, 1)], "the buy is too small, but young"
-    note_rest(pair, wished, desk.now, rules_of(pair, make_view(), desk.config.grid))
+    note_rest(pair, wished, make_view(), desk.now, desk.config.grid)
     assert left(desk, pair, wished, 100_000) == [(1, 1), (1, 1)]
 
 
