@@ -13,7 +13,7 @@ Rule 2: a rung that is withheld for another reason is withheld at each price.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -94,25 +94,28 @@ def _rungs(
     ladder = rungs_of(plan, hung.leaning, view.pair, side)
     wishes = laid.buys if side is Side.BUY else laid.sells
     # A sell may stand above its rung (`Unanswered`): touch and collar look at the rung.
-    prices = [ladder[each.rung - 1][1] for each in wishes]
-    takes = [
-        _takes(side, price, each.qty, filled) for price, each in zip(prices, wishes, strict=True)
-    ]
+    held = [(ladder[each.rung - 1][1], each.qty) for each in wishes]
     withheld: list[tuple[int, int]] = []
     for other, rung, why in laid.missing:
         if other is side and why in MARKET_WORDS:
             _, price, qty, _ = ladder[rung - 1]
-            before = sum(takes[: sum(each.rung < rung for each in wishes)])
-            withheld.append((price, before + _takes(side, price, qty, filled)))
-    if not prices:
+            nearer = held[: sum([each.rung < rung for each in wishes])]
+            withheld.append((price, _takes(side, [*nearer, (price, qty)], filled)))
+    if not held:
         return Rungs(_NO_PRICE, 0, 0, tuple(withheld))
-    return Rungs(min(prices), max(prices), sum(takes), tuple(withheld))
+    ends = held[0][0], held[-1][0]
+    return Rungs(min(ends), max(ends), _takes(side, held, filled), tuple(withheld))
 
 
-def _takes(side: Side, price: int, qty: int, filled: Mapping[tuple[Side, int], int]) -> int:
-    """What an order takes of the budget of its side."""
-    open_qty = max(0, qty - filled.get((side, price), 0)) if filled else qty
-    return open_qty * price if side is Side.BUY else open_qty
+def _takes(
+    side: Side, held: Sequence[tuple[int, int]], filled: Mapping[tuple[Side, int], int]
+) -> int:
+    """What orders of these prices and quantities take of the budget of their side."""
+    if filled:
+        held = [(price, max(0, qty - filled.get((side, price), 0))) for price, qty in held]
+    if side is Side.BUY:
+        return sum([price * qty for price, qty in held])
+    return sum([qty for _, qty in held])
 
 
 def alike(memory: Memory, pair: PairMemory, here: Wished, bid: int) -> bool:
@@ -159,7 +162,7 @@ def _budget(held: int, here: tuple[int, int], there: tuple[int, int]) -> tuple[i
     held: what it is here. here, there: what the account leaves at both ends; of each two figures
     one rises with the price, one falls.
     """
-    least = max(0, min(held, *here, *there))
+    least = min(held, max(0, min(there)))
     if held < min(here):
         return least, held  # what binds it here is the same at each price
     return least, max(0, min(max(here[0], there[0]), max(here[1], there[1])))
