@@ -5,7 +5,8 @@ alike between (between.py).
 
 Rule 1: whatever is not proven to change nothing is no band.
 Rule 2: a band says nothing of stages 1 to 5: they go on (bulk.py), and end it where they change.
-Rule 3: what the gate refuses for the collar's sake at each price of a band is no change either.
+Rule 3: what the gate refuses for the collar's sake at each price of a band, or as long as the slow
+mean can not have come near enough, is no change either.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -31,12 +32,14 @@ from strategy.core.limiter import admit
 from strategy.core.market import View
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.plan import Laid, Plan
+from strategy.core.reference import reaches_at
 from strategy.core.regime import Kind, Regime, values_of
 from strategy.core.risk import Pause
 from strategy.core.slots import Cancel, Intent
 from strategy.ledger.tax import BERLIN, berlin_day
 
 _OVER: Final = Ns(1 << 62)
+_HAIR: Final = 0.001  # Ticks: more than a mean of many floats is off
 _FARTHEST: Final = 0.02  # a band goes no farther than this where nothing rests on a side
 
 
@@ -80,16 +83,20 @@ def find(memory: Memory, think: Think) -> Band | None:
         return None
     if (paused := _paused(memory, pair, plan, until)) is not None:
         return paused
-    asked = pair.intents
-    if asked and not _all_refused(memory, pair, asked):
+    refused = _refused(memory, pair, view, pair.intents)
+    if refused is None:
         return None  # the gate or the rate limit has said no: it is asked for again
     thought = think(pair)
     here = wished(memory, pair, view, thought) if thought is not None else None
     if here is None:
         return None
     until = min(until, _aged_at(memory, pair, view, laid))
-    low, high = (_reach(memory, here, asked, end) for end in _limits(pair, int(view.bid)))
-    return Band(low, high, until, refused=len(asked))
+    ends = _limits(pair, int(view.bid))
+    low, high = (_reach(memory, here, refused.by_mid, end) for end in ends)
+    for level in refused.by_mean:
+        bound = high + 0.5 if level > pair.reference.slow else low + 0.5
+        until = min(until, reaches_at(pair.reference, level, bound))
+    return Band(low, high, until, refused=len(pair.intents))
 
 
 def _halted(memory: Memory, pair: PairMemory, bid: int, until: Ns) -> Band | None:
@@ -139,21 +146,34 @@ def _rests(
     return exits.rests(memory, pair, mids, values_of(regime, memory.config.regime).btc_max_pct)
 
 
-def _all_refused(memory: Memory, pair: PairMemory, asked: Sequence[Intent]) -> bool:
-    """Whether all of it reaches the gate, now and later, and fails there for the collar's sake."""
-    view, cfg = pair.view, memory.config
-    assert view is not None
+class _Refused(NamedTuple):
+    """What the gate refuses for the collar's sake: prices (Ticks) that are too far from the mid,
+    and of those that are from the slow mean alone, where it would let them through."""
+
+    by_mid: list[int]
+    by_mean: list[float]
+
+
+def _refused(
+    memory: Memory, pair: PairMemory, view: View, asked: Sequence[Intent]
+) -> _Refused | None:
+    """None where something of it does not reach the gate, or does not fail there for the collar."""
+    found, cfg, slow = _Refused([], []), memory.config, pair.reference.slow
     # Who waits at the rate counter is let through some time; who is let through once, always.
-    admitted = admit(pair.limiter, asked, memory.now, cfg.rate_limit)
-    return len(admitted) == len(asked) and _off_collar(asked, (view.mid, view.mid), memory)
-
-
-def _off_collar(asked: Sequence[Intent], mids: tuple[float, float], memory: Memory) -> bool:
-    """Whether the gate refuses each of these at every mid between two."""
-    collar = memory.config.limits.collar_pct
-    return all(
-        not isinstance(each, Cancel) and off_collar(each.wish.price, mids, collar) for each in asked
-    )
+    if len(admit(pair.limiter, asked, memory.now, cfg.rate_limit)) < len(asked):
+        return None
+    for each in asked:
+        if isinstance(each, Cancel):
+            return None
+        price, collar = each.wish.price, cfg.limits.collar_pct
+        level = price / (1.0 + collar) - _HAIR if price > slow else price / (1.0 - collar) + _HAIR
+        if off_collar(price, (view.mid, view.mid), collar):
+            found.by_mid.append(price)
+        elif slow > 0.0 and not view.vwap and (price > level > slow or price < level < slow):
+            found.by_mean.append(level)
+        else:
+            return None
+    return found
 
 
 def _is_calm(memory: Memory, pair: PairMemory) -> bool:
@@ -224,39 +244,39 @@ def _limits(pair: PairMemory, bid: int) -> tuple[int, int]:
     return min(low, bid), max(high, bid)
 
 
-def _reach(memory: Memory, here: Wished, asked: Sequence[Intent], end: int) -> int:
+def _reach(memory: Memory, here: Wished, refused: Sequence[int], end: int) -> int:
     """The end, or as much of the way there as keeps the same wishes."""
     bid = int(here.view.bid)
-    if end == bid or _keeps(memory, here, asked, end):
+    if end == bid or _keeps(memory, here, refused, end):
         return end
-    places = _places(memory, here, asked, end)
+    places = _places(memory, here, refused, end)
     # What is kept up to one of them is kept up to each nearer one.
-    kept = bisect_left(places, True, key=lambda place: not _keeps(memory, here, asked, place))
+    kept = bisect_left(places, True, key=lambda place: not _keeps(memory, here, refused, place))
     return places[kept - 1] if kept else bid
 
 
-def _keeps(memory: Memory, here: Wished, asked: Sequence[Intent], end: int) -> bool:
+def _keeps(memory: Memory, here: Wished, refused: Sequence[int], end: int) -> bool:
     """Whether all stays as it is at this bid and at each one on the way there."""
     pair, mids = first(memory), (here.view.mid, end + 0.5)
+    collar = memory.config.limits.collar_pct
     return (
         _rests(memory, pair, mids)
-        and _off_collar(asked, mids, memory)
+        and all([off_collar(price, mids, collar) for price in refused])
         and alike(memory, pair, here, end)
     )
 
 
-def _places(memory: Memory, here: Wished, asked: Sequence[Intent], end: int) -> list[int]:
+def _places(memory: Memory, here: Wished, refused: Sequence[int], end: int) -> list[int]:
     """Bids on the way, nearest first, behind which something may change."""
     bid, cfg = int(here.view.bid), memory.config
-    mids = [*edges(here, cfg), *_collar_edges(asked, cfg.limits.collar_pct)]
+    mids = [*edges(here, cfg), *_collar_edges(refused, cfg.limits.collar_pct)]
     if end > bid:
         return sorted({int(mid) - 2 for mid in mids if bid + 2 < mid < end})
     return sorted({int(mid) + 2 for mid in mids if end < mid < bid - 2}, reverse=True)
 
 
-def _collar_edges(asked: Sequence[Intent], collar: float) -> Iterator[float]:
-    """Mids at which the gate's answer to these changes."""
-    for each in asked:
-        if not isinstance(each, Cancel):
-            yield each.wish.price / (1.0 - collar)
-            yield each.wish.price / (1.0 + collar)
+def _collar_edges(refused: Sequence[int], collar: float) -> Iterator[float]:
+    """Mids at which the gate's answer to these prices changes."""
+    for price in refused:
+        yield price / (1.0 - collar)
+        yield price / (1.0 + collar)

@@ -20,6 +20,7 @@ from strategy.core.market import View
 
 HALF_LIFE: Final = Ns(5 * MINUTE)
 SECOND_PRICE_AGE: Final = Ns(30 * SECOND)
+NEVER: Final = Ns(1 << 62)
 
 
 class Reference(Struct, frozen=True):
@@ -53,6 +54,17 @@ def follow_all(known: Reference, nows: Sequence[Ns], mids: Sequence[float]) -> R
             kept = weights[apart] = math.exp2(-apart / HALF_LIFE)
         slow, at = mid + (slow - mid) * kept, now
     return replace(known, slow=slow, at=at)
+
+
+def reaches_at(known: Reference, price: float, bound: float) -> Ns:
+    """The moment before which the slow mean does not get to a price that it has not reached, as
+    long as no mid lies beyond the bound on that side."""
+    way = abs(price - known.slow)
+    beyond = bound - price if price > known.slow else price - bound
+    if beyond <= 0.0:
+        return NEVER
+    # It is nearest to the price if each mid is the bound: then the way there halves and halves.
+    return Ns(known.at + int(HALF_LIFE * math.log2((way + beyond) / beyond)))
 
 
 def told(known: Reference, event: SecondPrice) -> Reference:

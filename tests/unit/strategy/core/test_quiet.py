@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shared.units import SECOND, Ns, Sats, Side, Ticks
 from strategy.core.memory import PairMemory
 from strategy.core.pipeline import Core
 from strategy.core.plan import Laid
-from strategy.core.quiet import _aged_at
-from strategy.core.slots import Intent, State, Wish
+from strategy.core.quiet import _aged_at, _refused
+from strategy.core.slots import Add, Cancel, Intent, State, Wish
 from tests.unit.strategy.core.build import MID, make_slot
 from tests.unit.strategy.core.desk import Desk
 
@@ -96,3 +98,25 @@ def test_an_order_that_stands_as_it_is_wished_ages_without_an_end() -> None:
     assert aged_at(Laid(buys[:1], (), ())) == small.changed + 15 * SECOND, "it may move by then"
     PAIR.slots = [stands, *SELLS]
     assert aged_at(Laid(buys[:1], (), ())) > NOW + 10**9 * SECOND
+
+
+def test_a_refusal_for_the_slow_means_sake_lasts_until_the_mean_may_have_come_near() -> None:
+    view, cfg = PAIR.view, CORE.memory.config.limits
+    assert view is not None
+    far = Add(make_slot("s1"), Wish(Side.SELL, Ticks(int(view.mid * 1.09)), Sats(QTY), 1))
+    slow = PAIR.reference
+    try:
+        PAIR.reference = replace(slow, slow=view.mid * 0.98)
+        found = _refused(CORE.memory, PAIR, view, [far])
+        assert found is not None
+        assert found.by_mid == []
+        assert found.by_mean == [pytest.approx(far.wish.price / (1 + cfg.collar_pct), abs=0.01)]
+        PAIR.reference = replace(slow, slow=view.mid * 1.02)
+        assert _refused(CORE.memory, PAIR, view, [far]) is None, "it is let through"
+        farther = replace(far, wish=replace(far.wish, price=Ticks(int(view.mid * 1.2))))
+        both = _refused(CORE.memory, PAIR, view, [farther])
+        assert both is not None
+        assert both.by_mid == [farther.wish.price]
+        assert _refused(CORE.memory, PAIR, view, [Cancel(make_slot("s1"), "")]) is None
+    finally:
+        PAIR.reference = slow

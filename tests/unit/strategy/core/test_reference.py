@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared import control
@@ -13,11 +15,13 @@ from strategy.core.market import Freshness
 from strategy.core.memory import Day
 from strategy.core.reference import (
     HALF_LIFE,
+    NEVER,
     SECOND_PRICE_AGE,
     Reference,
     doubt,
     follow,
     follow_all,
+    reaches_at,
     slower,
     told,
 )
@@ -152,6 +156,31 @@ def test_following_a_run_is_following_each_of_its_mids() -> None:
     assert found.slow == pytest.approx(known.slow, rel=1e-12)
     assert (found.at, found.second, found.second_at) == (nows[-1], 7.0, 8)
     assert replace(known, slow=found.slow) == found
+
+
+@given(
+    st.integers(900, 1_100),
+    st.integers(900, 1_100),
+    st.lists(st.tuples(st.integers(1, 200), st.integers(0, 150)), min_size=1, max_size=30),
+)
+def test_the_slow_mean_gets_to_a_price_no_sooner_than_said(
+    price: int, bound: int, steps: list[tuple[int, int]]
+) -> None:
+    known, now = Reference(slow=1_000.25, at=BOOT), BOOT
+    rises = price > known.slow
+    reaches = reaches_at(known, price, bound)
+    for seconds, short in steps:
+        now = Ns(now + seconds * SECOND)
+        known = follow(known, make_view(bound - short if rises else bound + short), now)
+        if now < reaches:
+            assert (known.slow < price) is rises
+
+
+def test_the_slow_mean_gets_half_the_way_in_its_half_life_and_never_beyond_the_mids() -> None:
+    known = Reference(slow=1_000.0, at=BOOT)
+    assert reaches_at(known, 1_050.0, 1_100.0) == BOOT + HALF_LIFE
+    assert reaches_at(known, 950.0, 900.0) == BOOT + HALF_LIFE
+    assert reaches_at(known, 1_050.0, 1_050.0) == reaches_at(known, 950.0, 990.0) == NEVER
 
 
 def test_a_mid_that_is_no_price_moves_nothing_and_the_second_price_is_kept() -> None:
