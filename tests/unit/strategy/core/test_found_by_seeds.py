@@ -12,6 +12,10 @@ def test_an_order_that_filled_more_than_its_rung_is_worth_now_needs_no_floor_sui
 
     assert bound.answered(1, -3, 0.01, 1) == (1, "")
     assert bound.answered(1, 1, 0.01, 1) == (1, "below an unmatched buy plus fees")
+    assert bound.answered(100, 4, 0.01, 1) == (100, "")
+    assert bound.answered(100, -3, 0.01, 1) == (100, "")
+    assert bound.answered(100, 1, 0.01, 1) == (100, "")
+    assert bound.answered(1, 1, 0.01, 1) == (1, ""), "all are answered, and none of them twice"
 
 
 def test_no_floor_at_all_and_nothing_to_sell_suite_255() -> None:
