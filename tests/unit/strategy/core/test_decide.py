@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from shared.units import SECOND, Ns, Sats, Side, Ticks
 from strategy.core.decide import FOREVER, Rules, unsettled
-from strategy.core.slots import Slot, State, Wish
+from strategy.core.slots import Add, Slot, State, Wish
 from tests.unit.strategy.core.build import MID, STEP, asked, make_slot, rung
 
 NOW = Ns(10_000 * SECOND)
@@ -106,3 +106,13 @@ def test_two_wishes_at_one_price_are_both_left_to_be_matched() -> None:
     assert (found.orders, found.wishes) == (held, wishes)
     [add] = asked([*held, slots[1]], wishes, NOW, RULES)
     assert add.slot == slots[1]
+
+
+def test_a_wide_tolerance_gives_nobody_the_order_that_stands_where_another_is_wished() -> None:
+    """A rung that yields to an unmatched buy stands nearer to its neighbour than half a step."""
+    wide = replace(RULES, tolerance=0.9)
+    stands = make_slot("s2", State.LIVE, price=Ticks(int(rung(2))), qty=Sats(100))
+    yields = Wish(Side.SELL, Ticks(int(rung(1.4))), Sats(100), 1)
+    wishes = [yields, Wish(Side.SELL, stands.price, Sats(100), 2)]
+    free = make_slot("s1")
+    assert asked([free, stands], wishes, NOW, wide) == [Add(free, yields)]
