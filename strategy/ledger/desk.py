@@ -29,6 +29,7 @@ from strategy.ledger.room import (
     most_at,
     stock_of,
     taxable_room,
+    without_first,
     worst_gain,
 )
 from strategy.ledger.spending import worst_of_spending
@@ -309,7 +310,7 @@ class Desk:
         settings, today = self.settings, day_of(now_wall)
         book, free = self._kept(), int(self.free(now_wall))
         open_lots = book.locked(KRAKEN, settings.coin, beyond)
-        locked = _behind(stock_of(open_lots, today), max(0, pending - free))
+        locked = without_first(stock_of(open_lots, today), max(0, pending - free))
         free = max(0, free - pending)
         most = None
         if settings.reform_enacted:
@@ -389,17 +390,3 @@ class Desk:
         self._book = None
         self._years.clear()
         self._sold.clear()
-
-
-def _behind(stock: list[Stock], gone: int) -> list[Stock]:
-    """The queue without its first units."""
-    found = []
-    for lot in stock:
-        taken = min(gone, int(lot.qty))
-        gone -= taken
-        if taken == 0:
-            found.append(lot)
-        elif taken < lot.qty:
-            cost = lot.cost * (lot.qty - taken) / lot.qty
-            found.append(Stock(lot.lot, Units(lot.qty - taken), lot.acquired, cost, lot.doubted))
-    return found

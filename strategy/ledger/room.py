@@ -76,6 +76,20 @@ def stock_of(lots: Iterable[OpenLot], today: date = date.min) -> list[Stock]:
     return found
 
 
+def without_first(stock: Sequence[Stock], gone: int) -> list[Stock]:
+    """The queue without its first units, which are `gone`."""
+    found = []
+    for lot in stock:
+        taken = min(gone, int(lot.qty))
+        gone -= taken
+        if taken == 0:
+            found.append(lot)
+        elif taken < lot.qty:
+            cost = lot.cost * (lot.qty - taken) / lot.qty
+            found.append(Stock(lot.lot, Units(lot.qty - taken), lot.acquired, cost, lot.doubted))
+    return found
+
+
 # What is free.
 
 
