@@ -70,7 +70,7 @@ def find(memory: Memory, think: Think) -> Band | None:
     view, plan, laid = pair.view, pair.plan, pair.laid
     if len(memory.pairs) > 1 or view is None or not view.fresh or view.ask != view.bid + 1:
         return None
-    if not _is_calm(memory, pair):
+    if not _is_calm(memory, pair) or _touches(pair, int(view.bid)):
         return None
     until = _until(memory)
     if memory.halt:
@@ -235,13 +235,18 @@ def _around(bid: int) -> tuple[int, int]:
     return int(bid * (1.0 - _FARTHEST)), int(bid * (1.0 + _FARTHEST))
 
 
+def _touches(pair: PairMemory, bid: int) -> bool:
+    """Whether an order of ours is reached: it may fill there, or hide the touch of the others."""
+    return not pair.open.highest_buy < bid < pair.open.lowest_sell - 1
+
+
 def _limits(pair: PairMemory, bid: int) -> tuple[int, int]:
     """Between our own best orders: nothing fills there, and the touch is not ours."""
     low, high = _around(bid)
     orders = pair.open  # none of them in flight
     low = (orders.highest_buy if orders.buys else low) + 1
     high = (orders.lowest_sell if orders.sells else high) - 2
-    return min(low, bid), max(high, bid)
+    return low, high
 
 
 def _reach(memory: Memory, here: Wished, refused: Sequence[int], end: int) -> int:

@@ -10,6 +10,7 @@ import random
 from decimal import Decimal
 from typing import Final, Literal
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
@@ -17,7 +18,8 @@ from msgspec.structs import replace
 
 from shared.config import Config
 from shared.units import MINUTE, SECOND
-from sim.backtest.data import Bar
+from sim.backtest.data import Bar, Deal
+from sim.backtest.parts import Fill
 from tests.simulation import walked
 
 WALL: Final = 1_530_000_000 * SECOND
@@ -144,6 +146,27 @@ def test_a_made_up_market_ends_the_same_with_and_without_the_steps_that_change_n
     short, walk = walked.run(bars, MINUTE, "through", config, skip=True)
     walked.assert_the_same(whole, short)
     assert short.steps + walk.learned == whole.steps
+
+
+def trades(seed: int, count: int) -> list[Deal]:
+    """At prices of few Ticks, so that orders are reached to the very Tick and no farther."""
+    dice, wall, price, found = random.Random(seed), WALL, 600, list[Deal]()
+    for _ in range(count):
+        wall += dice.randrange(SECOND, 20 * SECOND)
+        price += dice.choice((-3, -1, 0, 0, 1, 3))
+        found.append((wall, price, dice.choice((50_000, 300_000_000)), dice.random() < 0.5))
+    return found
+
+
+@pytest.mark.parametrize("fill", ["through", "touch", "queue"])
+def test_a_market_that_stands_at_an_order_of_ours_is_looked_at_tick_by_tick(fill: Fill) -> None:
+    held, edge = Account(3_000, 4_000, 0), Edge(0.3, 0.15, 0.2, 1.0, 0.5, None, "off")
+    config, rows = config_of(held, edge), trades(3, 300)
+    whole, _ = walked.run(rows, 0, fill, config, skip=False)
+    short, walk = walked.run(rows, 0, fill, config, skip=True)
+    walked.assert_the_same(whole, short)
+    assert walked.course_of(whole).fills
+    assert walk.learned > whole.steps / 2
 
 
 def test_an_emergency_with_nothing_to_sell_learns_regimes_until_one_allows_fewer_coins() -> None:
