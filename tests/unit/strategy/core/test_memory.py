@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
+from msgspec.structs import replace
 
 from shared.units import SECOND, Ns, Sats, Side, Ticks
 from strategy.core.memory import Memory, Start, base36, is_ours, stamp_of
 from strategy.core.slots import State
 from strategy.ledger.entries import IntentEntry
-from tests.unit.strategy.core.build import BOOT, CONFIG, STAMP, WALL, old_lots
+from tests.unit.strategy.core.build import BOOT, BTC_EUR, CONFIG, STAMP, WALL, old_lots
 
 
 def intent(cl_ord_id: str, slot: str, *, pair: str = "BTC/EUR") -> IntentEntry:
@@ -95,3 +98,16 @@ def test_a_stamp_is_above_every_earlier_one_even_if_the_clock_fell_back() -> Non
 
 def test_base_36() -> None:
     assert [base36(n) for n in (0, 35, 36, 1_295)] == ["0", "z", "10", "zz"]
+
+
+def test_coins_and_money_are_counted_anew_with_other_balances_and_other_decimals() -> None:
+    memory = born()
+    pair = memory.pairs["BTC/EUR"]
+    memory.balances = {"EUR": Decimal(2), "BTC": Decimal("0.5")}
+    assert memory.totals(pair) == (0, 0)
+    pair.tape.pair = BTC_EUR
+    assert memory.totals(pair) == (5 * 10**7, 2 * 10**9)
+    pair.tape.pair = replace(BTC_EUR, price_decimals=2)
+    assert memory.totals(pair) == (5 * 10**7, 2 * 10**10)
+    memory.balances = {"EUR": Decimal(3)}
+    assert memory.totals(pair) == (0, 3 * 10**10)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.orders import AskEach, AskFailed, AskOrders, Listed, Looked, RestingOrder
 from shared.units import SECOND, Ns, Sats, Side, Ticks
 from strategy.core import reconcile
 from strategy.core.memory import Asking, Memory
+from strategy.core.out import Tell
 from strategy.core.slots import IN_FLIGHT, Slot, State
 from strategy.ledger.entries import IntentDone, Remember
 from tests.unit.strategy.core.build import BOOT, MID, STAMP, WALL, make_slot
@@ -153,3 +155,16 @@ def test_patience_ends_after_the_acknowledgements_time(state: State) -> None:
     assert reconcile.time_out(memory, one(memory), at(55))
     assert b1(memory).state is State.LOST
     assert memory.asking.wanted
+
+
+def test_answers_that_never_came_are_told_in_the_order_of_the_places() -> None:
+    """Whichever amend was sent first."""
+    memory = ready()
+    pair = one(memory)
+    for name in ("s1", "b2", "b1"):
+        slot = make_slot(name, State.LIVE, cl_ord_id=name, price=Ticks(MID))
+        put(memory, slot)
+        waits = replace(slot, state=State.AMEND_PENDING, was_price=slot.price, since=at(50))
+        pair.amend(pair.place(name), waits)
+    out = reconcile.time_out(memory, pair, at(55))
+    assert [item.text.split(":")[0] for item in out if isinstance(item, Tell)] == ["b1", "b2", "s1"]
