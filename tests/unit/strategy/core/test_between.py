@@ -225,6 +225,26 @@ def test_a_rung_that_a_larger_budget_on_the_way_would_pay_for_is_not_alike() -> 
     assert stages.alike(here._replace(buys=found.buys._replace(withheld=dear)), MID + 20)
 
 
+@pytest.mark.parametrize(
+    ("held", "filled"),
+    # Enough for one rung; and for what is left of one that has filled by half.
+    [(Account(1_100, Decimal("0.012"), ()), 0), (Account(755, Decimal("0.0078"), ()), 300_000)],
+)
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_rung_behind_the_touch_comes_before_those_that_have_the_budget_now(
+    held: Account, filled: int, side: int
+) -> None:
+    stages = Stages(held, filled=filled)
+    begin, until = MID + side * 4_000, MID + side * 3_200  # the first rung stands between them
+    here = stages.here(begin)
+    assert here is not None
+    one, other = stages.wish(begin)[2], stages.wish(until)[2]
+    wishes = [(laid.sells if side > 0 else laid.buys) for laid in (one, other)]
+    assert [[wish.rung for wish in each] for each in wishes] == [[2], [1]]
+    assert not stages.alike(here, until)
+    assert stages.alike(here, begin - side * 400)
+
+
 def test_a_small_rest_that_goes_along_with_the_last_sell_is_alike_only_if_it_cannot_change() -> (
     None
 ):
