@@ -301,3 +301,16 @@ def test_the_volume_of_thirty_days_lowers_the_fee() -> None:
     trade(exchange, 1, "sell", MID - 10, 1)
     assert exchange.account.tier(at(1)).maker == 1000
     assert exchange.account.tier(at(31 * 86_400)).maker == 1200
+
+
+def test_an_amendment_holds_what_it_is_to_become_and_is_refused_where_that_is_too_much() -> None:
+    exchange = make_exchange(eur=1_000)
+    resting = add(exchange, order(price=800_000, qty=1_000_000))
+    before = (resting.price, resting.qty, resting.post_only, resting.hold)
+    with pytest.raises(Refused, match="Insufficient funds"):
+        exchange.amend(resting, at(20), qty=1_500_000, post_only=True)
+    assert (resting.price, resting.qty, resting.post_only, resting.hold) == before
+    exchange.amend(resting, at(40), price=810_000, qty=1_100_000, post_only=True)
+    # 891 EUR and, as it may no longer take, the maker's 0.12 % of them: in ten-thousandths.
+    assert resting.hold == 8_910_000 + 10_692
+    assert exchange.account.available("EUR") == 10_000_000 - resting.hold
