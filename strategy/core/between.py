@@ -134,7 +134,7 @@ def alike(memory: Memory, pair: PairMemory, here: Wished, bid: int) -> bool:
         and _buys_stay(here.buys, views, (reaches[0][0], reaches[1][0]), buys)
         and _sells_stay(here.sells, views, (reaches[0][1], reaches[1][1]), sells)
         and stays(here.hung.anchor, views, follow, cfg.grid)
-        and _lock_stays(memory, pair, here, view)
+        and lock_stays(memory, pair, here.free, (here.view.bid, bid))
     )
 
 
@@ -200,14 +200,15 @@ def _sells_stay(
     return True
 
 
-def _lock_stays(memory: Memory, pair: PairMemory, here: Wished, view: View) -> bool:
-    """Whether the tax lock is the same at both prices, and so between: it comes with a rise."""
-    least = view.pair.qty_min
-    if here.free >= least:
+def lock_stays(memory: Memory, pair: PairMemory, free: Sats, bids: tuple[int, int]) -> bool:
+    """Whether the tax lock is the same with both best bids, and so between: it comes with a rise.
+
+    free: of tax.
+    """
+    spec = pair.tape.pair
+    if spec is None or free >= spec.qty_min:
         return True
-    one, other = (
-        locked_at(memory, least, euro_price(memory, pair, each.bid)) for each in (here.view, view)
-    )
+    one, other = (locked_at(memory, spec.qty_min, euro_price(memory, pair, bid)) for bid in bids)
     return one is other
 
 

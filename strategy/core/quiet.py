@@ -22,7 +22,7 @@ from msgspec import Struct
 from shared.units import SECOND, Ns
 from strategy.core import deadman, exits
 from strategy.core.account import first
-from strategy.core.between import Wished, alike, edges, wished
+from strategy.core.between import Wished, alike, edges, lock_stays, wished
 from strategy.core.draining import switch_wanted
 from strategy.core.gate import off_collar, throttle
 from strategy.core.grid import Hung
@@ -100,14 +100,24 @@ def find(memory: Memory, think: Think) -> Band | None:
 
 
 def _halted(memory: Memory, pair: PairMemory, bid: int, until: Ns) -> Band | None:
-    """Halted, nothing is quoted at any price; an emergency may still sell."""
+    """Halted, nothing is quoted at any price; an emergency may still sell, and which other pause it
+    is may hang on the tax lock."""
     if memory.busy() or memory.flatten:
         return None
-    if memory.pause is not Pause.EMERGENCY_SELL or not pair.permit.exits:
+    emergency, free = memory.pause is Pause.EMERGENCY_SELL, memory.free()
+    if emergency and pair.permit.exits:
+        low, high = _around(bid)
+        rests = _rests(memory, pair, (low + 0.5, high + 0.5))
+        return Band(low, high, until, idle=True) if rests else None
+    if emergency or lock_stays(memory, pair, free, (0, _OVER)):
         return Band(0, _OVER, until, idle=True)
-    low, high = _around(bid)
-    rests = _rests(memory, pair, (low + 0.5, high + 0.5))
-    return Band(low, high, until, idle=True) if rests else None
+
+    def same(end: int) -> bool:
+        return lock_stays(memory, pair, free, (bid, end))
+
+    low = bisect_left(range(bid), True, key=same)
+    high = bid + bisect_left(range(bid + 1, 2 * bid), True, key=lambda end: not same(end))
+    return Band(low, high, until, idle=True)
 
 
 def _paused(memory: Memory, pair: PairMemory, plan: Plan, until: Ns) -> Band | None:

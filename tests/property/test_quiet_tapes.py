@@ -169,6 +169,28 @@ def test_a_market_that_stands_at_an_order_of_ours_is_looked_at_tick_by_tick(fill
     assert walk.learned > whole.steps / 2
 
 
+def test_a_halted_account_goes_from_pause_to_pause_as_the_price_of_its_locked_coins_wanders() -> (
+    None
+):
+    held, edge = Account(50_000, 0, 1_000), Edge(0.3, 0.15, 0.2, 1.0, 0.5, None, "off")
+    found = config_of(held, edge)
+    config = replace(
+        found,
+        pair="BTC/EUR",
+        demo=replace(found.demo, opening_lots=("20:1000",)),
+        limits=replace(found.limits, daily_loss_quote=Decimal(1)),
+        # Each coin at a gain is worth waiting for: locked above what it has cost, sold below.
+        tax=replace(found.tax, near_threshold_days=1),
+    )
+    bars = tape([(-4, 1.0, 30), (4, 2.0, 40), (-4, 2.0, 40), (4, 2.0, 40)], seed=5)
+    whole, _ = walked.run(bars, MINUTE, "through", config, skip=False)
+    short, walk = walked.run(bars, MINUTE, "through", config, skip=True)
+    walked.assert_the_same(whole, short)
+    halted = [band.pause for band in walked.course_of(short).bands if band.stop]
+    assert len(halted) > 3, halted
+    assert walk.learned > whole.steps / 2
+
+
 def test_an_emergency_with_nothing_to_sell_learns_regimes_until_one_allows_fewer_coins() -> None:
     held, edge = Account(50_000, 40_000, 0), Edge(0.3, 0.01, 0.02, 1.0, 0.5, None, "off")
     found = config_of(held, edge)
