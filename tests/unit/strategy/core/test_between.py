@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from decimal import Decimal
 from itertools import pairwise
 from typing import Final
@@ -183,6 +184,56 @@ def test_what_is_alike_at_two_prices_is_wished_at_each_price_between(
             assert (there.buys, there.sells, other) == (laid.buys, laid.sells, hung), part
 
 
+def account(money: int, coins: str, *unmatched: int) -> Account:
+    """unmatched: buys of one rung each, so far below the mid (EUR)."""
+    bought = tuple((below, Decimal("0.0058")) for below in unmatched)
+    return Account(money, Decimal(coins), bought)
+
+
+@pytest.mark.parametrize(
+    ("held", "collar", "cap", "ways"),
+    [
+        # What the regime leaves to be bought falls with the price, what one step may move rises.
+        (account(880, "0.012"), 0.3, 1.0, (-2_500, 2_500)),
+        (account(2_312, "0.012"), 0.3, 0.3, (-2_500, 2_500)),
+        # The reverse of the sells: one more, one fewer, and a small rest that goes along.
+        (account(1_625, "0.012"), 0.3, 1.0, (-2_500, 2_500)),
+        (account(1_565, "0.012"), 0.3, 1.0, (-2_500, 2_500)),
+        (account(1_592, "0.02"), 0.3, 0.3, (-2_510, 2_500)),
+        (account(1_566, "0.02"), 0.3, 0.15, (-2_500, 2_500)),
+        # The touch at the first rung, and at one whose sell stands above it.
+        (account(9_000, "0.16"), 0.3, 1.0, (0, 3_800)),
+        (account(9_000, "0.16"), 0.3, 1.0, (0, -3_800)),
+        (account(9_000, "0.16", -98), 0.3, 1.0, (0, 3_800)),
+        # The collar: the farthest of each side leaves as the market goes away, or comes.
+        (account(9_000, "0.16"), 0.017, 1.0, (0, 3_200)),
+        (account(9_000, "0.16"), 0.017, 1.0, (0, -3_200)),
+        # The anchor follows a market only once there is something to sell, or to buy.
+        (account(6_842, "0.02"), 0.3, 1.0, (5_010, 7_000)),
+        (account(1_688, "0.08"), 0.3, 1.0, (-5_010, -7_000)),
+    ],
+)
+def test_alike_ends_at_the_tick_at_which_something_else_is_wished(
+    held: Account, collar: float, cap: float, ways: tuple[int, int]
+) -> None:
+    stages = Stages(held, collar, cap)
+    for begin, until in (ways, ways[::-1]):
+        _, hung, laid = stages.wish(MID + begin)
+        here = stages.here(MID + begin)
+        if here is None:
+            continue  # there the anchor follows
+        bids = range(MID + begin, MID + until, 1 if until > begin else -1)
+
+        def differs(bid: int, seen: tuple[object, ...] = (hung, laid.buys, laid.sells)) -> bool:
+            _, other, there = stages.wish(bid)
+            return (other, there.buys, there.sells) != seen
+
+        place = bisect_left(bids, True, key=differs)
+        assert place < len(bids), "something else is wished on the way"
+        assert not stages.alike(here, bids[place])
+        assert stages.alike(here, bids[max(0, place - 3)])
+
+
 RICH: Final = Account(9_000, Decimal("0.16"), ())
 
 
@@ -288,6 +339,24 @@ def test_sizes_of_a_side_that_may_wish_nothing_may_change() -> None:
     assert not stages.alike(tilted._replace(sizes=(here.sizes[0], 0.5)), MID + 40)
     stages.pair.slots = [replace(each, filled=Sats(1)) for each in stages.pair.slots]
     assert not stages.alike(tilted, MID + 40), "what has filled in part needs no budget"
+
+
+def test_sizes_of_a_side_that_could_pay_for_no_more_than_half_a_rung_matter_in_coarse_steps() -> (
+    None
+):
+    stages = Stages(account(467, "0.0102"))
+    assert stages.pair.view is not None
+    coarse = replace(stages.pair.view.pair, qty_step=230_000)  # 195 EUR: one of them, or two
+    stages.pair.view = replace(stages.pair.view, pair=coarse)
+    stages.pair.hung = stages.wish(MID)[1]
+    part = tilts(CONFIG.regime.range_bound)[2]
+    edge = int(part * 467 / (0.0102 * (1 - part)) * 10)
+    here = stages.here(edge - 20)
+    assert here is not None
+    assert 2 * here.plan.buy_units < here.plan.notional
+    buys = [len(stages.wish(bid)[2].buys) for bid in (edge - 20, edge + 20)]
+    assert buys == [0, 1]
+    assert not stages.alike(here, edge + 20)
 
 
 def test_the_mids_of_a_budget_are_those_at_which_the_account_leaves_just_so_much() -> None:
