@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -87,16 +88,21 @@ class Course:
     def passed(self, points: Points, lead: int, coins: int, money: int) -> None:
         """`priced` for each, whose wall is `lead` later than its house time."""
         begin, count = 0, len(points.ats)
+        marks = self._marks(points.prices, coins, money)
         while begin < count:
             # Of this part the last alone may be one to keep.
             last = min(bisect_left(points.ats, self._due - lead, begin), count - 1)
-            prices = points.prices[begin : last + 1]
-            most, least = coins * max(prices) + money, coins * min(prices) + money
-            if most > self.peak or least < self.peak * (1.0 - self.drawdown):
-                for at, price in zip(points.ats[begin:last], prices[:-1], strict=True):
+            prices = points.prices[begin:last]
+            if marks and prices and self._marks(prices, coins, money):
+                for at, price in zip(points.ats[begin:last], prices, strict=True):
                     self.priced(Ns(at + lead), price, coins, money)
-            self.priced(Ns(points.ats[last] + lead), prices[-1], coins, money)
+            self.priced(Ns(points.ats[last] + lead), points.prices[last], coins, money)
             begin = last + 1
+
+    def _marks(self, prices: Sequence[int], coins: int, money: int) -> bool:
+        """Whether one of these is a new peak or the deepest drawdown."""
+        most, least = coins * max(prices) + money, coins * min(prices) + money
+        return most > self.peak or least < self.peak * (1.0 - self.drawdown)
 
     def stepped(self, wall: Ns, memory: Memory) -> None:
         pair = next(iter(memory.pairs.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import not_, sub
 from typing import Final, NamedTuple
 
 from sim.backtest.data import Bar, Deal
@@ -65,7 +66,7 @@ def of_bars(bars: Sequence[Bar], path: Path, times: tuple[int, int], before: Poi
         if price != last:
             rising, last = price > last, price
         bought.append(rising)
-    bids = [price if rose else price - 1 for price, rose in zip(prices, bought, strict=True)]
+    bids = list(map(sub, prices, map(not_, bought)))  # a Tick below where the taker sold
     return Points(ats, prices, bids, bought, [0] * len(ats))
 
 

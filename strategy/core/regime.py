@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import Final
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-import msgspec
 from msgspec import Struct
 
 from shared.settings_trade import Regime as RegimeConfig
@@ -65,48 +66,76 @@ def classify(regime: Regime, view: View, now: Ns, edges: Thresholds, cfg: Regime
 
 def sampled(regime: Regime, mid: float, now: Ns, edges: Thresholds, cfg: RegimeConfig) -> Regime:
     """The regime after the sample that is due now."""
-    price = math.log(mid)
-    next_sample = Ns(int(now + cfg.sample_sec * SECOND))
     if not regime.samples:
+        price, next_sample = math.log(mid), Ns(int(now + cfg.sample_sec * SECOND))
         return Regime(since=now, slow=price, last=price, next_sample=next_sample, samples=1)
-    # A sample is late where the feed was away; its move belongs to all of that time.
-    elapsed = cfg.sample_sec + (now - regime.next_sample) / SECOND
-    keep, samples = 0.5 ** (elapsed / cfg.half_life_sec), regime.samples + 1
-    move = price - regime.last
-    fresh_variance = move * move / elapsed
-    # Until the window is warm every sample weighs the same, so one jump cannot rule.
-    alike = 1.0 - 1.0 / samples
-    keep = alike if alike < keep else keep
-    measured = Regime(
-        regime.kind,
-        regime.since,
-        keep * regime.variance + (1.0 - keep) * fresh_variance,
-        keep * regime.slow + (1.0 - keep) * price,
-        price,
-        next_sample,
-        samples,
+    run = sampled_all(regime, (now,), (mid,), edges, cfg)
+    return run.changed or run.regime
+
+
+class Run(NamedTuple):
+    """before: so many ticks come before the first one that changes the kind. regime: after those;
+    changed: after that one too, None where there is none."""
+
+    before: int
+    regime: Regime
+    changed: Regime | None = None
+
+
+def sampled_all(
+    regime: Regime, nows: Sequence[Ns], mids: Sequence[float], edges: Thresholds, cfg: RegimeConfig
+) -> Run:
+    """Sample at those of these fresh ticks at which it is due, until the kind changes.
+
+    There has been a sample before.
+    """
+    kind, since, samples, due = regime.kind, regime.since, regime.samples, int(regime.next_sample)
+    variance, slow, last = regime.variance, regime.slow, regime.last
+    usual, half_life, apart = cfg.sample_sec, cfg.half_life_sec, cfg.sample_sec * SECOND
+    chaos, up, down = _edges_of(kind, edges)
+    dwell, late, elapsed, faded = cfg.least_dwell_sec * SECOND, -1, usual, 0.0
+    place, end = bisect_left(nows, due), len(nows)
+    while place < end:
+        now, price = nows[place], math.log(mids[place])
+        if now - due != late:  # most come as late as the one before
+            late = now - due
+            # A sample is late where the feed was away; its move belongs to all of that time.
+            elapsed = usual + late / SECOND
+            faded = 0.5 ** (elapsed / half_life)
+        count, move = samples + 1, price - last
+        # Until the window is warm every sample weighs the same, so one jump cannot rule.
+        alike = 1.0 - 1.0 / count
+        keep = alike if alike < faded else faded
+        grown = keep * variance + (1.0 - keep) * (move * move / elapsed)
+        mean, following = keep * slow + (1.0 - keep) * price, int(now + apart)
+        if count >= WARM_SAMPLES:
+            found = kind
+            if math.sqrt(grown * YEAR_SECONDS) >= chaos:
+                found = _CHAOS
+            elif now - since >= dwell:
+                momentum = (price - mean) * BPS
+                found = _UP if momentum >= up else _DOWN if momentum <= down else _RANGE
+            if found is not kind:
+                before = Regime(kind, since, variance, slow, last, Ns(due), samples)
+                changed = Regime(found, now, grown, mean, price, Ns(following), count)
+                return Run(place, before, changed)
+        variance, slow, last, due, samples = grown, mean, price, following, count
+        place = bisect_left(nows, due, place + 1)
+    if samples > regime.samples:
+        regime = Regime(kind, since, variance, slow, last, Ns(due), samples)
+    return Run(end, regime)
+
+
+def _edges_of(kind: Kind, edges: Thresholds) -> tuple[float, float, float]:
+    """The annualised volatility (a ratio) of chaos, and the momenta (bps) of the two trends; what a
+    regime has entered it leaves only beyond a margin."""
+    chaos, trend = edges.chaos, edges.trend_bps
+    left = trend * TREND_LEFT_AT
+    return (
+        chaos * CHAOS_LEFT_AT if kind is _CHAOS else chaos,
+        left if kind is _UP else trend,
+        -left if kind is _DOWN else -trend,
     )
-    kind = _choose(measured, now, edges, cfg)
-    if kind is measured.kind:
-        return measured
-    return msgspec.structs.replace(measured, kind=kind, since=now)
-
-
-def _choose(regime: Regime, now: Ns, edges: Thresholds, cfg: RegimeConfig) -> Kind:
-    kind = regime.kind
-    if regime.samples < WARM_SAMPLES:
-        return kind
-    if regime.volatility >= edges.chaos * (CHAOS_LEFT_AT if kind is _CHAOS else 1.0):
-        return _CHAOS
-    if now - regime.since < cfg.least_dwell_sec * SECOND:
-        return kind
-    trend = edges.trend_bps
-    up = trend * (TREND_LEFT_AT if kind is _UP else 1.0)
-    down = trend * (TREND_LEFT_AT if kind is _DOWN else 1.0)
-    momentum = regime.momentum_bps
-    if momentum >= up:
-        return _UP
-    return _DOWN if momentum <= -down else _RANGE
 
 
 def values_of(regime: Regime, cfg: RegimeConfig) -> RegimeValues:

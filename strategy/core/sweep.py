@@ -1,13 +1,14 @@
-"""The models over a run of ticks: samples, thresholds, regime and spacing, all in one sweep.
+"""The models over a run of ticks: samples, thresholds, regime and spacing.
 
-The same operations on the same floats in the same order as tick by tick, but a tick at which
-nothing of them is due only moves the sample that is being made.
+The same operations on the same floats in the same order as tick by tick. Neither regime nor spacing
+looks at the other, so each is followed by itself, from one tick at which it is due to the next.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -15,7 +16,7 @@ from shared.config import Config
 from shared.settings_trade import Regime as RegimeConfig
 from shared.units import SECOND, Ns
 from strategy.core.memory import PairMemory
-from strategy.core.regime import Kind, Regime, sampled
+from strategy.core.regime import Kind, Regime, sampled_all
 from strategy.core.samples import KEPT, NO_CLOSE, Sample, Samples
 from strategy.core.spacing import (
     Asked,
@@ -27,8 +28,6 @@ from strategy.core.spacing import (
     space,
 )
 from strategy.core.thresholds import Ranked, Record, Thresholds, note, rank, thresholds
-
-_NEVER: Final = Ns(1 << 62)
 
 
 class Known(NamedTuple):
@@ -63,55 +62,110 @@ def sweep(
     Where `kinds` has the regime of that one it is the last, otherwise it is left out. Rates and
     edges are known; what Avellaneda and Stoikov's model asks for is not followed.
     """
+    classed = _classified(pair, nows, mids, cfg.regime, kinds)
+    may_change = pair.regime.kind in kinds
+    spaced = _spaced(pair, nows[: classed.ticks], mids, cfg, may_change=may_change)
+    if spaced.ticks < classed.ticks:
+        classed = _classified(pair, nows[: spaced.ticks], mids, cfg.regime, kinds)
+    samples, regime, wanted = spaced.samples, classed.regime, spaced.asked
+    if wanted is None:
+        seen = Samples(samples.done[-seen_by_models(cfg) :])
+        wanted = asked(seen, regime.variance, cfg)
+    changed = classed.changed or spaced.changed
+    return Swept(spaced.ticks, changed, samples, regime, spaced.spacing, classed.known, wanted)
+
+
+class _Classified(NamedTuple):
+    """The regime after so many ticks; changed: by the last of them."""
+
+    ticks: int
+    regime: Regime
+    known: Known
+    changed: bool = False
+
+
+def _classified(
+    pair: PairMemory,
+    nows: Sequence[Ns],
+    mids: Sequence[float],
+    cfg: RegimeConfig,
+    kinds: Sequence[Kind],
+) -> _Classified:
+    """Record, edges and regime: the edges stand from one note on the record to the next."""
     assert pair.edges is not None, "a band has edges"
-    known = Known(pair.record, pair.ranked, pair.edges)
-    regime, spacing, samples = pair.regime, pair.spacing, pair.samples
+    regime, known = pair.regime, Known(pair.record, pair.ranked, pair.edges)
+    place, count = 0, len(nows)
+    while place < count:
+        noted = known
+        if nows[place] >= known.record.next_at:
+            noted = _noted(known, regime.volatility, nows[place], cfg)
+        end = bisect_left(nows, noted.record.next_at, place + 1)
+        run = sampled_all(regime, nows[place:end], mids[place:end], noted.edges, cfg)
+        regime, place = run.regime, place + run.before
+        if run.changed is not None and run.changed.kind in kinds:
+            return _Classified(place + 1, run.changed, noted, changed=True)
+        # What a tick that is left out would note is left out with it.
+        known = noted if run.before else known
+        if run.changed is not None:
+            break
+    return _Classified(place, regime, known)
+
+
+class _Spaced(NamedTuple):
+    """The spacing after so many ticks; changed: by the last of them. asked: None where no model can
+    lift it from the floor."""
+
+    ticks: int
+    samples: Samples
+    spacing: Spacing
+    asked: Asked | None
+    changed: bool
+
+
+def _spaced(
+    pair: PairMemory, nows: Sequence[Ns], mids: Sequence[float], cfg: Config, *, may_change: bool
+) -> _Spaced:
+    """Samples and spacing, looked at where a sample ends or less has been asked for long enough."""
+    spacing, samples = pair.spacing, pair.samples
     wanted: Asked | None = pair.asked[2]
     ends_at, done = samples.ends_at, list(samples.done)
     high, low, close = samples.high, samples.low, samples.close
     least = max(pair.floor_bps, float(cfg.grid.min_spacing_bps))
     patience, length = (int(s * SECOND) for s in (cfg.grid.narrow_after_sec, cfg.regime.sample_sec))
-    models, count, due, changed = _Models(least, cfg), len(nows), 0, False
-    for place, now in enumerate(nows):
-        mid = mids[place]
-        if now < due:
-            if mid > high:
-                high = mid
-            elif mid < low:
-                low = mid
-            close = mid
-            continue
-        complete = now >= ends_at
-        noted, measured, asks, spaced = known, regime, wanted, spacing
-        if now >= known.record.next_at:
-            noted = _noted(known, regime.volatility, now, cfg.regime)
-        if now >= regime.next_sample:
-            measured = sampled(regime, mid, now, noted.edges, cfg.regime)
-        if complete and models.sees:
-            asks = models.ask(done, Sample(high, low, close), measured.variance, spacing)
+    models, place, due, changed = _Models(least, cfg), 0, Ns(0), False
+    while not changed:
+        begin, place = place, bisect_left(nows, due, place)
+        for close in mids[begin:place]:
+            if close > high:
+                high = close
+            elif close < low:
+                low = close
+        if place == len(nows):
+            break
+        now, mid, asks, spaced, last = nows[place], mids[place], wanted, spacing, None
+        if now >= ends_at:
+            last = Sample(high, low, close)
+            asks = models.ask(done, last, pair.regime.variance, spacing) if models.sees else asks
         if asks is not None and (asks != wanted or spacing.less_since):
             spaced = space(spacing, asks, least, now, cfg.grid)
-        unwatched = complete and now - ends_at > length
-        changed = measured.kind is not regime.kind or spaced.bps != spacing.bps
-        if unwatched or (changed and measured.kind not in kinds):
-            count, changed = place, False  # this tick has to be a whole one
-            break
-        known, regime, wanted, spacing = noted, measured, asks, spaced
-        if complete:
-            done.append(Sample(high, low, close))
+        changed = spaced.bps != spacing.bps
+        unwatched = last is not None and now - ends_at > length
+        if unwatched or (changed and not may_change):
+            changed = False
+            break  # this tick has to be a whole one
+        wanted, spacing = asks, spaced
+        if last is not None:
+            done.append(last)
             ends_at, high, low, close = Ns(ends_at + length), mid, mid, mid
         else:
             high, low, close = max(high, mid), min(low, mid), mid
-        if changed:
-            count = place + 1
-            break
-        narrows = spacing.less_since + patience if spacing.less_since else _NEVER
-        due = min(ends_at, regime.next_sample, known.record.next_at, narrows)
-    if wanted is None:
-        wanted = asked(Samples(tuple(done[-models.sees :])), regime.variance, cfg)
+        place += 1
+        due = ends_at
+        if spacing.less_since:
+            due = min(due, Ns(spacing.less_since + patience))
     kept = tuple(done[-KEPT:]) if ends_at != samples.ends_at else samples.done
     samples = Samples(kept, ends_at, high, low, close)
-    return Swept(count, changed, samples, regime, spacing, known, wanted)
+    return _Spaced(place, samples, spacing, wanted, changed)
 
 
 class _Models:
@@ -141,5 +195,5 @@ def _noted(known: Known, volatility: float, now: Ns, cfg: RegimeConfig) -> Known
     record = note(known.record, volatility, now, cfg.adaptive)
     if record is known.record:
         return known
-    ranked = rank(record.seen, known.ranked)
+    ranked = rank(record.seen, known.ranked, known.record.seen)
     return Known(record, ranked, thresholds(record, cfg, ranked))

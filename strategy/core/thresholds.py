@@ -51,11 +51,14 @@ class Ranked(Struct, frozen=True):
     ordered: list[float] = []
 
 
-def rank(seen: tuple[float, ...], known: Ranked) -> Ranked:
+def rank(seen: tuple[float, ...], known: Ranked, before: tuple[float, ...] | None = None) -> Ranked:
     """These figures in order: one more than what is known of, with its oldest gone or not, is put
-    in its place; anything else is sorted."""
+    in its place; anything else is sorted. before: what they have come of by one `note`, where that
+    is at hand: if it is what is known of, nothing need be compared."""
     gone = len(known.seen) + 1 - len(seen)
-    if not seen or gone not in (0, 1) or known.seen[gone:] != seen[:-1]:
+    if not seen or gone not in (0, 1):
+        return Ranked(seen, sorted(seen))
+    if known.seen is not before and known.seen[gone:] != seen[:-1]:
         return Ranked(seen, sorted(seen))
     ordered = known.ordered.copy()
     if gone:

@@ -13,6 +13,7 @@ from strategy.core.plan import Anchor
 from strategy.core.regime import Kind
 from strategy.core.risk import Severity
 from strategy.core.spacing import Spacing
+from strategy.core.sweep import sweep
 from tests.unit.strategy.core.build import CONFIG, MID, make_book
 from tests.unit.strategy.core.desk import Desk
 
@@ -83,3 +84,25 @@ def test_where_the_regime_may_change_a_new_spacing_is_learned_and_hangs_the_grid
         anchor = Anchor(Anchor(float(MID), 0.0080, center=3).price(0), narrow / 10_000)
         assert pair.hung.anchor == anchor
         assert taught(memory, [MID + 0.5] * 90, kinds) == Learned(90, ended=False)
+
+
+def test_a_tick_that_is_left_out_leaves_nothing_on_record_and_none_is_sampled_behind_the_last() -> (
+    None
+):
+    memory = quoting(replace(CONFIG, bollinger=replace(CONFIG.bollinger, enabled=False)))
+    (pair,) = memory.pairs.values()
+    nows = [Ns(memory.now + number * SECOND) for number in range(1, 5)]
+    mids, cfg = [MID + 0.5, MID + 0.5, MID * 2.0, MID * 2.0], memory.config
+    pair.record = replace(pair.record, next_at=nows[2])
+    pair.regime = replace(pair.regime, next_sample=nows[2], samples=100, variance=1e-12)
+    both = (Kind.CHAOS, Kind.RANGE_BOUND)
+    stops, takes = sweep(pair, nows, mids, cfg, ()), sweep(pair, nows, mids, cfg, both)
+    assert (stops.count, stops.changed, stops.regime) == (2, False, pair.regime)
+    assert stops.known.record is pair.record
+    assert (takes.count, takes.changed, takes.regime.kind) == (3, True, Kind.CHAOS)
+    assert takes.known.record.next_at > nows[2]
+    narrow, since = pair.spacing.bps, Ns(nows[1] - int(cfg.grid.narrow_after_sec * SECOND))
+    pair.spacing = Spacing(80.0, "Bollinger", since, narrow)
+    sooner = sweep(pair, nows, mids, cfg, both)
+    assert (sooner.count, sooner.changed, sooner.spacing.bps) == (2, True, narrow)
+    assert (sooner.regime, sooner.known.record) == (pair.regime, pair.record)

@@ -6,10 +6,13 @@ import math
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shared.units import SECOND, Ns
 from strategy.core.market import Freshness
-from strategy.core.regime import Kind, Regime, classify, values_of
+from strategy.core.regime import Kind, Regime, classify, sampled_all, values_of
 from strategy.core.thresholds import Record, thresholds
 from tests.unit.strategy.core.build import CONFIG, MID, make_view
 
@@ -83,3 +86,30 @@ def test_a_move_while_the_feed_was_away_belongs_to_all_of_that_time() -> None:
 def test_each_kind_has_its_values() -> None:
     found = [values_of(Regime(kind), CFG) for kind in Kind]
     assert found == [CFG.range_bound, CFG.trending_up, CFG.trending_down, CFG.chaos]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 90), st.floats(-0.0003, 0.0003) | st.floats(-0.02, 0.02)),
+        max_size=60,
+    ),
+    st.sampled_from([0.0, 600.0, 86_400.0]),
+)
+def test_a_run_of_ticks_ends_right_before_the_one_that_changes_the_kind(
+    moves: list[tuple[int, float]], dwell: float
+) -> None:
+    cfg = replace(CFG, least_dwell_sec=dwell)
+    begun = walk([MID] * 20)
+    now, nows, mids = begun.next_sample - 60 * SECOND, list[Ns](), list[float]()
+    for apart, part in moves:
+        now += apart * SECOND
+        nows.append(Ns(now))
+        mids.append(MID * (1.0 + part))
+    run, each, count = sampled_all(begun, nows, mids, EDGES, cfg), begun, 0
+    for at, mid in zip(nows, mids, strict=True):
+        after = classify(each, make_view(mid), at, EDGES, cfg)
+        if after.kind is not begun.kind:
+            assert run == (count, each, after)
+            return
+        each, count = after, count + 1
+    assert run == (count, each, None)

@@ -48,11 +48,13 @@ def test_figures_put_in_their_place_one_by_one_are_those_that_are_sorted(
 ) -> None:
     record, ranked = tuple[float, ...](), Ranked()
     for each in seen:
-        record = (*record, each)[-kept:]
+        before, record = record, (*record, each)[-kept:]
+        assert rank(record, ranked, before) == Ranked(record, sorted(record))
         ranked = rank(record, ranked)
         assert ranked == Ranked(record, sorted(record))
         assert rank(record, ranked) == ranked  # the same again
-    assert rank((9.0, 1.0), ranked).ordered == [1.0, 9.0]  # of another market
+    for other in (None, (9.0,)):
+        assert rank((9.0, 1.0), ranked, other).ordered == [1.0, 9.0]  # of another market
 
 
 @given(volatilities, st.floats(1.0, 3.0))
