@@ -14,7 +14,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.units import Ns, Sats, Ticks
-from strategy.core.between import Wished, _budget, alike, wished
+from strategy.core.between import (
+    Rungs,
+    Wished,
+    _budget,
+    _buys_stay,
+    _sells_stay,
+    _sizes_stay,
+    alike,
+    wished,
+)
 from strategy.core.gate import off_collar
 from strategy.core.grid import Hung, hang, stays
 from strategy.core.ground import survey
@@ -262,6 +271,65 @@ def test_a_budget_is_between_its_least_and_its_largest_on_the_way(
     held: int, here: tuple[int, int], there: tuple[int, int], budget: tuple[int, int]
 ) -> None:
     assert _budget(held, here, there) == budget
+
+
+LOW, HIGH = (
+    replace(make_view(MID), bid=Ticks(bid), ask=Ticks(bid + 1), mid=bid + 0.5)
+    for bid in (1_000, 1_010)
+)
+
+
+@pytest.mark.parametrize(
+    ("rungs", "stay"),
+    [
+        (Rungs(905, 1_000, 50, ()), True),
+        (Rungs(905, 1_001, 50, ()), False),  # the touch at the lower end
+        (Rungs(904, 1_000, 50, ()), False),  # the collar at the higher one
+        (Rungs(905, 1_000, 51, ()), False),
+        (Rungs(905, 1_000, 50, ((1_010, 60),)), False),
+        (Rungs(905, 1_000, 50, ((1_011, 60),)), True),
+        (Rungs(905, 1_000, 50, ((1_010, 61),)), True),
+        (Rungs(905, 1_000, 50, ((900, 60),)), False),
+        (Rungs(905, 1_000, 50, ((899, 60),)), True),
+    ],
+)
+def test_buys_stay_up_to_the_tick_and_the_unit(rungs: Rungs, stay: bool) -> None:
+    assert _buys_stay(rungs, (LOW, HIGH), (900.0, 905.0), (50, 60)) is stay
+
+
+@pytest.mark.parametrize(
+    ("rungs", "budget", "stay"),
+    [
+        (Rungs(1_011, 1_100, 50_000, ()), (55_000, 60_000), True),
+        (Rungs(1_010, 1_100, 50_000, ()), (55_000, 60_000), False),  # the touch at the higher end
+        (Rungs(1_011, 1_101, 50_000, ()), (55_000, 60_000), False),  # the collar at the lower one
+        (Rungs(1_011, 1_100, 50_000, ()), (54_999, 60_000), False),  # a rest that may go along
+        (Rungs(1_011, 1_100, 50_000, ()), (54_999, 54_999), True),
+        (Rungs(1_011, 1_100, 0, ()), (10, 60_000), True),
+        (Rungs(1_011, 1_100, 0, ((1_001, 60_000),)), (10, 60_000), False),
+        (Rungs(1_011, 1_100, 0, ((1_000, 60_000),)), (10, 60_000), True),
+        (Rungs(1_011, 1_100, 0, ((1_001, 60_001),)), (10, 60_000), True),
+        (Rungs(1_011, 1_100, 0, ((1_105, 60_000),)), (10, 60_000), False),
+        (Rungs(1_011, 1_100, 0, ((1_106, 60_000),)), (10, 60_000), True),
+    ],
+)
+def test_sells_stay_up_to_the_tick_and_the_sat(
+    rungs: Rungs, budget: tuple[int, int], stay: bool
+) -> None:
+    assert _sells_stay(rungs, (LOW, HIGH), (1_100.0, 1_105.0), budget) is stay
+
+
+def test_a_side_is_too_poor_for_its_sizes_to_matter_below_the_least_rung_there_may_be() -> None:
+    stages = Stages(RICH)
+    here = stages.here(MID)
+    assert here is not None
+    view, least = stages.view(MID + 40), here.view.pair.qty_min
+    buys, sells = (here._replace(sizes=each) for each in ((0.5, 1.0), (1.0, 0.5)))
+    quarter = here.plan.notional // 4
+    assert not _sizes_stay(stages.pair, buys, view, (quarter, 0))
+    assert _sizes_stay(stages.pair, buys, view, (quarter - 1, 0))
+    assert not _sizes_stay(stages.pair, sells, view, (0, least))
+    assert _sizes_stay(stages.pair, sells, view, (0, least - 1))
 
 
 def test_a_rung_that_a_larger_budget_on_the_way_would_pay_for_is_not_alike() -> None:
