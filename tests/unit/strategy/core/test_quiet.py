@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 import pytest
@@ -10,11 +12,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.units import SECOND, Ns, Sats, Side, Ticks
-from strategy.core.memory import PairMemory
+from strategy.core import deadman
+from strategy.core.market import View
+from strategy.core.memory import Memory, PairMemory
 from strategy.core.pipeline import Core
 from strategy.core.plan import Laid
-from strategy.core.quiet import _aged_at, _refused
-from strategy.core.slots import Add, Cancel, Intent, State, Wish
+from strategy.core.quiet import _aged_at, _refused, _until
+from strategy.core.slots import Add, Cancel, Intent, Slot, State, Wish
+from strategy.ledger.tax import BERLIN
 from tests.unit.strategy.core.build import MID, make_slot
 from tests.unit.strategy.core.desk import Desk
 
@@ -120,3 +125,75 @@ def test_a_refusal_for_the_slow_means_sake_lasts_until_the_mean_may_have_come_ne
         assert _refused(CORE.memory, PAIR, view, [Cancel(make_slot("s1"), "")]) is None
     finally:
         PAIR.reference = slow
+
+
+def quiet() -> tuple[Core, Memory, PairMemory]:
+    """A core at rest whose book is one Tick wide."""
+    found, pair = core()
+    pair.view = at(pair, MID)
+    return found, found.memory, pair
+
+
+def at(pair: PairMemory, bid: int, wide: int = 1) -> View:
+    """The pair's market with this best bid, and the ask so many Ticks above."""
+    assert pair.view is not None
+    return replace(pair.view, bid=Ticks(bid), ask=Ticks(bid + wide), mid=bid + wide / 2)
+
+
+def in_state(pair: PairMemory, state: State) -> list[Slot]:
+    """The slots, of which one that rests is in this state."""
+    place = next(place for place, slot in enumerate(pair.slots) if slot.state is State.LIVE)
+    slots = list(pair.slots)
+    slots[place] = replace(slots[place], state=state)
+    return slots
+
+
+UNDER_WAY: Final[dict[str, Callable[[Memory, PairMemory], object]]] = {
+    "an order in flight": lambda _, pair: setattr(
+        pair, "slots", in_state(pair, State.CANCEL_PENDING)
+    ),
+    "an order lost": lambda _, pair: setattr(pair, "slots", in_state(pair, State.LOST)),
+    "an order of ours at the touch": lambda _, pair: setattr(
+        pair, "view", at(pair, pair.open.highest_buy)
+    ),
+    "a market that is away": lambda memory, pair: setattr(
+        pair, "hung", replace(pair.hung, away_since=memory.now)
+    ),
+    "a wide book": lambda _, pair: setattr(pair, "view", at(pair, MID, 2)),
+    "a list that is wanted": lambda memory, _: setattr(
+        memory, "asking", replace(memory.asking, wanted=True)
+    ),
+    "a list that was asked for": lambda memory, _: setattr(
+        memory, "asking", replace(memory.asking, asked_at=memory.now)
+    ),
+    "a flatten": lambda memory, _: setattr(memory, "flatten", True),
+    "a hold": lambda memory, _: setattr(memory, "hold", "by hand"),
+    "a ledger that cannot be written": lambda memory, _: setattr(
+        memory, "unwritten", ("disk full", memory.now)
+    ),
+    "a line that is down": lambda memory, _: setattr(memory, "line", "down"),
+    "a day that begins": lambda memory, _: setattr(
+        memory, "wall", Ns(memory.wall + 24 * 3_600 * SECOND)
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNDER_WAY)
+def test_no_band_is_known_while_something_is_under_way(what: str) -> None:
+    found, memory, pair = quiet()
+    band = found.quiet_band()
+    assert band is not None
+    assert pair.open.highest_buy < band.low < MID < band.high < pair.open.lowest_sell - 1
+    UNDER_WAY[what](memory, pair)
+    assert found.quiet_band() is None
+
+
+def test_a_band_ends_with_the_switch_the_next_list_of_orders_and_the_german_day() -> None:
+    _, memory, _ = quiet()
+    assert _until(memory) == deadman.due_at(memory.switch, memory.config.ws)
+    patience = int(memory.config.time.list_sec * SECOND)
+    memory.asking = replace(memory.asking, listed_at=Ns(memory.now + 9 * SECOND - patience))
+    assert _until(memory) == memory.now + 9 * SECOND
+    midnight = Ns(int(datetime(2026, 9, 22, tzinfo=BERLIN).timestamp()) * SECOND)
+    memory.wall = Ns(midnight - 3 * SECOND)
+    assert _until(memory) == memory.now + 3 * SECOND
