@@ -116,6 +116,7 @@ def test_a_refusal_for_the_slow_means_sake_lasts_until_the_mean_may_have_come_ne
         assert found is not None
         assert found.by_mid == []
         assert found.by_mean == [pytest.approx(far.wish.price / (1 + cfg.collar_pct), abs=0.01)]
+        assert _refused(CORE.memory, PAIR, replace(view, vwap=view.mid), [far]) is None
         PAIR.reference = replace(slow, slow=view.mid * 1.02)
         assert _refused(CORE.memory, PAIR, view, [far]) is None, "it is let through"
         farther = replace(far, wish=replace(far.wish, price=Ticks(int(view.mid * 1.2))))
@@ -172,6 +173,10 @@ UNDER_WAY: Final[dict[str, Callable[[Memory, PairMemory], object]]] = {
         memory, "unwritten", ("disk full", memory.now)
     ),
     "a line that is down": lambda memory, _: setattr(memory, "line", "down"),
+    "an intent that is no refusal of the collar": lambda _, pair: setattr(
+        pair, "intents", [Cancel(pair.slots[0], "no rung wants it")]
+    ),
+    "orders left in a halt": lambda memory, _: setattr(memory, "halt", "by hand"),
     "a day that begins": lambda memory, _: setattr(
         memory, "wall", Ns(memory.wall + 24 * 3_600 * SECOND)
     ),
@@ -186,6 +191,15 @@ def test_no_band_is_known_while_something_is_under_way(what: str) -> None:
     assert pair.open.highest_buy < band.low < MID < band.high < pair.open.lowest_sell - 1
     UNDER_WAY[what](memory, pair)
     assert found.quiet_band() is None
+
+
+def test_a_refusal_for_the_collars_sake_does_not_last_where_the_rate_limit_holds_it_back() -> None:
+    _, memory, pair = quiet()
+    assert pair.view is not None
+    far = Add(make_slot("s1"), Wish(Side.SELL, Ticks(MID * 2), Sats(QTY), 1))
+    assert _refused(memory, pair, pair.view, [far]) is not None
+    pair.limiter = replace(pair.limiter, counter=10_000.0, at=memory.now)
+    assert _refused(memory, pair, pair.view, [far]) is None
 
 
 def test_a_band_ends_with_the_switch_the_next_list_of_orders_and_the_german_day() -> None:
