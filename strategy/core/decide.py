@@ -15,7 +15,7 @@ from msgspec import Struct
 from shared.units import Ns, Side
 from strategy.core.slots import Add, Amend, Cancel, Intent, Slot, State, Wish, reduces
 
-# Reached once: a member of an enum is slow to look up, and this is asked of each slot.
+# Bound once: an enum's members are slow to look up, and each tick needs these.
 _EMPTY: Final = State.EMPTY
 _LIVE: Final = State.LIVE
 _BUY: Final = Side.BUY

@@ -26,7 +26,7 @@ from strategy.core.regime import values_of
 from strategy.core.slots import Add, Amend, Wish
 from strategy.core.taxgate import refuse_sale, refuse_spending
 
-# Reached once: a member of an enum is slow to look up, and this is asked of each order.
+# Bound once: an enum's members are slow to look up, and each tick needs these.
 _BUY: Final = Side.BUY
 _SELL: Final = Side.SELL
 

@@ -40,7 +40,7 @@ RECENT: Final = 500
 NEVER: Final = "never"
 """The outcome of an order of which the exchange has never heard."""
 
-# Reached once: each tick asks, and an enum's members are slow.
+# Bound once: an enum's members are slow to look up, and each tick needs these.
 _AMENDING, _LIVE, _LOST = State.AMEND_PENDING, State.LIVE, State.LOST
 _ACK, _UNSURE, _PART, _GONE = Input.ACK, Input.UNSURE, Input.PART, Input.GONE
 _BUY: Final = Side.BUY

@@ -23,7 +23,7 @@ from strategy.core.spacing import Asked, Spacing, asked, space
 
 _AT_REST: Final = Sides(None, None, Ns(0), FOREVER, ())
 
-# Reached once: a member of an enum is slow to look up.
+# Bound once: an enum's members are slow to look up, and each tick needs these.
 _BUY: Final = Side.BUY
 _SELL: Final = Side.SELL
 _EMPTY: Final = State.EMPTY

@@ -18,7 +18,7 @@ class Phase(enum.StrEnum):
     STOPPED = "stopped"
 
 
-# Reached once: each tick asks, and an enum's members are slow.
+# Bound once: an enum's members are slow to look up, and each tick needs these.
 SYNCING, TRADING, DRAINING, STOPPED = Phase.SYNCING, Phase.TRADING, Phase.DRAINING, Phase.STOPPED
 
 

@@ -122,7 +122,7 @@ class PairMemory:
         self.settled: tuple[object, ...] | None = None  # spacing, what was asked for, the floor
         self.rested: tuple[object, list[Slot]] = (None, [])  # wishes and slots that are one
         self.restless: Sides | None = None
-        self.bound: tuple[tuple[object, ...], Sequence[tuple[int, int]]] = ((None,), ())  # _floors
+        self.bound: tuple[tuple[object, ...], Sequence[tuple[int, int]]] = ((None,), ())
         self.hung = Hung()
         self.unmatched: Unmatched = ()
         self.limiter = Limiter()

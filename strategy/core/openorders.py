@@ -13,7 +13,7 @@ from strategy.core.slots import Slot, State
 NO_SELL: Final = 1 << 62
 """Ticks: above any price."""
 
-# Reached once: each tick asks, and an enum's members are slow.
+# Bound once: an enum's members are slow to look up, and each tick needs these.
 _EMPTY, _LIVE, _LOST, _BUY = State.EMPTY, State.LIVE, State.LOST, Side.BUY
 _AMENDING: Final = State.AMEND_PENDING
 

@@ -29,7 +29,7 @@ FRESHNESS_WORDS: Final = {
 }
 
 
-# Reached once: each tick asks, and an enum's members are slow.
+# Bound once: an enum's members are slow to look up, and each tick needs these.
 _OVER: Final = (DRAINING, STOPPED)
 _FRESH, _DEAD = Freshness.FRESH, Freshness.DEAD
 

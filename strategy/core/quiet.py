@@ -46,15 +46,13 @@ _FARTHEST: Final = 0.02  # a band goes no farther than this where nothing rests 
 class Band(Struct, frozen=True):
     """Best bids (Ticks), both included, with the ask one Tick above; until: house time, excluded.
 
-    idle: halted with nothing at the exchange: only a person's word ends it. refused: how many
-    intents the gate refuses at each tick. kinds: into which the regime may change, and the spacing
-    however it likes, without anything but the step of the anchor changing.
+    refused: how many intents the gate refuses at each tick. kinds: into which the regime may
+    change, and the spacing however it likes, without anything but the step of the anchor changing.
     """
 
     low: int
     high: int
     until: Ns
-    idle: bool = False
     refused: int = 0
     kinds: tuple[Kind, ...] = ()
 
@@ -108,16 +106,16 @@ def _halted(memory: Memory, pair: PairMemory, bid: int, until: Ns) -> Band | Non
     if emergency and pair.permit.exits:
         low, high = _around(bid)
         rests = _rests(memory, pair, (low + 0.5, high + 0.5))
-        return Band(low, high, until, idle=True) if rests else None
+        return Band(low, high, until) if rests else None
     if emergency or lock_stays(memory, pair, free, (0, _OVER)):
-        return Band(0, _OVER, until, idle=True)
+        return Band(0, _OVER, until)
 
     def same(end: int) -> bool:
         return lock_stays(memory, pair, free, (bid, end))
 
     low = bisect_left(range(bid), True, key=same)
     high = bid + bisect_left(range(bid + 1, 2 * bid), True, key=lambda end: not same(end))
-    return Band(low, high, until, idle=True)
+    return Band(low, high, until)
 
 
 def _paused(memory: Memory, pair: PairMemory, plan: Plan, until: Ns) -> Band | None:

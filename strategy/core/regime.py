@@ -33,7 +33,7 @@ class Kind(enum.StrEnum):
     CHAOS = "chaos"
 
 
-# Reached once: each sample asks, and an enum's members are slow.
+# Bound once: an enum's members are slow to look up, and each tick needs these.
 _RANGE, _UP, _DOWN, _CHAOS = Kind.RANGE_BOUND, Kind.TRENDING_UP, Kind.TRENDING_DOWN, Kind.CHAOS
 
 

@@ -50,7 +50,7 @@ ALLOWED: Final[dict[Pause, tuple[bool, bool]]] = {
 }
 
 
-# Reached once: each tick asks, and an enum's members are slow.
+# Bound once: an enum's members are slow to look up, and each tick needs these.
 _EMERGENCY, _CRITICAL = Severity.EMERGENCY, Severity.CRITICAL
 _ACTIVE, _TAX_LOCK = Pause.ACTIVE_TRADING, Pause.TAX_LOCK_ACTIVE
 

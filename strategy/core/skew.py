@@ -42,7 +42,7 @@ def skew(
     cfg: tuple[Skew, AvellanedaStoikov],
 ) -> Plan:
     """The plan with smaller rungs on the heavy side, or with the reservation price's lean."""
-    sizes, stoikov = cfg
+    delta, stoikov = cfg
     if stoikov.enabled:
         inventory = inventory_of(coin_share, values)
         variance = variance_pct2(opinion.variance, stoikov.horizon_sec)
@@ -53,8 +53,8 @@ def skew(
         plan = tilt(plan, coin_share, values)
         if not opinion.imbalance and not opinion.bias_bps:
             return plan
-        lean = opinion.imbalance * float(sizes.obi_sensitivity_bps) + opinion.bias_bps
-        most = float(sizes.max_skew_bps)
+        lean = opinion.imbalance * float(delta.obi_sensitivity_bps) + opinion.bias_bps
+        most = float(delta.max_skew_bps)
     lean = min(max(lean, -most), most)
     return plan.leaning(lambda: _wanted(lean, opinion), lean)
 

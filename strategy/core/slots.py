@@ -98,7 +98,7 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
     (State.LIVE, Input.UNSURE): State.LIVE,
 }
 
-# Reached once: a member of an enum is slow to look up, and this is asked of each slot.
+# Bound once: an enum's members are slow to look up, and each tick needs these.
 _EMPTY: Final = State.EMPTY
 _LIVE: Final = State.LIVE
 _BUY: Final = Side.BUY
