@@ -14,10 +14,12 @@ from msgspec.structs import replace
 from shared.units import SECOND, Ns, Sats, Side, Ticks
 from strategy.core import deadman
 from strategy.core.market import View
-from strategy.core.memory import Memory, PairMemory
+from strategy.core.memory import Memory, PairMemory, Permit
 from strategy.core.pipeline import Core
 from strategy.core.plan import Laid
-from strategy.core.quiet import _aged_at, _refused, _until
+from strategy.core.quiet import Band, _aged_at, _paused, _refused, _until
+from strategy.core.regime import Kind
+from strategy.core.risk import Pause
 from strategy.core.slots import Add, Cancel, Intent, Slot, State, Wish
 from strategy.ledger.tax import BERLIN
 from tests.unit.strategy.core.build import MID, make_slot
@@ -211,3 +213,27 @@ def test_a_band_ends_with_the_switch_the_next_list_of_orders_and_the_german_day(
     midnight = Ns(int(datetime(2026, 9, 22, tzinfo=BERLIN).timestamp()) * SECOND)
     memory.wall = Ns(midnight - 3 * SECOND)
     assert _until(memory) == memory.now + 3 * SECOND
+
+
+def test_an_emergency_with_nothing_wished_is_quiet_unless_something_may_still_be_wished() -> None:
+    _, memory, pair = quiet()
+    memory.pause, pair.laid, pair.intents = Pause.EMERGENCY_SELL, Laid((), (), ()), []
+    none = pair.permit = Permit(False, False, True, ("pause: EMERGENCY_SELL",))
+    assert pair.plan is not None
+
+    def band() -> Band | None:
+        assert pair.plan is not None
+        return _paused(memory, pair, pair.plan, Ns(memory.now + SECOND))
+
+    found = band()
+    assert found is not None
+    assert found.low < MID < found.high
+    assert found.kinds == tuple(Kind)
+    for may in (replace(none, buy=True), replace(none, sell=True)):
+        pair.permit = may
+        assert band() is None
+    pair.permit, config = none, memory.config
+    memory.config = replace(config, grid=replace(config.grid, trailing="both"))
+    assert band() is None  # its anchor follows the market
+    memory.config, pair.plan = config, replace(pair.plan, lean_bps=1.0)
+    assert band() is None
