@@ -26,7 +26,6 @@ from sim.backtest.parts import Point, Terms, adapted
 from sim.backtest.points import Points
 from sim.backtest.venue import Venue
 from sim.sources import Hit, Quote, Tick
-from strategy.core.account import first
 from strategy.core.bulk import Learned
 from strategy.core.memory import Memory, Start, stamp_of
 from strategy.core.out import In
@@ -162,7 +161,7 @@ class House:
 
     def ends_at(self, at: int, bid: int) -> bool:
         """Whether a band surely ends with the market's next bid: it reaches an order of ours."""
-        orders = first(self.core.memory).open
+        orders = self.core.memory.first.open
         reached = not orders.highest_buy < bid < orders.lowest_sell - 1
         # The core may tick by itself before it.
         return reached and at + self.terms.latency <= self.core.wake_at()

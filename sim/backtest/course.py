@@ -105,7 +105,7 @@ class Course:
         return most > self.peak or least < self.peak * (1.0 - self.drawdown)
 
     def stepped(self, wall: Ns, memory: Memory) -> None:
-        pair = next(iter(memory.pairs.values()))
+        pair = memory.first
         state = (pair.regime.kind, memory.pause, memory.halt, pair.breaker.frozen_at)
         if state != self._state and len(self.bands) < MOST_BANDS:
             self._state = state

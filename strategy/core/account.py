@@ -40,7 +40,7 @@ def assess_account(memory: Memory, now: Ns) -> list[Out]:
     equity = worth(memory, memory.books.expected or memory.balances)
     frozen = any([pair.breaker.frozen for pair in memory.pairs.values()])
     memory.risk = assess(memory.risk, equity, now, memory.config.risk, frozen=frozen)
-    spec = first(memory).tape.pair
+    spec = memory.first.tape.pair
     if spec is not None:
         assess_taxes(memory)
         harvesting.consider(memory, now)
@@ -48,13 +48,8 @@ def assess_account(memory: Memory, now: Ns) -> list[Out]:
     return out
 
 
-def first(memory: Memory) -> PairMemory:
-    """The pair whose quote currency is the account's."""
-    return memory.first
-
-
 def currency(memory: Memory) -> str:
-    return first(memory).quote
+    return memory.first.quote
 
 
 def worth(memory: Memory, totals: Mapping[str, Decimal]) -> float:
@@ -152,7 +147,7 @@ def _convert(memory: Memory, now: Ns) -> list[Out]:
     memory.rates[currency(memory)] = 1.0
     if len(memory.pairs) == 1:
         return []
-    base = _fresh_mid(first(memory))
+    base = _fresh_mid(memory.first)
     if base <= 0.0:
         return []
     changed = False

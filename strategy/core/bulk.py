@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from shared.frames import Book
 from shared.units import BPS, SECOND, Ns, float_price
-from strategy.core.account import first, worths_at
+from strategy.core.account import worths_at
 from strategy.core.daily import overspent_by
 from strategy.core.grid import restepped
 from strategy.core.imbalance import Imbalance
@@ -49,7 +49,7 @@ def learn(
     that weigh the same on both sides. frame: the book of one of them, by its place. kinds: the
     band's; a change of regime or spacing that it allows is learned too, and is the last of them.
     """
-    pair, cfg = first(memory), memory.config
+    pair, cfg = memory.first, memory.config
     if pair.maker is None or pair.breaker.frozen or pair.imbalance.value:
         return Learned(0, ended=True)
     found = sweep(pair, nows, mids, cfg, kinds)

@@ -16,7 +16,7 @@ from typing import Final
 
 from shared.units import SECOND, Ns, Sats, Side, Ticks, float_price, plain, price_text, qty_text
 from strategy.core import harvesting
-from strategy.core.account import first, money_units, worth_at
+from strategy.core.account import money_units, worth_at
 from strategy.core.memory import EXIT_SLOT, Memory, PairMemory
 from strategy.core.out import Out, Tell
 from strategy.core.reference import SECOND_PRICE_AGE
@@ -78,7 +78,7 @@ def _wanted(memory: Memory, pair: PairMemory, now: Ns) -> tuple[int, str]:
         return free, "flatten: sells what is free of tax"
     harvest = harvesting.under_way(memory)
     if harvest is not None and memory.pause is not Pause.EMERGENCY_SELL:
-        ours = pair is first(memory) and pair.permit.change
+        ours = pair is memory.first and pair.permit.change
         return (min(most, harvesting.wanted_sats(harvest)) if ours else 0), harvest.why
     if memory.pause is not Pause.EMERGENCY_SELL:
         return 0, ""

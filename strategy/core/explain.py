@@ -29,8 +29,7 @@ def explain(memory: Memory, what: str) -> Explained:
         (pair, slot) for pair in memory.pairs.values() for slot in pair.slots if slot.name == what
     ]
     if not found:
-        first = next(iter(memory.pairs.values()))
-        names = ", ".join(slot.name for slot in first.slots)
+        names = ", ".join(slot.name for slot in memory.first.slots)
         return False, f"no slot {what!r}; there are {names}, buy, sell, idle", {}
     told: list[str] = []
     for pair, slot in found:

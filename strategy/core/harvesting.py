@@ -19,7 +19,7 @@ from strategy.core.taxdesk import HARVESTED_FACT, PER_SAT
 from strategy.core.taxgate import euro_price, units
 from strategy.ledger.entries import Remember
 from strategy.ledger.plans import Harvest, HarvestLimits, harvest
-from strategy.ledger.tax import berlin_day
+from strategy.ledger.tax import berlin_date, berlin_day
 
 LOOK_EACH: Final = Ns(MINUTE)
 
@@ -39,7 +39,7 @@ def consider(memory: Memory, now: Ns) -> None:
 
 def _find(memory: Memory) -> Harvest | None:
     """None while the market or the account is not known."""
-    pair = next(iter(memory.pairs.values()))
+    pair = memory.first
     view, spec, tax = pair.view, pair.tape.pair, memory.config.tax
     if view is None or spec is None or not view.fresh or pair.taker is None:
         return None
@@ -79,7 +79,7 @@ def wanted_sats(found: Harvest) -> int:
 
 def sent(memory: Memory) -> Remember:
     """Count one more sale of today; it stays counted over a restart."""
-    today = berlin_day(memory.wall).isoformat()
+    today = berlin_date(memory.wall)
     day, count = memory.taxes.harvested
     count = count + 1 if day == today else 1
     # Looked at anew before the next one, whether this one fills or not: the count is of orders.

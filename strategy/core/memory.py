@@ -242,6 +242,7 @@ class Memory:
             name: PairMemory(name, index, config, start.boot)
             for index, name in enumerate(config.symbols)
         }
+        # The pair whose quote currency is the account's, and what is traded.
         self.first, self.coin = self.pairs[config.symbols[0]], config.pair.partition("/")[0]
         self.phase = Phase.STARTING
         # Why it is on hold, and why advice is switched off; "" where neither is.

@@ -21,7 +21,6 @@ from msgspec import Struct
 
 from shared.units import SECOND, Ns
 from strategy.core import deadman, exits
-from strategy.core.account import first
 from strategy.core.between import Wished, alike, edges, lock_stays, wished
 from strategy.core.draining import switch_wanted
 from strategy.core.gate import off_collar, throttle
@@ -36,7 +35,7 @@ from strategy.core.reference import reaches_at
 from strategy.core.regime import Kind, Regime, values_of
 from strategy.core.risk import Pause
 from strategy.core.slots import Cancel, Intent
-from strategy.ledger.tax import BERLIN, berlin_day
+from strategy.ledger.tax import BERLIN, berlin_date, berlin_day
 
 _OVER: Final = Ns(1 << 62)
 _HAIR: Final = 0.001  # Ticks: more than a mean of many floats is off
@@ -64,7 +63,7 @@ None where something else than by that tick would rest."""
 
 def find(memory: Memory, think: Think) -> Band | None:
     """The band around the price of the last tick; None where the next one has to be run."""
-    pair = first(memory)
+    pair = memory.first
     view, plan, laid = pair.view, pair.plan, pair.laid
     if len(memory.pairs) > 1 or view is None or not view.fresh or view.ask != view.bid + 1:
         return None
@@ -74,8 +73,6 @@ def find(memory: Memory, think: Think) -> Band | None:
     if memory.halt:
         return _halted(memory, pair, int(view.bid), until)
     if not pair.permit.change or plan is None or laid is None or pair.hung.away_since:
-        return None
-    if memory.flatten:
         return None
     if pair.open.in_flight or pair.open.lost or not _rests(memory, pair, (view.mid, view.mid)):
         return None
@@ -100,7 +97,7 @@ def find(memory: Memory, think: Think) -> Band | None:
 def _halted(memory: Memory, pair: PairMemory, bid: int, until: Ns) -> Band | None:
     """Halted, nothing is quoted at any price; an emergency may still sell, and which other pause it
     is may hang on the tax lock."""
-    if memory.busy() or memory.flatten:
+    if memory.busy():
         return None
     emergency, free = memory.pause is Pause.EMERGENCY_SELL, memory.free()
     if emergency and pair.permit.exits:
@@ -126,7 +123,7 @@ def _paused(memory: Memory, pair: PairMemory, plan: Plan, until: Ns) -> Band | N
     nothing to buy and nothing to sell follows no market unless `grid.trailing` says so.
     """
     hung, laid, cfg = pair.hung, pair.laid, memory.config
-    if memory.pause is not Pause.EMERGENCY_SELL or memory.flatten or cfg.grid.trailing != "off":
+    if memory.pause is not Pause.EMERGENCY_SELL or cfg.grid.trailing != "off":
         return None
     if (
         pair.view is None
@@ -192,11 +189,12 @@ def _is_calm(memory: Memory, pair: PairMemory) -> bool:
         and memory.line == "up"
         and memory.system == "online"
         and not (memory.kill.stage or memory.unwritten[0] or memory.orphans or memory.hold)
+        and not memory.flatten
         and not (asking.wanted or asking.asked_at or asking.each)
         and not (memory.books.gap or memory.audit.drift or memory.audit.held)
         and not (memory.outgoing.rows or memory.owed)
         # What the last tick found begins the day, or halts, with the next one.
-        and (memory.risk.equity <= 0 or memory.day.day == berlin_day(memory.wall).isoformat())
+        and (memory.risk.equity <= 0 or memory.day.day == berlin_date(memory.wall))
         and (memory.halt or not throttle(memory, memory.now))
         and not (pair.breaker.frozen or pair.advice.until)
         # Their stages follow figures that move with every sample.
@@ -270,7 +268,7 @@ def _reach(memory: Memory, here: Wished, refused: Sequence[int], end: int) -> in
 
 def _keeps(memory: Memory, here: Wished, refused: Sequence[int], end: int) -> bool:
     """Whether all stays as it is at this bid and at each one on the way there."""
-    pair, mids = first(memory), (here.view.mid, end + 0.5)
+    pair, mids = memory.first, (here.view.mid, end + 0.5)
     collar = memory.config.limits.collar_pct
     return (
         _rests(memory, pair, mids)
